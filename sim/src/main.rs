@@ -1,0 +1,3 @@
+//! The simulator: run, replay, generate, demo, drive.
+
+fn main() {}

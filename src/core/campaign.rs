@@ -1,0 +1,251 @@
+//! The order being delivered, checked: advertisers, groups and campaigns as the engine takes them.
+//!
+//! One type for service, simulator and log. Made from files and RPCs, which check field by field;
+//! [`CampaignSpec::check`] and its kin hold the rules that need the whole specification.
+
+use crate::budget::{Budgets, Cap, Flight, Horizon};
+use crate::units::{
+    AdvertiserId, CampaignId, CpmMicros, Currency, GroupId, Name, PacingMultiplier, ShapeId, ZoneId,
+};
+use serde::{Deserialize, Serialize};
+
+/// What a rule found wrong: which field, which rule. The value is named by whoever read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{field}: {rule}")]
+pub struct SpecError {
+    /// Path of the field, e.g. `flights[1].start`.
+    pub field: String,
+    /// The rule it breaks.
+    pub rule: String,
+}
+
+impl SpecError {
+    /// A complaint.
+    #[must_use]
+    pub fn new(field: impl Into<String>, rule: impl Into<String>) -> Self {
+        Self { field: field.into(), rule: rule.into() }
+    }
+}
+
+/// Who pays. Owns currency and time zone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdvertiserSpec {
+    /// Key of `name`.
+    pub id: AdvertiserId,
+    /// Outside identity.
+    pub name: Name,
+    /// Of every amount below it. May never change.
+    pub currency: Currency,
+    /// Decides where its local days begin.
+    pub zone: ZoneId,
+    /// The zone's IANA name, for the calendar.
+    pub zone_name: Name,
+    /// Shared by all its campaigns.
+    pub budgets: Budgets,
+}
+
+/// Campaigns that share a budget.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupSpec {
+    /// Key of `name`.
+    pub id: GroupId,
+    /// Outside identity.
+    pub name: Name,
+    /// Who pays. May never change.
+    pub advertiser: AdvertiserId,
+    /// Shared by its campaigns.
+    pub budgets: Budgets,
+}
+
+/// How a campaign wants its money to go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeliveryMode {
+    /// Along the traffic.
+    #[default]
+    Even,
+    /// Along the traffic, early: the plan runs ahead of the even one by a fifth until done.
+    Ahead,
+    /// As fast as possible, up to the caps.
+    Asap,
+}
+
+/// Which law turns the pacing error into a correction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LawChoice {
+    /// PI on the logarithm of the multiplier.
+    #[default]
+    LogPid,
+    /// Throttling by participation.
+    PassThrough,
+    /// No pacing: full speed until exhausted.
+    Asap,
+}
+
+/// What the campaign is billed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingEvent {
+    /// Each win.
+    #[default]
+    Impression,
+    /// A click, some time after the win.
+    Click,
+    /// An action, long after the win.
+    Action,
+}
+
+/// Where a campaign's spend comes from; the other kind is refused by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpendSource {
+    /// Events, by RPC or stream.
+    #[default]
+    Events,
+    /// Cumulative counters in Redis.
+    Counters,
+}
+
+/// What becomes of money given back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefundPolicy {
+    /// The cap is lowered by it; it is not spent again.
+    #[default]
+    Hold,
+    /// It may be spent again.
+    Respend,
+}
+
+/// Whether a campaign is meant to deliver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CampaignStatus {
+    /// Deliver inside its flights.
+    #[default]
+    Active,
+    /// Hold for now.
+    Paused,
+    /// Never again; its books stay open for late money.
+    Archived,
+}
+
+/// The order being delivered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CampaignSpec {
+    /// Key of `name`.
+    pub id: CampaignId,
+    /// Outside identity.
+    pub name: Name,
+    /// Who pays. May never change.
+    pub advertiser: AdvertiserId,
+    /// Shares this group's budget. May not change once the campaign has spent.
+    pub group: Option<GroupId>,
+    /// Its own budgets; at least one flight.
+    pub budgets: Budgets,
+    /// Even, ahead or as soon as possible.
+    pub delivery: DeliveryMode,
+    /// The law of its own budget.
+    pub law: LawChoice,
+    /// What is billed.
+    pub billing: BillingEvent,
+    /// Events or counters.
+    pub spend_source: SpendSource,
+    /// Hold or respend.
+    pub refund_policy: RefundPolicy,
+    /// Top of the multiplier's range: one, up to four.
+    pub multiplier_max: PacingMultiplier,
+    /// No bid is ever above this, in micros per thousand.
+    pub value_cap: Option<CpmMicros>,
+    /// Expected course of its traffic; absent is flat.
+    pub shape: Option<ShapeId>,
+    /// Deliver, hold, or ended.
+    pub status: CampaignStatus,
+}
+
+/// Flights in order, not overlapping, budgets above zero; caps one a horizon and above zero.
+fn check_budgets(budgets: &Budgets, complaints: &mut Vec<SpecError>) {
+    for (index, flight) in budgets.flights.iter().enumerate() {
+        if flight.budget.is_some_and(|budget| budget.get() <= 0) {
+            complaints
+                .push(SpecError::new(format!("flights[{index}].budget"), "must be above zero"));
+        }
+    }
+    for (index, pair) in budgets.flights.windows(2).enumerate() {
+        if pair[0].window.end() > pair[1].window.start() {
+            complaints.push(SpecError::new(
+                format!("flights[{}].start", index + 1),
+                "flights must be in order and must not overlap",
+            ));
+        }
+    }
+    for (index, cap) in budgets.caps.iter().enumerate() {
+        if cap.amount.get() <= 0 {
+            complaints.push(SpecError::new(format!("caps[{index}].amount"), "must be above zero"));
+        }
+        if cap.horizon == Horizon::Flight {
+            complaints.push(SpecError::new(
+                format!("caps[{index}].horizon"),
+                "a flight's budget is stated in the flight",
+            ));
+        }
+        if budgets.caps[..index].iter().any(|other: &Cap| other.horizon == cap.horizon) {
+            complaints.push(SpecError::new(
+                format!("caps[{index}].horizon"),
+                "one cap a horizon at most",
+            ));
+        }
+    }
+}
+
+impl CampaignSpec {
+    /// Every rule the specification breaks by itself; empty when it is sound.
+    #[must_use]
+    pub fn check(&self) -> Vec<SpecError> {
+        let mut complaints = Vec::new();
+        check_budgets(&self.budgets, &mut complaints);
+        if self.budgets.flights.is_empty() {
+            complaints.push(SpecError::new("flights", "a campaign has at least one flight"));
+        }
+        if !self.budgets.is_bounded() && self.group.is_none() {
+            complaints.push(SpecError::new(
+                "flights",
+                "a campaign needs a budget, a cap or a group that has one",
+            ));
+        }
+        if self.multiplier_max.ppm().get() == 0 {
+            complaints.push(SpecError::new("multiplier_max", "must be above zero"));
+        }
+        if self.value_cap.is_some_and(|cap| cap.get() <= 0) {
+            complaints.push(SpecError::new("value_cap", "must be above zero"));
+        }
+        complaints
+    }
+
+    /// The flight that holds `at`, if any.
+    #[must_use]
+    pub fn flight_at(&self, at: crate::units::Timestamp) -> Option<Flight> {
+        self.budgets.flights.iter().copied().find(|flight| flight.window.contains(at))
+    }
+}
+
+impl GroupSpec {
+    /// Every rule the specification breaks by itself.
+    #[must_use]
+    pub fn check(&self) -> Vec<SpecError> {
+        let mut complaints = Vec::new();
+        check_budgets(&self.budgets, &mut complaints);
+        complaints
+    }
+}
+
+impl AdvertiserSpec {
+    /// Every rule the specification breaks by itself.
+    #[must_use]
+    pub fn check(&self) -> Vec<SpecError> {
+        let mut complaints = Vec::new();
+        check_budgets(&self.budgets, &mut complaints);
+        complaints
+    }
+}

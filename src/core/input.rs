@@ -1,0 +1,165 @@
+//! The closed list of what can happen. The log is a list of these, stamped, in one order; state is
+//! a fold over it.
+
+use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
+use crate::event::{CounterRead, OpportunityBatch, SpendBatch};
+use crate::overrides::OverrideChange;
+use crate::units::{
+    BidderId, CampaignId, Epoch, EventId, Generation, Nanos, ShapeId, Timestamp, Window, ZoneId,
+};
+use serde::{Deserialize, Serialize};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Input {
+    /// An advertiser was made or edited.
+    Advertiser(AdvertiserSpec),
+    /// A group was made or edited.
+    Group(GroupSpec),
+    /// A campaign was made or edited.
+    Campaign(CampaignSpec),
+    /// Local days became known.
+    Calendar(CalendarChange),
+    /// A traffic shape was made or edited.
+    Shape(ShapeChange),
+    /// Money moved.
+    Spend(SpendBatch),
+    /// A counter was read.
+    Counter(CounterRead),
+    /// An operator accepts a counter that went back.
+    CounterAccept(CampaignId),
+    /// Auctions were seen.
+    Opportunities(OpportunityBatch),
+    /// A bidder joined, acknowledged or left.
+    Bidder(BidderChange),
+    /// A bidder asks for money ahead of the tick.
+    Draw(AllowanceDraw),
+    /// A hand was laid on or taken off.
+    Override(OverrideChange),
+    /// An operator decides on suspended money.
+    Suspense(SuspenseChange),
+    /// A new term of leadership began.
+    Lead(Epoch),
+    /// A decision round. Its table may leave the process only after this is durable.
+    Tick,
+}
+
+/// An input and when the log received it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// Never goes back within a log.
+    pub at: Timestamp,
+    /// What happened.
+    pub input: Input,
+}
+
+/// One local hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalHour {
+    /// In UTC. Usually an hour; shorter or longer in zones that shift by half an hour.
+    pub window: Window,
+    /// 0 is Monday 00:00 local, 167 is Sunday 23:00. Repeated when clocks go back, absent when they
+    /// go forward.
+    pub hour_of_week: u8,
+}
+
+/// One local day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocalDay {
+    /// 23, 24 or 25 hours in UTC.
+    pub window: Window,
+    /// The calendar month that holds it, in UTC.
+    pub month: Window,
+    /// Its hours, in order, without gaps.
+    pub hours: Vec<LocalHour>,
+}
+
+/// Local days of a zone, in order, at least 8 ahead, so that a dead catalogue cannot stop midnight.
+/// Days already known are left as they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CalendarChange {
+    /// Which zone.
+    pub zone: ZoneId,
+    /// In order, without gaps.
+    pub days: Vec<LocalDay>,
+}
+
+/// The expected course of traffic over a local week.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShapeChange {
+    /// Which shape.
+    pub id: ShapeId,
+    /// Relative weight of each slot of the week, Monday 00:00 local first: 168, 336 or 672 slots
+    /// (an hour, a half, a quarter).
+    pub weights: Vec<u32>,
+}
+
+/// A bidder came, confirmed or went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BidderChange {
+    /// Connected, and says what it holds.
+    Joined {
+        /// Who.
+        bidder: BidderId,
+        /// The newest table it holds, if any.
+        holds: Option<Generation>,
+        /// Money it may still commit, by campaign and window start.
+        held: Vec<HeldAllowance>,
+    },
+    /// Runs this table and these allowances.
+    Acknowledged {
+        /// Who.
+        bidder: BidderId,
+        /// What it runs.
+        generation: Generation,
+    },
+    /// Disconnected for longer than a lease, or said goodbye.
+    Left {
+        /// Who.
+        bidder: BidderId,
+    },
+}
+
+/// Money a bidder says it may still commit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldAllowance {
+    /// Of which campaign.
+    pub campaign: CampaignId,
+    /// Of which budget window.
+    pub window_start: Timestamp,
+    /// How much.
+    pub left: Nanos,
+}
+
+/// A bidder with demand and no allowance asks for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AllowanceDraw {
+    /// Who asks.
+    pub bidder: BidderId,
+    /// For which campaign.
+    pub campaign: CampaignId,
+    /// What one event would cost; the grant is at least this or nothing.
+    pub price: Nanos,
+}
+
+/// What an operator decides about suspended money.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspenseChange {
+    /// Into the books.
+    Post {
+        /// Which event.
+        event_id: EventId,
+        /// Who decided.
+        author: String,
+    },
+    /// Away.
+    Drop {
+        /// Which event.
+        event_id: EventId,
+        /// Who decided.
+        author: String,
+    },
+}

@@ -1,0 +1,19 @@
+//! # paceline-core: decides
+//!
+//! The whole of pacing as a fold over a log of inputs: pure, synchronous, deterministic. It does no
+//! I/O, reads no clock and knows nothing of the world, so that service, simulator and client run
+//! the very same code. Modules below stand in reading order; a module may use those above it.
+
+pub mod hash;
+pub mod units;
+
+pub mod budget;
+pub mod campaign;
+
+pub mod event;
+
+pub mod overrides;
+pub mod table;
+
+pub mod bid;
+pub mod input;
