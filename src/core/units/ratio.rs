@@ -48,7 +48,7 @@ impl Ppm {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range is checked")]
     pub fn try_from_ratio(ratio: f64) -> Option<Self> {
-        (ratio >= 0.0 && ratio < 4_294.0).then(|| Self((ratio * 1e6).floor() as u32))
+        (0.0..4_294.0).contains(&ratio).then(|| Self((ratio * 1e6).floor() as u32))
     }
 
     /// As a float.
