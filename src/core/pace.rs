@@ -4,9 +4,14 @@
 //! its state and one sample: it knows nothing of ledgers, plans, tables or clocks. Called by the
 //! engine once a tick for every owner of a budget; the equations are in `docs/CONTROL.md`.
 
+pub mod brake;
+pub mod filter;
 pub mod limit;
 mod log_pid;
 mod pass_through;
+#[cfg(test)]
+#[expect(clippy::float_cmp, reason = "what does not move is equal")]
+mod response;
 mod shipped;
 
 pub use log_pid::{GainsError, LogPidGains, LogPidState};
