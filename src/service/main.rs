@@ -1,3 +1,59 @@
-//! The program: arguments in, exit code out.
+//! The program: arguments in, exit code out. The only file that may exit.
 
-fn main() {}
+use clap::Parser;
+use paceline::args::{Arguments, Command, SettingArgs};
+use paceline::config::{self, Effective};
+use std::io::Write;
+use std::process::ExitCode;
+
+/// When usage or configuration is wrong, as in sysexits.
+const EXIT_USAGE: u8 = 64;
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version come this way too, and are no failure. A closed pipe is not ours.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { EXIT_USAGE } else { 0 });
+        }
+    };
+    match arguments.command {
+        Command::CheckConfig(args) => {
+            let settings = SettingArgs { config: Some(args.file), ..SettingArgs::default() };
+            configured(&settings, |_| tell("the configuration is sound\n"))
+        }
+        Command::PrintConfig(args) => configured(&args.settings, |effective| {
+            tell(&if args.json { effective.to_json() + "\n" } else { effective.to_text() })
+        }),
+        Command::Run(_) | Command::Ctl(_) => ExitCode::from(EXIT_USAGE),
+    }
+}
+
+/// Loads the configuration and goes on with it, or tells every fault.
+fn configured(settings: &SettingArgs, go_on: impl FnOnce(Effective) -> ExitCode) -> ExitCode {
+    // Variables that are not text cannot be ours.
+    let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    let environment = std::env::vars_os().filter_map(text).collect();
+    match config::load(&settings.sources(environment)) {
+        Ok(effective) => go_on(effective),
+        Err(error) => {
+            eprintln!("paceline: {error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Writes to standard output; a closed pipe is no failure of ours.
+fn tell(text: &str) -> ExitCode {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("paceline: writing the answer: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What may be typed: `paceline run`, `ctl`, `check-config`, `print-config`.
+//!
+//! Knows flags and their help, not what the commands do. Called by `main`.
+
+use crate::config::Sources;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Budget pacing and bid shading for an ads marketplace.
+#[derive(Debug, Parser)]
+#[command(name = "paceline", version, about, after_help = AFTER_HELP)]
+pub struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Start here:
+  paceline run                            everything in ./paceline-data, console on port 7411
+  paceline run --config paceline.toml     with your settings
+  paceline print-config                   every setting, its value and who said so
+
+Exit codes: 0 done, 1 failed, 64 wrong usage or configuration.";
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the controller until told to stop by SIGTERM or SIGINT (twice: at once).
+    Run(RunArgs),
+    /// Look at a running controller and steer it.
+    Ctl(CtlArgs),
+    /// Check a configuration file without starting; tells every fault.
+    CheckConfig(CheckConfigArgs),
+    /// Print every setting that would hold, and who said so.
+    PrintConfig(PrintConfigArgs),
+}
+
+/// Where settings come from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SettingArgs {
+    /// Configuration file; config/paceline.toml describes every key. Or PACELINE_CONFIG.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// One setting, stronger than file and environment; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = parse_setting)]
+    pub settings: Vec<(String, String)>,
+    /// "system", or "scaled:60" for an hour a minute.
+    #[arg(long, value_name = "KIND")]
+    pub clock: Option<String>,
+}
+
+/// `paceline run`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct RunArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+}
+
+/// `paceline ctl`.
+#[derive(Debug, Clone, Args)]
+pub struct CtlArgs {
+    /// The controller's RPC address.
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7410", global = true)]
+    pub endpoint: String,
+    /// Answer in JSON, for scripts.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// `paceline check-config`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckConfigArgs {
+    /// The file to check.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+}
+
+/// `paceline print-config`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct PrintConfigArgs {
+    /// Where settings come from.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// In JSON, for scripts.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_setting(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("must be KEY=VALUE, like loop.tick=5s")?;
+    Ok((key.trim().to_owned(), value.trim().to_owned()))
+}
+
+impl SettingArgs {
+    /// The sources these flags and `environment` name.
+    #[must_use]
+    pub fn sources(&self, environment: Vec<(String, String)>) -> Sources {
+        let named = environment.iter().find(|(name, _)| name == "PACELINE_CONFIG");
+        let file = self.config.clone().or_else(|| named.map(|(_, path)| PathBuf::from(path)));
+        let set = self.settings.iter().map(|(key, value)| ("--set", key.clone(), value.clone()));
+        let clock =
+            self.clock.iter().map(|kind| ("--clock", "clock.kind".to_owned(), kind.clone()));
+        Sources { file, environment, flags: set.chain(clock).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_flag_names_the_file_before_the_environment_does() {
+        let environment = vec![("PACELINE_CONFIG".to_owned(), "b.toml".to_owned())];
+        let mut args = SettingArgs::default();
+        assert_eq!(args.sources(environment.clone()).file, Some(PathBuf::from("b.toml")));
+        args.config = Some(PathBuf::from("a.toml"));
+        assert_eq!(args.sources(environment).file, Some(PathBuf::from("a.toml")));
+    }
+}

@@ -1,0 +1,524 @@
+//! From what was written to what holds: every key with its range, then the rules that bind keys
+//! together.
+//!
+//! [`visit`] is the one list of keys; reading, printing and refusing unknown keys all walk it.
+//! Collects every complaint. Called by [`super::load`].
+
+use super::raw::{Origin, RawConfig, RawValue};
+use super::value::{Bytes, Form, StoreKind, Value};
+use super::{Config, Effective, default_partitions};
+use paceline_core::units::{Ppm, Span};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// One thing that is wrong: where, which key, which value, which rule.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Complaint {
+    /// Who said so.
+    pub origin: Origin,
+    /// Path of the key, e.g. `loop.tick`; empty when the file as a whole is meant.
+    pub key: String,
+    /// As written; secrets masked.
+    pub value: String,
+    /// The rule it breaks.
+    pub rule: String,
+}
+
+impl Complaint {
+    /// About a file as a whole.
+    #[must_use]
+    pub fn of_file(origin: Origin, rule: &str) -> Self {
+        Self { origin, key: String::new(), value: String::new(), rule: rule.to_owned() }
+    }
+}
+
+impl fmt::Display for Complaint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.key.is_empty() {
+            return write!(f, "{}: {}", self.origin, self.rule);
+        }
+        write!(f, "{}: {} = {}: {}", self.origin, self.key, self.value, self.rule)
+    }
+}
+
+/// Every complaint about a configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigError {
+    /// At least one; in order of place.
+    pub complaints: Vec<Complaint>,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.complaints.len();
+        write!(f, "the configuration has {count} fault{}", if count == 1 { "" } else { "s" })?;
+        self.complaints.iter().try_for_each(|complaint| write!(f, "\n  {complaint}"))
+    }
+}
+
+/// Least and most a value may be, both allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Within<T>(pub T, pub T);
+
+/// Someone who walks every key.
+pub trait Visitor {
+    /// One key, the place of its value, its range.
+    fn field<T: Value + PartialOrd>(&mut self, key: &'static str, place: &mut T, within: Within<T>);
+
+    /// One key whose values have no order.
+    fn plain<T: Value>(&mut self, key: &'static str, place: &mut T);
+}
+
+/// Walks every key in the order of the reference file.
+pub fn visit<V: Visitor>(config: &mut Config, v: &mut V) {
+    const fn ms(millis: i64) -> Span {
+        Span::from_millis(millis)
+    }
+    const fn secs(secs: i64) -> Span {
+        Span::from_secs(secs)
+    }
+    v.field("partitions", &mut config.partitions, Within(1, 64));
+
+    let store = &mut config.store;
+    v.plain("store.kind", &mut store.kind);
+    v.plain("store.path", &mut store.path);
+    v.field("store.commit_interval", &mut store.commit_interval, Within(Span::ZERO, secs(1)));
+    v.plain("store.redis_url", &mut store.redis_url);
+    v.plain("store.redis_username", &mut store.redis_username);
+    v.plain("store.redis_password_file", &mut store.redis_password_file);
+    v.field("store.connect_timeout", &mut store.connect_timeout, Within(ms(100), secs(30)));
+    v.field("store.command_timeout", &mut store.command_timeout, Within(ms(50), secs(30)));
+
+    let catalog = &mut config.catalog;
+    v.plain("catalog.file", &mut catalog.file);
+    v.field("catalog.reload_interval", &mut catalog.reload_interval, Within(secs(1), Span::HOUR));
+
+    let looped = &mut config.control_loop;
+    v.field("loop.tick", &mut looped.tick, Within(secs(1), secs(60)));
+    v.field("loop.min_tick_interval", &mut looped.min_tick_interval, Within(ms(10), secs(10)));
+    v.field("loop.inbox_events_max", &mut looped.inbox_events_max, Within(1_024, 4_194_304));
+    v.field("loop.blind_limit", &mut looped.blind_limit, Within(secs(3), Span::HOUR));
+    v.field("loop.source_timeout", &mut looped.source_timeout, Within(secs(3), Span::HOUR));
+
+    let lease = &mut config.lease;
+    v.field("lease.valid", &mut lease.valid, Within(secs(3), secs(600)));
+    v.field("lease.grace", &mut lease.grace, Within(Span::ZERO, Span::HOUR));
+
+    let allowance = &mut config.allowance;
+    v.plain("allowance.enabled", &mut allowance.enabled);
+    v.field("allowance.horizon", &mut allowance.horizon, Within(secs(3), Span::HOUR));
+    v.field("allowance.hold_timeout", &mut allowance.hold_timeout, Within(ms(100), secs(60)));
+    visit_control(config, v);
+    visit_outside(config, v);
+}
+
+/// The keys of plan, law, ledger and log.
+fn visit_control<V: Visitor>(config: &mut Config, v: &mut V) {
+    let half = Ppm::new(500_000);
+    let plan = &mut config.plan;
+    v.field("plan.replan_interval", &mut plan.replan_interval, Within(Span::MINUTE, Span::DAY));
+    v.field("plan.finish_share", &mut plan.finish_share, Within(half, Ppm::ONE));
+
+    let law = &mut config.law;
+    let (constant_min, constant_max) = (Span::from_mins(30), Span::from_mins(180));
+    v.field("law.elasticity", &mut law.elasticity, Within(0.5, 4.0));
+    v.field("law.time_constant", &mut law.time_constant, Within(constant_min, constant_max));
+    v.field("law.slew_per_minute", &mut law.slew_per_minute, Within(0.01, 1.0));
+    v.field("law.billed_share", &mut law.billed_share, Within(Ppm::new(0), Ppm::ONE));
+
+    let ledger = &mut config.ledger;
+    v.field("ledger.dedup_window", &mut ledger.dedup_window, Within(Span::MINUTE, Span::DAY));
+    v.field("ledger.dedup_events_max", &mut ledger.dedup_events_max, Within(1_000, 1_000_000_000));
+    v.field("ledger.producers_max", &mut ledger.producers_max, Within(1, 1_000_000));
+    v.field("ledger.producer_gap_bits", &mut ledger.producer_gap_bits, Within(64, 1_048_576));
+
+    let log = &mut config.log;
+    let (journal_min, journal_max) = (Bytes::new(64_000_000), Bytes::new(1_000_000_000_000));
+    v.field("log.journal_max", &mut log.journal_max, Within(journal_min, journal_max));
+    let interval = &mut log.checkpoint_interval;
+    v.field("log.checkpoint_interval", interval, Within(Span::from_secs(1), Span::HOUR));
+}
+
+/// The keys of what the world touches.
+fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
+    let ingest = &mut config.ingest;
+    v.field("ingest.batch_events_max", &mut ingest.batch_events_max, Within(1, 1_000_000));
+    let (batch_min, batch_max) = (Bytes::new(64_000), Bytes::new(64_000_000));
+    v.field("ingest.batch_bytes_max", &mut ingest.batch_bytes_max, Within(batch_min, batch_max));
+
+    let server = &mut config.server;
+    v.plain("server.grpc_listen", &mut server.grpc_listen);
+    v.plain("server.http_listen", &mut server.http_listen);
+    v.plain("server.insecure", &mut server.insecure);
+    v.plain("server.tls_certificate_file", &mut server.tls_certificate_file);
+    v.plain("server.tls_key_file", &mut server.tls_key_file);
+    v.plain("server.tokens_file", &mut server.tokens_file);
+
+    let counters = &mut config.counters;
+    let (poll_min, poll_max) = (Span::from_millis(100), Span::from_secs(60));
+    v.plain("counters.enabled", &mut counters.enabled);
+    v.field("counters.poll_interval", &mut counters.poll_interval, Within(poll_min, poll_max));
+
+    let stop = &mut config.shutdown;
+    let deadline = || Within(Span::from_millis(100), Span::from_secs(600));
+    let wait = Within(Span::ZERO, Span::from_secs(60));
+    v.field("shutdown.not_ready_wait", &mut stop.not_ready_wait, wait);
+    v.field("shutdown.stop_intake_deadline", &mut stop.stop_intake_deadline, deadline());
+    v.field("shutdown.drain_inbox_deadline", &mut stop.drain_inbox_deadline, deadline());
+    v.field("shutdown.last_tick_deadline", &mut stop.last_tick_deadline, deadline());
+    v.field("shutdown.checkpoint_deadline", &mut stop.checkpoint_deadline, deadline());
+    v.field("shutdown.resign_lead_deadline", &mut stop.resign_lead_deadline, deadline());
+    v.field("shutdown.close_streams_deadline", &mut stop.close_streams_deadline, deadline());
+
+    v.plain("telemetry.log_level", &mut config.telemetry.log_level);
+    v.plain("telemetry.log_format", &mut config.telemetry.log_format);
+    v.plain("clock.kind", &mut config.clock.kind);
+}
+
+/// Lays what was written over the defaults and judges the whole.
+///
+/// # Errors
+/// Every complaint, `complaints` among them.
+pub fn check(raw: RawConfig, complaints: Vec<Complaint>) -> Result<Effective, ConfigError> {
+    let mut config = Config::default();
+    let mut reader =
+        Reader { raw: raw.values, origins: BTreeMap::new(), known: Vec::new(), complaints };
+    visit(&mut config, &mut reader);
+    if reader.origins.get("partitions") == Some(&Origin::Default) {
+        config.partitions = default_partitions(config.store.kind);
+    }
+    reader.refuse_unknown();
+    Bindings { config: &config, reader: &mut reader }.check_all();
+    if reader.complaints.is_empty() {
+        return Ok(Effective { config, origins: reader.origins });
+    }
+    reader.complaints.sort();
+    Err(ConfigError { complaints: reader.complaints })
+}
+
+/// Walks the keys and takes what was written for each.
+struct Reader {
+    raw: BTreeMap<String, RawValue>,
+    origins: BTreeMap<&'static str, Origin>,
+    known: Vec<&'static str>,
+    complaints: Vec<Complaint>,
+}
+
+/// As it would stand in the file; secrets masked.
+fn shown(key: &str, raw: &RawValue) -> String {
+    let secret = key.ends_with("password_file") || key.ends_with("key_file");
+    if secret || key.ends_with("tokens_file") || (key.ends_with("_url") && raw.text.contains('@')) {
+        return "\"***\"".to_owned();
+    }
+    let bare = matches!(raw.form, Form::Integer | Form::Float | Form::Boolean | Form::Other);
+    if bare { raw.text.clone() } else { format!("{:?}", raw.text) }
+}
+
+impl Reader {
+    fn complain(&mut self, key: &str, raw: &RawValue, rule: String) {
+        let (origin, value) = (raw.origin.clone(), shown(key, raw));
+        self.complaints.push(Complaint { origin, key: key.to_owned(), value, rule });
+    }
+
+    fn take<T: Value>(&mut self, key: &'static str) -> Option<(T, RawValue)> {
+        self.known.push(key);
+        let Some(raw) = self.raw.remove(key) else {
+            self.origins.insert(key, Origin::Default);
+            return None;
+        };
+        self.origins.insert(key, raw.origin.clone());
+        let is_spelt_right = raw.form == T::FORM
+            || raw.form == Form::Loose
+            || (raw.form, T::FORM) == (Form::Integer, Form::Float);
+        if let Some(value) = T::parse(&raw.text).filter(|_| is_spelt_right) {
+            return Some((value, raw));
+        }
+        self.complain(key, &raw, format!("must be {}", T::WHAT));
+        None
+    }
+
+    fn refuse_unknown(&mut self) {
+        for (key, raw) in std::mem::take(&mut self.raw) {
+            let nearest = self.known.iter().min_by_key(|known| distance(known, &key));
+            let hint = nearest.filter(|known| distance(known, &key) <= 3);
+            let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
+            self.complain(&key, &raw, format!("is not a key{hint}"));
+        }
+    }
+}
+
+impl Visitor for Reader {
+    fn field<T: Value + PartialOrd>(
+        &mut self,
+        key: &'static str,
+        place: &mut T,
+        within: Within<T>,
+    ) {
+        let Some((value, raw)) = self.take::<T>(key) else { return };
+        let Within(least, most) = within;
+        if value < least || value > most {
+            let rule = format!("must be between {} and {}", least.show(), most.show());
+            return self.complain(key, &raw, rule);
+        }
+        *place = value;
+    }
+
+    fn plain<T: Value>(&mut self, key: &'static str, place: &mut T) {
+        if let Some((value, _)) = self.take::<T>(key) {
+            *place = value;
+        }
+    }
+}
+
+/// Least number of letters to add, drop or change between two words.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, x) in a.bytes().enumerate() {
+        let mut corner = std::mem::replace(&mut row[0], i + 1);
+        for (j, y) in b.bytes().enumerate() {
+            let change = corner + usize::from(x != y);
+            corner = row[j + 1];
+            row[j + 1] = change.min(row[j] + 1).min(corner + 1);
+        }
+    }
+    row[b.len()]
+}
+
+/// The rules that bind keys together.
+struct Bindings<'a> {
+    config: &'a Config,
+    reader: &'a mut Reader,
+}
+
+impl Bindings<'_> {
+    /// Complains about the first of `keys` unless `holds`. Silent while one of them has a
+    /// complaint of its own: a rule judged on a default in its stead would mislead.
+    fn bind(&mut self, keys: &[&'static str], holds: bool, value: &str, rule: &str) {
+        let complained: BTreeSet<_> = self.reader.complaints.iter().map(|c| &c.key[..]).collect();
+        if holds || keys.iter().any(|key| complained.contains(key)) {
+            return;
+        }
+        // The place shown is the first that somebody wrote: the default cannot be mended.
+        let said = |key: &&&'static str| self.reader.origins[**key] != Origin::Default;
+        let at = keys.iter().find(said).unwrap_or(&keys[0]);
+        let origin = self.reader.origins[at].clone();
+        let (key, value, rule) = (keys[0].to_owned(), value.to_owned(), rule.to_owned());
+        self.reader.complaints.push(Complaint { origin, key, value, rule });
+    }
+
+    fn check_all(&mut self) {
+        self.check_times();
+        self.check_store();
+        self.check_server();
+        let bits = self.config.ledger.producer_gap_bits;
+        let rule = "must be a multiple of 64";
+        self.bind(&["ledger.producer_gap_bits"], bits.is_multiple_of(64), &bits.show(), rule);
+    }
+
+    fn check_times(&mut self) {
+        let config = self.config;
+        let tick = config.control_loop.tick;
+        let three = tick.times(3);
+        let mut at_least = |key, span: Span, other, least: Span, what: &str| {
+            let rule = format!("must be at least {what}, {}", least.show());
+            self.bind(&[key, other], span >= least, &quoted(&span), &rule);
+        };
+        let (looped, lease) = (&config.control_loop, &config.lease);
+        at_least("lease.valid", lease.valid, "loop.tick", three, "three ticks");
+        at_least("loop.blind_limit", looped.blind_limit, "loop.tick", three, "three ticks");
+        at_least("loop.source_timeout", looped.source_timeout, "loop.tick", three, "three ticks");
+        let horizon = config.allowance.horizon;
+        at_least("allowance.horizon", horizon, "lease.valid", lease.valid, "lease.valid");
+
+        let mut at_most = |key, span: Span, most: Span| {
+            let rule = format!("must be at most loop.tick, {}", most.show());
+            self.bind(&[key, "loop.tick"], span <= most, &quoted(&span), &rule);
+        };
+        at_most("loop.min_tick_interval", looped.min_tick_interval, tick);
+        at_most("counters.poll_interval", config.counters.poll_interval, tick);
+    }
+
+    fn check_store(&mut self) {
+        let store = &self.config.store;
+        let url = store.redis_url.as_str();
+        let host = url.strip_prefix("redis://").or_else(|| url.strip_prefix("rediss://"));
+        let is_known = host.is_some_and(|host| !host.is_empty());
+        let has_password = host.is_some_and(|host| host.contains('@'));
+        let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
+        let rule = "must begin with redis:// or rediss:// and name a host";
+        self.bind(&["store.redis_url"], is_known, &shown, rule);
+        let rule = "must hold no user or password; use store.redis_username and \
+                    store.redis_password_file";
+        self.bind(&["store.redis_url"], !has_password, &shown, rule);
+
+        let needs_redis = self.config.counters.enabled && store.kind == StoreKind::Embedded;
+        let rule = "needs store.kind = \"redis\": counters live there";
+        self.bind(&["counters.enabled", "store.kind"], !needs_redis, "true", rule);
+    }
+
+    fn check_server(&mut self) {
+        let server = &self.config.server;
+        let has_certificate = server.tls_certificate_file.is_some();
+        let has_key = server.tls_key_file.file().is_some();
+        let shown = quoted(&server.tls_certificate_file);
+        let rule = "must be set together with server.tls_key_file, or neither";
+        let keys = ["server.tls_certificate_file", "server.tls_key_file"];
+        self.bind(&keys, has_certificate == has_key, &shown, rule);
+
+        let is_guarded = has_certificate && has_key && server.tokens_file.file().is_some();
+        let is_allowed = is_guarded || server.insecure;
+        let rule = "is not a loopback address: set server.tls_certificate_file, \
+                    server.tls_key_file and server.tokens_file, or say server.insecure = true";
+        for (key, address) in
+            [("server.grpc_listen", server.grpc_listen), ("server.http_listen", server.http_listen)]
+        {
+            let holds = is_allowed || address.ip().is_loopback();
+            self.bind(&[key], holds, &quoted(&address), rule);
+        }
+        let (grpc, http) = (server.grpc_listen, server.http_listen);
+        let rule = "must differ from server.grpc_listen";
+        let holds = grpc != http || grpc.port() == 0;
+        self.bind(&["server.http_listen", "server.grpc_listen"], holds, &quoted(&http), rule);
+    }
+}
+
+/// In quotes, as it would stand in the file.
+fn quoted<T: Value>(value: &T) -> String {
+    format!("{:?}", value.show())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Sources, load, print};
+    use super::*;
+    use std::path::{Path, PathBuf};
+
+    fn path(relative: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(relative)
+    }
+
+    fn from_flags(flags: &[(&str, &str)]) -> Result<Effective, ConfigError> {
+        let flag = |(key, value): &(&str, &str)| ("--set", (*key).to_owned(), (*value).to_owned());
+        load(&Sources { flags: flags.iter().map(flag).collect(), ..Sources::default() })
+    }
+
+    fn complaints(sources: &Sources) -> Vec<Complaint> {
+        load(sources).expect_err("the sources are faulty").complaints
+    }
+
+    #[test]
+    fn the_reference_file_is_the_defaults_and_names_every_key() {
+        let file = Some(path("config/paceline.toml"));
+        let effective = load(&Sources { file, ..Sources::default() }).unwrap();
+        assert_eq!(effective.config, Config::default());
+        for (key, origin) in effective.origins {
+            assert_ne!(origin, Origin::Default, "{key} is missing from config/paceline.toml");
+        }
+    }
+
+    #[test]
+    fn each_bad_file_gets_its_complaint() {
+        // The first line of each file is the complaint it must get, and the only one.
+        let mut files: Vec<_> = std::fs::read_dir(path("tests/data/config"))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        files.sort();
+        assert!(files.len() >= 20, "one file per rule");
+        for file in files {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let expected = text.lines().next().and_then(|line| line.strip_prefix("# ")).unwrap();
+            let told = complaints(&Sources { file: Some(file.clone()), ..Sources::default() });
+            let shown = told[0].to_string();
+            let place = format!("{}:", file.display());
+            let said = shown.strip_prefix(&place).and_then(|rest| rest.split_once(": "));
+            let (line, said) = said.unwrap_or_else(|| panic!("{shown} does not name its place"));
+            assert!(line.parse::<usize>().is_ok_and(|line| line > 1), "{shown}");
+            assert!(said.starts_with(expected), "{}: {said}", file.display());
+            assert_eq!(told.len(), 1, "{}: {told:?}", file.display());
+        }
+    }
+
+    #[test]
+    fn every_complaint_is_told_at_once() {
+        let told = from_flags(&[("loop.tick", "5"), ("partitions", "0"), ("a.b", "c")]);
+        let keys: Vec<_> = told.unwrap_err().complaints.into_iter().map(|c| c.key).collect();
+        assert_eq!(keys, ["a.b", "loop.tick", "partitions"]);
+    }
+
+    #[test]
+    fn later_sources_win_and_are_named() {
+        let environment = vec![
+            ("PACELINE_LOOP__TICK".to_owned(), "5s".to_owned()),
+            ("PACELINE_PARTITIONS".to_owned(), "4".to_owned()),
+            ("PACELINE_SERVICE_HOST".to_owned(), "set by an orchestrator".to_owned()),
+        ];
+        let flags = vec![("--set", "loop.tick".to_owned(), "2s".to_owned())];
+        let file = Some(path("config/paceline.toml"));
+        let effective = load(&Sources { file, environment, flags }).unwrap();
+        assert_eq!(effective.config.control_loop.tick, Span::from_secs(2));
+        assert_eq!(effective.config.partitions, 4);
+        assert_eq!(effective.origins["loop.tick"].to_string(), "flag --set");
+        let origin = effective.origins["partitions"].to_string();
+        assert_eq!(origin, "environment PACELINE_PARTITIONS");
+        assert!(effective.origins["lease.valid"].to_string().contains("paceline.toml:"));
+    }
+
+    #[test]
+    fn a_misspelt_variable_is_refused() {
+        let environment = vec![("PACELINE_LOOP__TIKC".to_owned(), "5s".to_owned())];
+        let told = complaints(&Sources { environment, ..Sources::default() });
+        assert_eq!(
+            told[0].to_string(),
+            "environment PACELINE_LOOP__TIKC: loop.tikc = \"5s\": is not a key; did you mean \
+             loop.tick?"
+        );
+    }
+
+    #[test]
+    fn redis_has_more_partitions_unless_told_otherwise() {
+        let partitions = |flags: &[_]| from_flags(flags).unwrap().config.partitions;
+        assert_eq!(partitions(&[("store.kind", "redis")]), 16);
+        assert_eq!(partitions(&[("store.kind", "redis"), ("partitions", "1")]), 1);
+    }
+
+    #[test]
+    fn insecure_opens_what_loopback_closes() {
+        let open = ("server.grpc_listen", "0.0.0.0:7410");
+        assert!(from_flags(&[open]).is_err());
+        assert!(from_flags(&[open, ("server.insecure", "true")]).is_ok());
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same() {
+        let flags = [
+            ("loop.tick", "2500ms"),
+            ("law.elasticity", "0.75"),
+            ("clock.kind", "scaled:60"),
+            ("catalog.file", "a \"quoted\" name.toml"),
+            ("log.journal_max", "123 MB"),
+        ];
+        let effective = from_flags(&flags).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("printed.toml");
+        std::fs::write(&file, effective.to_text()).unwrap();
+        let again = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
+        assert_eq!(again.config, effective.config);
+    }
+
+    #[test]
+    fn json_holds_every_key_with_value_and_origin() {
+        let effective = from_flags(&[("partitions", "3")]).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&effective.to_json()).unwrap();
+        let expected = serde_json::json!({ "value": 3, "origin": "flag --set" });
+        assert_eq!(json["partitions"], expected);
+        assert_eq!(json.as_object().unwrap().len(), print::keys().len());
+    }
+
+    #[test]
+    fn a_missing_file_is_told_by_name() {
+        let file = Some(PathBuf::from("no-such.toml"));
+        let told = complaints(&Sources { file, ..Sources::default() });
+        assert!(told[0].to_string().starts_with("no-such.toml:1: cannot be read: "), "{told:?}");
+    }
+}
