@@ -87,6 +87,7 @@ impl Reach {
 
 /// Whether a new x differs enough from the published one to be published: by more than
 /// `threshold`, or by its [`Reach`]. Keeps deltas small without a law noticing.
+/// CONTROL.md (15).
 #[must_use]
 pub fn is_worth_publishing(published: f64, x: f64, x_max: f64, threshold: f64) -> bool {
     let near = (x - published).abs() <= threshold;

@@ -122,6 +122,7 @@ impl LogPidGains {
     }
 
     /// Error, gain and integral time of a sample; `None` when a number in it is not finite.
+    #[inline]
     fn read(&self, seen: &PaceSample) -> Option<Reading> {
         let finite = seen.traffic_minutes.is_finite()
             && seen.window_minutes.is_finite()
@@ -346,6 +347,7 @@ impl PacingLaw for LogPidGains {
         LogPidState::new(x0)
     }
 
+    #[inline]
     fn step(
         &self,
         state: &LogPidState,

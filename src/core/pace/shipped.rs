@@ -161,9 +161,13 @@ impl PacingLaw for ShippedLaw {
         now: Timestamp,
         seen: &PaceSample,
     ) -> (ShippedState, PacingSignal) {
+        if let (Self::LogPid(law), ShippedState::LogPid(own)) = (self, state) {
+            // The common case, without a copy on the way.
+            let (next, signal) = law.step(own, now, seen);
+            return (ShippedState::LogPid(next), signal);
+        }
         let next = on_own_state!(self, state, seen, |law, own| law.step(own, now, seen).0);
-        let signal = next.standing();
-        (next, signal)
+        (next, next.standing())
     }
 
     fn follow(&self, state: &ShippedState, applied_x: f64, seen: &PaceSample) -> ShippedState {
