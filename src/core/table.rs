@@ -3,6 +3,7 @@
 //! A table is immutable under its generation and carries its own lease and safe values. Bidders
 //! apply deltas; [`MultiplierTable::patch`] and the engine's own bookkeeping agree by digest.
 
+pub mod codec;
 pub mod lease;
 
 use crate::hash::Digest;
