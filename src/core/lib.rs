@@ -19,3 +19,4 @@ pub mod table;
 
 pub mod bid;
 pub mod input;
+pub mod journal;
