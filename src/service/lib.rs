@@ -5,3 +5,7 @@
 
 pub mod args;
 pub mod config;
+
+pub mod store;
+
+pub mod journal;

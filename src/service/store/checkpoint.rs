@@ -1,0 +1,43 @@
+//! What is kept of a partition beside its log: the checkpoint, and the table for readers.
+//!
+//! Both are opaque bytes here. A checkpoint is stored in parts, so that no single value is larger
+//! than a server should copy at once. Used by the control loop and the publisher.
+
+use super::offset::Offset;
+use paceline_core::units::{Epoch, Generation};
+use serde::{Deserialize, Serialize};
+
+/// The most bytes of a checkpoint in one stored value: copied in a few milliseconds.
+pub(crate) const PART_BYTES: usize = 4 << 20;
+/// The largest checkpoint: 10 million budgets at 400 bytes, beyond what one core can tick.
+pub const CHECKPOINT_BYTES_MAX: usize = 4 << 30;
+/// The largest table taken as one value, half of what Redis allows: 7 million entries.
+pub const TABLE_BYTES_MAX: usize = 256 << 20;
+
+/// A partition's state at a place in its log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Who saved it; given by the store on loading.
+    pub epoch: Epoch,
+    /// The last record that is in the state.
+    pub offset: Offset,
+    /// The engine's snapshot, versioned by the engine.
+    pub bytes: Vec<u8>,
+}
+
+/// A table as readers get it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredTable {
+    /// Which one; never goes back.
+    pub generation: Generation,
+    /// As `GetMultipliers` would answer, encoded once.
+    pub bytes: Vec<u8>,
+}
+
+/// What is stored of a checkpoint beside its parts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CheckpointHead {
+    pub(crate) epoch: Epoch,
+    pub(crate) offset: Offset,
+    pub(crate) bytes: u64,
+}
