@@ -12,6 +12,8 @@ pub mod campaign;
 
 pub mod event;
 
+pub mod plan;
+
 pub mod pace;
 
 pub mod overrides;
