@@ -13,6 +13,8 @@ pub mod orders;
 pub mod spend;
 pub mod traffic;
 
+pub(crate) mod writer;
+
 mod csv_source;
 mod parquet_source;
 mod seen;

@@ -6,6 +6,7 @@
 
 mod bad_files;
 mod bad_parquet;
+mod generated;
 mod orders;
 mod provided;
 
