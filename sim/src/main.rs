@@ -1,3 +1,119 @@
+//! # paceline-sim: rehearses
 //! The simulator: run, replay, generate, demo, drive.
 
-fn main() {}
+use anyhow::{Context, bail};
+use clap::Parser;
+use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs};
+use paceline_sim::generate;
+use paceline_sim::policy::{self, Policy, PolicyOptions};
+use paceline_sim::progress::Progress;
+use paceline_sim::trace::campaigns::{self, CampaignOptions};
+use paceline_sim::trace::orders::{self, OrderOptions};
+use std::fs;
+use std::process::ExitCode;
+
+/// `EX_USAGE`: the command line is at fault.
+const USAGE: u8 = 64;
+
+/// Why a command did not succeed.
+enum Failure {
+    /// It was asked wrongly.
+    Usage(String),
+    /// It failed.
+    Run(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Run(error)
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Nothing can be done about a closed stderr.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::Usage(message)) => {
+            eprintln!("error: {message}");
+            ExitCode::from(USAGE)
+        }
+        Err(Failure::Run(error)) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Replay(args) => match args.control() {
+            Control::Law(_) => Ok(replay_with_law(&args)?),
+            Control::Policy(policy) => Ok(replay_with_policy(&args, policy)?),
+        },
+        Command::Generate(args) => generate_file(&args),
+        Command::Run(_) => Err(not_wired("run").into()),
+        Command::Demo(_) => Err(not_wired("demo").into()),
+        Command::Drive(_) => Err(not_wired("drive").into()),
+    }
+}
+
+fn not_wired(command: &str) -> anyhow::Error {
+    anyhow::anyhow!("{command}: not wired yet")
+}
+
+/// Replays a trace through the engine.
+fn replay_with_law(_args: &ReplayArgs) -> anyhow::Result<()> {
+    bail!("replay --law: not wired yet")
+}
+
+/// Replays a trace under a fixed policy.
+fn replay_with_policy(args: &ReplayArgs, policy: Policy) -> anyhow::Result<()> {
+    let options = PolicyOptions {
+        policy,
+        price: args.price,
+        tie: args.tie,
+        budget: args.budget_nanos,
+        value_column: args.value_column.clone(),
+        value_scale: args.value_scale,
+    };
+    let orders = match &args.campaigns {
+        None => None,
+        Some(path) => {
+            let file = campaigns::read(path, &CampaignOptions::default())?;
+            Some(orders::from_file(&file, OrderOptions::default())?)
+        }
+    };
+    let mut progress = Progress::new(None);
+    let summary = policy::replay_file(&args.auctions, &options, orders.as_ref(), |rows| {
+        progress.set(rows);
+    })?;
+    drop(progress);
+    if let Some(path) = &args.json {
+        let text = serde_json::to_string_pretty(&summary).context("writing JSON")?;
+        fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        let page = policy::render_page(&summary);
+        fs::write(path, page).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let total = &summary.total;
+    println!(
+        "{}: {} auctions, {} wins, {} nanos spent, {} skipped for budget",
+        summary.trace, summary.auctions, total.wins, total.spend_nanos, total.skipped_for_budget
+    );
+    Ok(())
+}
+
+fn generate_file(args: &GenerateArgs) -> Result<(), Failure> {
+    let options = args.options().map_err(Failure::Usage)?;
+    let rows = generate::generate(&args.out, &options).map_err(anyhow::Error::new)?;
+    println!("{}: {rows} rows", args.out.display());
+    Ok(())
+}

@@ -6,9 +6,12 @@
 
 mod bad_files;
 mod bad_parquet;
+mod command;
 mod generated;
+mod golden;
 mod orders;
 mod provided;
+mod speed;
 
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,239 @@
+//! The command line: what may be asked, checked before anything is done.
+//!
+//! Every complaint names flag, value and rule. Knows the forms and does nothing. Called by `main`.
+
+mod value;
+
+use crate::generate::{GenerateKind, GenerateOptions, Model};
+use crate::policy::{Policy, PriceRule, TieRule};
+use clap::{Args, Parser, Subcommand};
+use paceline_core::campaign::LawChoice;
+use paceline_core::units::{Nanos, Timestamp};
+use std::path::PathBuf;
+
+/// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
+///
+/// Exit codes: 0 done, 1 failed, 64 asked wrongly.
+#[derive(Debug, Parser)]
+#[command(name = "paceline-sim", version, propagate_version = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Plays a recorded auction trace against a pacing law or a fixed policy.
+    Replay(ReplayArgs),
+    /// Runs scenario files and judges them by the ranges they state.
+    Run(RunArgs),
+    /// Writes a made-up trace; the same options give the same bytes.
+    Generate(GenerateArgs),
+    /// Runs the built-in day and writes a page about it.
+    Demo(DemoArgs),
+    /// Plays bidders against a running service.
+    Drive(DriveArgs),
+}
+
+/// `replay`: one trace, with a law or a fixed policy.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("control").required(true).args(["law", "policy"]))]
+#[command(
+    after_help = "Example: paceline-sim replay --auctions day.parquet --policy const:500000 \
+                        --price second --budget-nanos 1000000000 --json out.json"
+)]
+pub struct ReplayArgs {
+    /// Auction trace, .csv or .parquet.
+    #[arg(long, value_name = "FILE", value_parser = value::table)]
+    pub auctions: PathBuf,
+    /// Campaign file, .csv or .parquet; without one, a single campaign wants every auction.
+    #[arg(long, value_name = "FILE", value_parser = value::table)]
+    pub campaigns: Option<PathBuf>,
+    /// Pacing law: log-pid, pass-through or asap.
+    #[arg(long, value_name = "NAME", value_parser = value::law)]
+    pub law: Option<LawChoice>,
+    /// Fixed policy: const:CPM_MICROS bids that, lin:CPM_MICROS bids it in proportion to pctr.
+    #[arg(long, value_name = "POLICY", value_parser = value::policy)]
+    pub policy: Option<Policy>,
+    /// What a winner pays.
+    #[arg(long, value_enum, default_value_t)]
+    pub price: PriceRule,
+    /// What a bid equal to the price to beat does.
+    #[arg(long, value_enum, default_value_t)]
+    pub tie: TieRule,
+    /// Budget of the single campaign, in nanos of currency.
+    #[arg(long, value_name = "N", value_parser = value::budget, conflicts_with = "campaigns",
+          allow_negative_numbers = true)]
+    pub budget_nanos: Option<Nanos>,
+    /// Numeric column that says what an impression is worth.
+    #[arg(long, value_name = "NAME", value_parser = value::column)]
+    pub value_column: Option<String>,
+    /// Factor that turns that column into micros of currency per thousand impressions.
+    #[arg(long, value_name = "X", value_parser = value::scale, requires = "value_column",
+          default_value = "1", allow_negative_numbers = true)]
+    pub value_scale: f64,
+    /// Bill campaigns with the goal CLICKS per click; only with a law.
+    #[arg(long, requires = "law", conflicts_with = "policy")]
+    pub bill_clicks: bool,
+    /// Seed of whatever is drawn under a law.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page about it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// What steers the bids of a replay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Control {
+    /// A pacing law, through the engine.
+    Law(LawChoice),
+    /// A fixed policy, without one.
+    Policy(Policy),
+}
+
+impl ReplayArgs {
+    /// The law or the policy; the parser has seen to it that there is exactly one.
+    ///
+    /// # Panics
+    /// When built by hand with neither.
+    #[must_use]
+    pub fn control(&self) -> Control {
+        match (self.law, self.policy) {
+            (Some(law), _) => Control::Law(law),
+            (None, Some(policy)) => Control::Policy(policy),
+            (None, None) => panic!("the parser asks for a law or a policy"),
+        }
+    }
+}
+
+/// `run`: scenario files.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// Scenario files.
+    #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
+    pub scenarios: Vec<PathBuf>,
+    /// Pacing law instead of the scenario's: log-pid, pass-through or asap.
+    #[arg(long, value_name = "NAME", value_parser = value::law)]
+    pub law: Option<LawChoice>,
+    /// Seed instead of the scenario's.
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page about it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `generate`: one file.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim generate --kind auctions --seed 7 --rows 500000 \
+                        --out day.parquet")]
+pub struct GenerateArgs {
+    /// What to make.
+    #[arg(long, value_enum)]
+    pub kind: GenerateKind,
+    /// Whose published parameters.
+    #[arg(long, value_enum, default_value_t)]
+    pub model: Model,
+    /// Seed; the same seed and options give the same bytes.
+    #[arg(long, value_name = "N")]
+    pub seed: u64,
+    /// The file to write, .csv or .parquet; an existing one is replaced.
+    #[arg(long, value_name = "FILE", value_parser = value::table)]
+    pub out: PathBuf,
+    /// Auctions (default 100000), campaigns (100, or 48 of auctionnet) or events (10000); not for
+    /// traffic.
+    #[arg(long, value_name = "N", value_parser = value::rows)]
+    pub rows: Option<u64>,
+    /// Days covered, 1 to 366.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u16).range(1..=366))]
+    pub days: u16,
+    /// First instant, in microseconds since 1970 UTC.
+    #[arg(long, value_name = "N", default_value = "0", value_parser = value::start,
+          allow_negative_numbers = true)]
+    pub start_ts_us: Timestamp,
+    /// Campaigns among which spend is spread; only for spend.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub campaigns: Option<u16>,
+}
+
+impl GenerateArgs {
+    /// The options, checked against each other.
+    ///
+    /// # Errors
+    /// A sentence naming flag, value and rule.
+    pub fn options(&self) -> Result<GenerateOptions, String> {
+        if let (GenerateKind::Traffic, Some(rows)) = (self.kind, self.rows) {
+            return Err(format!("--rows {rows}: must not be given with --kind traffic"));
+        }
+        if let Some(campaigns) = self.campaigns
+            && self.kind != GenerateKind::Spend
+        {
+            return Err(format!(
+                "--campaigns {campaigns}: must not be given except with --kind spend"
+            ));
+        }
+        if let (GenerateKind::Campaigns, Some(rows)) = (self.kind, self.rows)
+            && rows > 1_000_000
+        {
+            return Err(format!("--rows {rows}: must be at most 1000000 for --kind campaigns"));
+        }
+        let by_default = GenerateOptions::rows_by_default(self.kind, self.model);
+        Ok(GenerateOptions {
+            kind: self.kind,
+            model: self.model,
+            seed: self.seed,
+            rows: self.rows.unwrap_or(by_default),
+            days: self.days,
+            start: self.start_ts_us,
+            campaigns: self.campaigns.unwrap_or(3),
+        })
+    }
+}
+
+/// `demo`: the built-in day.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Seed of everything drawn.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page about it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `drive`: bidders against a running service.
+#[derive(Debug, Clone, Args)]
+pub struct DriveArgs {
+    /// The service, e.g. `http://127.0.0.1:7350`.
+    #[arg(long, value_name = "URL", value_parser = value::endpoint)]
+    pub endpoint: String,
+    /// Campaigns to set up, 1 to 100000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub campaigns: u32,
+    /// Bidders to play, 1 to 1000.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
+    pub bidders: u32,
+    /// Hours of traffic to play, 1 to 744.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u32).range(1..=744))]
+    pub hours: u32,
+    /// Write the figures as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests;

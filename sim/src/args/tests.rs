@@ -1,0 +1,125 @@
+//! What the command line takes and what it refuses, flag by flag.
+
+use super::*;
+use clap::CommandFactory;
+
+fn parse(line: &str) -> Result<Cli, String> {
+    let words = std::iter::once("paceline-sim").chain(line.split_whitespace());
+    Cli::try_parse_from(words).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_forms_are_consistent() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_form_is_taken() {
+    for line in [
+        "replay --auctions a.csv --law log-pid --campaigns c.parquet --bill-clicks",
+        "replay --auctions a.csv --policy lin:800000 --price second --tie win --budget-nanos 250",
+        "replay --auctions a.parquet --policy const:0 --value-column pcvr --value-scale 2.5e6",
+        "run a.toml b.toml --law asap --seed 3 --json out.json --html out.html",
+        "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
+        "demo",
+        "drive --endpoint http://127.0.0.1:7350 --campaigns 10 --bidders 3 --hours 2",
+    ] {
+        assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
+    }
+}
+
+#[test]
+fn a_wrong_value_is_refused_with_flag_value_and_rule() {
+    let replay = "replay --auctions a.csv --policy const:1";
+    for (line, parts) in [
+        ("replay --auctions a.txt --law asap", ["--auctions", "a.txt", "must end in .csv"]),
+        ("replay --auctions a.csv --law fast", ["--law", "fast", "must be log-pid"]),
+        ("replay --auctions a.csv --policy const", ["--policy", "const", "must be const:CPM"]),
+        ("replay --auctions a.csv --policy sq:5", ["--policy", "sq:5", "must be const:CPM"]),
+        ("replay --auctions a.csv --policy lin:1.5", ["--policy", "lin:1.5", "must be const:CPM"]),
+        ("replay --auctions a.csv --policy const:-1", ["--policy", "const:-1", "must be 0 to"]),
+        (&format!("{replay} --price third"), ["--price", "third", "trace, first, second"]),
+        (&format!("{replay} --tie draw"), ["--tie", "draw", "win, lose"]),
+        (&format!("{replay} --budget-nanos 0"), ["--budget-nanos", "0", "from 1 to"]),
+        (&format!("{replay} --budget-nanos -5"), ["--budget-nanos", "-5", "from 1 to"]),
+        (
+            &format!("{replay} --value-column v --value-scale NaN"),
+            ["--value-scale", "NaN", "must be a finite number above zero"],
+        ),
+        (
+            &format!("{replay} --value-column v --value-scale -2"),
+            ["--value-scale", "-2", "must be a finite number above zero"],
+        ),
+        ("generate --kind cats --seed 1 --out a.csv", ["--kind", "cats", "possible values"]),
+        ("generate --kind spend --seed x --out a.csv", ["--seed", "x", "invalid digit"]),
+        ("generate --kind spend --seed 1 --out a.txt", ["--out", "a.txt", "must end in .csv"]),
+        (
+            "generate --kind spend --seed 1 --out a.csv --rows 0",
+            ["--rows", "0", "must be an integer from 1"],
+        ),
+        (
+            "generate --kind spend --seed 1 --out a.csv --days 367",
+            ["--days", "367", "not in 1..=366"],
+        ),
+        (
+            "generate --kind spend --seed 1 --out a.csv --start-ts-us -1",
+            ["--start-ts-us", "-1", "must be an integer from 0"],
+        ),
+        (
+            "drive --endpoint ftp://x --campaigns 1 --bidders 1",
+            ["--endpoint", "ftp://x", "must be http://"],
+        ),
+        (
+            "drive --endpoint http://x --campaigns 0 --bidders 1",
+            ["--campaigns", "0", "not in 1..=100000"],
+        ),
+    ] {
+        let message = parse(line).expect_err(line);
+        for part in parts {
+            assert!(message.contains(part), "{line}: {message:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused_by_name() {
+    for (line, parts) in [
+        ("replay --auctions a.csv", ["--law", "--policy"]),
+        ("replay --auctions a.csv --law asap --policy const:1", ["--law", "--policy"]),
+        (
+            "replay --auctions a.csv --policy const:1 --campaigns c.csv --budget-nanos 5",
+            ["--budget-nanos", "--campaigns"],
+        ),
+        (
+            "replay --auctions a.csv --policy const:1 --value-scale 2",
+            ["--value-column", "required"],
+        ),
+        ("replay --auctions a.csv --policy const:1 --bill-clicks", ["--bill-clicks", "--policy"]),
+    ] {
+        let message = parse(line).expect_err(line);
+        for part in parts {
+            assert!(message.contains(part), "{line}: {message:?} lacks {part:?}");
+        }
+    }
+}
+
+#[test]
+fn generate_refuses_what_its_kind_has_no_use_for() {
+    for (line, expected) in [
+        (
+            "generate --kind traffic --seed 1 --out a.csv --rows 5",
+            "--rows 5: must not be given with --kind traffic",
+        ),
+        (
+            "generate --kind auctions --seed 1 --out a.csv --campaigns 5",
+            "--campaigns 5: must not be given except with --kind spend",
+        ),
+        (
+            "generate --kind campaigns --seed 1 --out a.csv --rows 1000001",
+            "--rows 1000001: must be at most 1000000 for --kind campaigns",
+        ),
+    ] {
+        let Ok(Cli { command: Command::Generate(args) }) = parse(line) else { panic!("{line}") };
+        assert_eq!(args.options(), Err(expected.to_owned()));
+    }
+}

@@ -1,0 +1,94 @@
+//! Values of flags, each with its rule. The parser puts flag and value before the rule.
+
+use crate::policy::Policy;
+use crate::trace::auctions::PRICE_MAX;
+use paceline_core::campaign::LawChoice;
+use paceline_core::units::{CpmMicros, Nanos, Timestamp};
+use std::path::PathBuf;
+
+/// The most rows generated at once.
+const ROWS_MAX: u64 = 10_000_000_000;
+
+/// A file of rows.
+pub(super) fn table(text: &str) -> Result<PathBuf, String> {
+    let path = PathBuf::from(text);
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    match extension.map(str::to_ascii_lowercase).as_deref() {
+        Some("csv" | "parquet") => Ok(path),
+        _ => Err("must end in .csv or .parquet".to_owned()),
+    }
+}
+
+/// A law by name.
+pub(super) fn law(text: &str) -> Result<LawChoice, String> {
+    match text {
+        "log-pid" => Ok(LawChoice::LogPid),
+        "pass-through" => Ok(LawChoice::PassThrough),
+        "asap" => Ok(LawChoice::Asap),
+        _ => Err("must be log-pid, pass-through or asap".to_owned()),
+    }
+}
+
+/// A fixed policy.
+pub(super) fn policy(text: &str) -> Result<Policy, String> {
+    let form = || "must be const:CPM_MICROS or lin:CPM_MICROS".to_owned();
+    let (name, bid) = text.split_once(':').ok_or_else(form)?;
+    let bid: i64 = bid.parse().map_err(|_| form())?;
+    if !(0..=PRICE_MAX.get()).contains(&bid) {
+        return Err(format!("CPM_MICROS must be 0 to {}", PRICE_MAX.get()));
+    }
+    match name {
+        "const" => Ok(Policy::Const(CpmMicros::new(bid))),
+        "lin" => Ok(Policy::Linear(CpmMicros::new(bid))),
+        _ => Err(form()),
+    }
+}
+
+/// A budget in nanos.
+pub(super) fn budget(text: &str) -> Result<Nanos, String> {
+    match text.parse() {
+        Ok(nanos @ 1..=4_000_000_000_000_000_000) => Ok(Nanos::new(nanos)),
+        _ => Err("must be an integer from 1 to 4000000000000000000 nanos".to_owned()),
+    }
+}
+
+/// The name of a column.
+pub(super) fn column(text: &str) -> Result<String, String> {
+    if text.is_empty() { Err("must not be empty".to_owned()) } else { Ok(text.to_owned()) }
+}
+
+/// A factor.
+pub(super) fn scale(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(scale) if scale.is_finite() && scale > 0.0 => Ok(scale),
+        _ => Err("must be a finite number above zero".to_owned()),
+    }
+}
+
+/// How many rows.
+pub(super) fn rows(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(rows @ 1..=ROWS_MAX) => Ok(rows),
+        _ => Err(format!("must be an integer from 1 to {ROWS_MAX}")),
+    }
+}
+
+/// An instant that leaves room for the days that follow it.
+pub(super) fn start(text: &str) -> Result<Timestamp, String> {
+    let latest = Timestamp::MAX - paceline_core::units::Span::DAY.times(367);
+    match text.parse().map(Timestamp::from_micros) {
+        Ok(at) if (Timestamp::MIN..=latest).contains(&at) => Ok(at),
+        _ => Err(format!("must be an integer from 0 to {}", latest.as_micros())),
+    }
+}
+
+/// Where a service listens.
+pub(super) fn endpoint(text: &str) -> Result<String, String> {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    match rest {
+        Some(host) if !host.is_empty() && !host.contains(char::is_whitespace) => {
+            Ok(text.to_owned())
+        }
+        _ => Err("must be http://HOST:PORT or https://HOST:PORT".to_owned()),
+    }
+}
