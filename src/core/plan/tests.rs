@@ -311,3 +311,27 @@ fn the_largest_weights_budgets_and_flights_do_not_overflow() {
         assert!(plan(&request).placed >= most);
     }
 }
+
+#[test]
+fn an_edit_spreads_the_new_rest_over_what_remains() {
+    let (days, shape) = (calendar(&[24; 2], 2), TrafficShape::flat());
+    let mut request = request(window(0, 48), Some(4_800), &days, &shape);
+    assert_eq!(by_hour(&plan(&request), 0, 48), [100; 48]);
+    request.now = MONDAY + Span::from_mins(8 * 60);
+    request.left = Some(Nanos::new(8_000));
+    assert_eq!(by_hour(&plan(&request), 8, 48), [200; 40]);
+    request.window = window(0, 28);
+    assert_eq!(by_hour(&plan(&request), 8, 28), [400; 20]);
+}
+
+#[test]
+fn half_an_hour_has_half_the_traffic() {
+    let (mut days, shape) = (calendar(&[24], 1), TrafficShape::flat());
+    // Clocks go forward by half an hour at two.
+    let half = MONDAY + Span::from_mins(150);
+    days[0].hours.truncate(3);
+    days[0].hours[2].window = Window::try_new(MONDAY + hours(2), half).unwrap();
+    days[0].window = Window::try_new(MONDAY, half).unwrap();
+    let plan = plan(&request(days[0].window, Some(500), &days, &shape));
+    assert_eq!(by_hour(&plan, 0, 3), [200, 200, 100]);
+}
