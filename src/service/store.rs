@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod error;
 pub mod lead;
 pub mod offset;
+pub mod redis;
 
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, StoredTable, TABLE_BYTES_MAX};
 pub use codec::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
@@ -24,6 +25,7 @@ pub use embedded::EmbeddedStore;
 pub use error::{StoreError, StoreFault};
 pub use lead::{LeadAnswer, LeadClaim, LeadLease};
 pub use offset::{Offset, OffsetError};
+pub use redis::{RedisConfig, RedisStore};
 
 use error::Doing as _;
 use paceline_core::input::Stamped;
@@ -38,6 +40,14 @@ pub const PAGE_RECORDS_MAX: usize = 16_384;
 pub enum Store {
     /// One file in one folder, or memory for tests.
     Embedded(EmbeddedStore),
+    /// Keys on a Redis server or cluster.
+    Redis(RedisStore),
+}
+
+impl From<RedisStore> for Store {
+    fn from(store: RedisStore) -> Self {
+        Self::Redis(store)
+    }
 }
 
 impl From<EmbeddedStore> for Store {
@@ -51,6 +61,7 @@ macro_rules! either {
     ($self:ident, $store:ident => $call:expr) => {
         match $self {
             Self::Embedded($store) => $call,
+            Self::Redis($store) => $call,
         }
     };
 }

@@ -1,6 +1,7 @@
 //! The stores under test, and the values tests are made of.
 
-use paceline::store::{EmbeddedStore, LeadAnswer, LeadClaim, LeadLease, Offset, Store};
+use crate::server::Server;
+use paceline::store::{EmbeddedStore, LeadAnswer, LeadClaim, LeadLease, Offset, RedisStore, Store};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
 use paceline_core::input::{Input, Stamped};
 use paceline_core::units::{
@@ -17,6 +18,7 @@ pub(crate) const P: PartitionId = PartitionId(2);
 pub(crate) enum Keep {
     Memory,
     Folder(#[expect(dead_code, reason = "removed when dropped")] TempDir),
+    Server(#[expect(dead_code, reason = "stopped when dropped")] Server),
 }
 
 /// A fresh store.
@@ -39,6 +41,12 @@ impl Arm {
         Self { name: "file", store, keep: Keep::Folder(folder) }
     }
 
+    async fn redis() -> Option<Self> {
+        let server = Server::start().await?;
+        let store = RedisStore::connect(&server.config(), PARTITIONS).await.unwrap().into();
+        Some(Self { name: "redis", store, keep: Keep::Server(server) })
+    }
+
     /// Whether leases run out by the caller's clock, so that a test need not wait.
     pub(crate) fn has_virtual_time(&self) -> bool {
         matches!(self.store, Store::Embedded(_))
@@ -47,7 +55,7 @@ impl Arm {
 
 /// Runs a test on a fresh store of each kind.
 pub(crate) async fn on_each(test: impl AsyncFn(Arm)) {
-    for arm in [Arm::memory(), Arm::file()] {
+    for arm in [Arm::memory(), Arm::file()].into_iter().chain(Arm::redis().await) {
         eprintln!("on {}", arm.name);
         test(arm).await;
     }

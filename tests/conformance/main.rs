@@ -12,3 +12,5 @@ mod durable;
 mod file;
 mod lead;
 mod log;
+mod server;
+mod server_only;

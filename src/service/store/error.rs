@@ -154,6 +154,10 @@ pub enum StoreFault {
     /// When the server says no: a command it does not know, missing rights.
     #[error("the server refused the command")]
     Refused(#[source] Source),
+    /// When a page of foreign entries was taken into the log before, by a call whose answer was
+    /// lost. Read the next page.
+    #[error("the page has been taken into the log before")]
+    AlreadyTaken,
     /// When the configuration of the store makes no sense.
     #[error("{field}: {rule}")]
     Config {
@@ -187,6 +191,7 @@ impl StoreError {
                 | StoreFault::Unreachable(_)
                 | StoreFault::Full(_)
                 | StoreFault::NotReady(_)
+                | StoreFault::AlreadyTaken
         )
     }
 
