@@ -10,7 +10,9 @@ pub mod units;
 pub mod budget;
 pub mod campaign;
 
+pub mod days;
 pub mod event;
+pub mod ledger;
 
 pub mod plan;
 

@@ -1,0 +1,216 @@
+//! One owner's accounts, a window each, and its running totals.
+//!
+//! Opens accounts as money or time reaches their window; keeps closed ones for restatement.
+
+use crate::budget::{BudgetOwner, Budgets, Horizon};
+use crate::days::KnownDays;
+use crate::ledger::account::Account;
+use crate::units::{Nanos, Span, Timestamp, Window, ZoneId};
+use serde::{Deserialize, Serialize};
+
+/// Closed windows are restated for this long, by horizon.
+const fn memory(horizon: Horizon) -> Span {
+    match horizon {
+        Horizon::Hour => Span::DAY.times(2),
+        Horizon::Day => Span::DAY.times(35),
+        Horizon::Month => Span::DAY.times(70),
+        Horizon::Flight => Span::DAY.times(400),
+    }
+}
+
+/// Turnover after which a book takes no more money: with a grant of four billion units on top, every
+/// sum stays inside an `i64` of nanos.
+const TURNOVER_MAX: Nanos = Nanos::from_units(4_000_000_000);
+
+/// Share of the newest billing in the running event price: about the last hundred events.
+const PRICE_GAIN: f64 = 0.01;
+
+/// Money since the owner was entered; never goes back except by refunds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct SpendTotals {
+    /// C_b: billed, refunds deducted.
+    pub billed: Nanos,
+    /// C_x: all that was ever expected to be billed when served.
+    pub expected: Nanos,
+    /// Corrections, part of `billed`.
+    pub adjusted: Nanos,
+    /// Billing events.
+    pub events: u64,
+    /// Running mean price of a billing event, in nanos; zero before the first.
+    pub event_price: f64,
+    /// Everything that ever moved, whatever its sign: keeps the books inside their range.
+    pub turnover: Nanos,
+    /// The dearest recent billing event, fading by a hundredth with each cheaper one, in nanos.
+    pub dearest: f64,
+}
+
+/// One owner's money.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Book {
+    /// Whose.
+    pub owner: BudgetOwner,
+    /// Decides its windows.
+    pub zone: ZoneId,
+    budgets: Budgets,
+    accounts: Vec<Account>,
+    totals: SpendTotals,
+}
+
+impl Book {
+    /// No account open yet.
+    #[must_use]
+    pub fn new(owner: BudgetOwner, zone: ZoneId, budgets: Budgets) -> Self {
+        Self { owner, zone, budgets, accounts: Vec::new(), totals: SpendTotals::default() }
+    }
+
+    /// Its budgets.
+    #[must_use]
+    pub fn budgets(&self) -> &Budgets {
+        &self.budgets
+    }
+
+    /// Its running totals.
+    #[must_use]
+    pub fn totals(&self) -> &SpendTotals {
+        &self.totals
+    }
+
+    /// Every account, oldest first.
+    #[must_use]
+    pub fn accounts(&self) -> &[Account] {
+        &self.accounts
+    }
+
+    /// The account of a horizon whose window holds `at`, if open.
+    #[must_use]
+    pub fn account_at(&self, horizon: Horizon, at: Timestamp) -> Option<&Account> {
+        self.place(horizon, at).map(|place| &self.accounts[place])
+    }
+
+    fn place(&self, horizon: Horizon, at: Timestamp) -> Option<usize> {
+        self.accounts
+            .iter()
+            .rposition(|account| account.horizon == horizon && account.window.contains(at))
+    }
+
+    /// Runs `act` on every account whose window holds `at`, opening those that are not open yet.
+    pub fn touch(&mut self, at: Timestamp, days: &KnownDays, mut act: impl FnMut(&mut Account)) {
+        for horizon in Horizon::ALL {
+            let place = self.place(horizon, at).or_else(|| {
+                let (window, granted) = self.line_at(horizon, at, days)?;
+                self.accounts.push(Account::open(horizon, window, granted));
+                Some(self.accounts.len() - 1)
+            });
+            if let Some(place) = place {
+                act(&mut self.accounts[place]);
+            }
+        }
+    }
+
+    /// Window and amount of a horizon's budget at a moment.
+    fn line_at(
+        &self,
+        horizon: Horizon,
+        at: Timestamp,
+        days: &KnownDays,
+    ) -> Option<(Window, Nanos)> {
+        if horizon == Horizon::Flight {
+            let flight = self.budgets.flights.iter().find(|flight| flight.window.contains(at))?;
+            return Some((flight.window, flight.budget?));
+        }
+        let cap = self.budgets.cap(horizon)?;
+        Some((days.window_at(self.zone, horizon, at)?, cap))
+    }
+
+    /// Where money of `at` belongs: itself inside a flight; the last moment of the flight before it
+    /// when that ended no longer ago than `grace`; nowhere otherwise. Without flights: itself.
+    #[must_use]
+    pub fn attributed(&self, at: Timestamp, grace: Span) -> Option<Timestamp> {
+        let flights = &self.budgets.flights;
+        if flights.is_empty() || flights.iter().any(|flight| flight.window.contains(at)) {
+            return Some(at);
+        }
+        let before = flights.iter().rev().find(|flight| flight.window.end() <= at)?;
+        let last = before.window.end() - Span::from_micros(1);
+        (at - last <= grace).then_some(last)
+    }
+
+    /// The first moment of a window that lies in a flight.
+    #[must_use]
+    pub fn first_moment_in(&self, window: Window) -> Option<Timestamp> {
+        let meets = |flight: &crate::budget::Flight| flight.window.intersect(window);
+        self.budgets.flights.iter().find_map(meets).map(Window::start)
+    }
+
+    /// Whether money of `at` belongs to a local day, or a flight, that is over.
+    #[must_use]
+    pub fn is_closed(&self, at: Timestamp, now: Timestamp, days: &KnownDays) -> bool {
+        let day_over = now - at > Span::HOUR
+            && days.day_at(self.zone, at).is_some_and(|day| day.window.end() <= now);
+        day_over
+            || self
+                .budgets
+                .flights
+                .iter()
+                .any(|flight| flight.window.contains(at) && flight.window.end() <= now)
+    }
+
+    /// Takes new budgets: accounts of lines that are gone close, the others get their new amount,
+    /// and a flight whose dates moved keeps its money.
+    pub fn edit(&mut self, zone: ZoneId, budgets: Budgets) {
+        self.zone = zone;
+        self.budgets = budgets;
+        let budgets = &self.budgets;
+        self.accounts.retain_mut(|account| {
+            let line = if account.horizon == Horizon::Flight {
+                budgets
+                    .flights
+                    .iter()
+                    .find(|flight| flight.window.intersect(account.window).is_some())
+                    .and_then(|flight| Some((flight.window, flight.budget?)))
+            } else {
+                budgets.cap(account.horizon).map(|amount| (account.window, amount))
+            };
+            let Some((window, granted)) = line else { return false };
+            account.window = window;
+            account.regrant(granted);
+            true
+        });
+    }
+
+    /// Drops accounts that are past restatement.
+    pub fn prune(&mut self, now: Timestamp) {
+        self.accounts.retain(|account| now - account.window.end() < memory(account.horizon));
+    }
+
+    /// Whether an amount can be moved without leaving the range of the ledger.
+    #[must_use]
+    pub fn has_room(&self, amount: Nanos) -> bool {
+        let size = Nanos::new(amount.get().saturating_abs());
+        self.totals.turnover.saturating_add(size) <= TURNOVER_MAX
+    }
+
+    pub(super) fn count_expected(&mut self, amount: Nanos) {
+        self.totals.turnover += amount;
+        self.totals.expected += amount;
+    }
+
+    pub(super) fn count_billed(&mut self, price: Nanos, without_win: bool) {
+        let totals = &mut self.totals;
+        totals.turnover += price;
+        totals.billed += price;
+        totals.events += 1;
+        if without_win {
+            totals.expected += price;
+        }
+        let gain = if totals.events == 1 { 1.0 } else { PRICE_GAIN };
+        totals.event_price += gain * (price.as_f64() - totals.event_price);
+        totals.dearest = price.as_f64().max(totals.dearest * (1.0 - PRICE_GAIN));
+    }
+
+    pub(super) fn count_adjusted(&mut self, amount: Nanos) {
+        self.totals.turnover += amount.max(-amount);
+        self.totals.billed += amount;
+        self.totals.adjusted += amount;
+    }
+}

@@ -1,0 +1,208 @@
+//! Exactly once: what has been seen, in bounded memory.
+//!
+//! A producer that counts its events is exact at any age: a low-water mark and a bitmap of what lies
+//! above it. An opaque id alone is exact inside the dedup window of receive time: two sets that take
+//! turns, so that no id carries a time of its own.
+
+use crate::units::{EventId, ProducerId, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Sequence numbers held above a producer's low-water mark: a kilobyte of bits.
+const GAP_WORDS: usize = 128;
+const GAP_BITS: u64 = GAP_WORDS as u64 * 64;
+
+/// What the memory says of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// Never before; it is remembered from now on.
+    First,
+    /// Before.
+    Again,
+    /// The producer is too far ahead of its gaps.
+    Refused,
+    /// Too old to tell.
+    Unverified,
+}
+
+/// One producer's sequence numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Sequence {
+    /// Every number up to here was seen.
+    low: u64,
+    /// Bit `n` stands for `low + 1 + n`; trailing zero words are not held.
+    above: Vec<u64>,
+}
+
+impl Sequence {
+    fn note(&mut self, sequence: u64) -> Seen {
+        if sequence <= self.low {
+            return Seen::Again;
+        }
+        let place = sequence - self.low - 1;
+        if place >= GAP_BITS {
+            return Seen::Refused;
+        }
+        let word = usize::try_from(place / 64).expect("below the bitmap's length");
+        let bit = 1_u64 << (place % 64);
+        if self.above.len() <= word {
+            self.above.resize(word + 1, 0);
+        }
+        if self.above[word] & bit != 0 {
+            return Seen::Again;
+        }
+        self.above[word] |= bit;
+        self.settle();
+        Seen::First
+    }
+
+    /// Moves the low-water mark over what is complete, a word at a time once there is one.
+    fn settle(&mut self) {
+        let full = self.above.iter().take_while(|&&word| word == u64::MAX).count();
+        if full > 0 {
+            self.above.drain(..full);
+            self.low += u64::try_from(full).expect("at most 128 words") * 64;
+        }
+        // In-order arrival keeps one word of ones that has not filled yet: that is the usual state.
+    }
+}
+
+/// Memory of what was posted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dedup {
+    window: Span,
+    events_max: usize,
+    producers_max: usize,
+    producers: BTreeMap<ProducerId, Sequence>,
+    recent: BTreeSet<EventId>,
+    earlier: BTreeSet<EventId>,
+    turned_at: Timestamp,
+    /// Everything received from here on is remembered.
+    remembers_from: Timestamp,
+}
+
+impl Dedup {
+    /// Nothing seen yet. Opaque ids are exact for `window` of receive time, as long as no more than
+    /// `events_max` come in that time.
+    #[must_use]
+    pub fn new(window: Span, events_max: usize, producers_max: usize) -> Self {
+        Self {
+            window,
+            events_max,
+            producers_max,
+            producers: BTreeMap::new(),
+            recent: BTreeSet::new(),
+            earlier: BTreeSet::new(),
+            turned_at: Timestamp::MIN,
+            remembers_from: Timestamp::MIN,
+        }
+    }
+
+    /// Asks and remembers, for a producer that counts.
+    pub fn note_sequence(&mut self, producer: ProducerId, sequence: u64) -> Seen {
+        if let Some(known) = self.producers.get_mut(&producer) {
+            return known.note(sequence);
+        }
+        if self.producers.len() >= self.producers_max || sequence == 0 {
+            return Seen::Refused;
+        }
+        let mut fresh = Sequence { low: 0, above: Vec::new() };
+        let seen = fresh.note(sequence);
+        if seen == Seen::First {
+            self.producers.insert(producer, fresh);
+        }
+        seen
+    }
+
+    /// Asks and remembers, for an opaque id received `now`. An event that happened before memory
+    /// begins could have been seen and forgotten.
+    pub fn note_event(&mut self, now: Timestamp, event: EventId, occurred_at: Timestamp) -> Seen {
+        self.turn(now);
+        if self.recent.contains(&event) || self.earlier.contains(&event) {
+            return Seen::Again;
+        }
+        if occurred_at < now - self.window || occurred_at < self.remembers_from {
+            return Seen::Unverified;
+        }
+        self.recent.insert(event);
+        Seen::First
+    }
+
+    /// Retires the older set when the newer one has run for a window, or is full.
+    fn turn(&mut self, now: Timestamp) {
+        let is_full = self.recent.len() >= self.events_max;
+        if now - self.turned_at >= self.window || is_full {
+            let retired = std::mem::replace(&mut self.earlier, std::mem::take(&mut self.recent));
+            if !retired.is_empty() {
+                self.remembers_from = self.turned_at;
+            }
+            self.turned_at = now;
+        }
+    }
+
+    /// Opaque ids and producers held, for telemetry.
+    #[must_use]
+    pub fn held(&self) -> (usize, usize) {
+        (self.recent.len() + self.earlier.len(), self.producers.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const P: ProducerId = ProducerId::from_key(1);
+
+    fn dedup() -> Dedup {
+        Dedup::new(Span::from_mins(30), 1_000, 10)
+    }
+
+    #[test]
+    fn a_producer_is_exact_at_any_age_and_refused_beyond_its_gaps() {
+        let mut dedup = dedup();
+        assert_eq!(dedup.note_sequence(P, 2), Seen::First);
+        assert_eq!(dedup.note_sequence(P, 1), Seen::First);
+        assert_eq!(dedup.note_sequence(P, 2), Seen::Again);
+        assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::First);
+        assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::Refused);
+        assert_eq!(dedup.note_sequence(P, 3), Seen::First, "gaps can be filled");
+    }
+
+    #[test]
+    fn an_opaque_id_is_exact_inside_the_window_and_unverified_beyond() {
+        let mut dedup = dedup();
+        let at =
+            |minutes: i64| Timestamp::from_micros(Span::from_mins(1_000 + minutes).as_micros());
+        let event = EventId::from_key(9);
+        assert_eq!(dedup.note_event(at(0), event, at(0)), Seen::First);
+        assert_eq!(dedup.note_event(at(29), event, at(0)), Seen::Again);
+        assert_eq!(dedup.note_event(at(31), event, at(0)), Seen::Again);
+        let other = EventId::from_key(10);
+        assert_eq!(dedup.note_event(at(31), other, at(0)), Seen::Unverified);
+    }
+
+    #[test]
+    fn when_the_memory_is_full_the_window_shrinks_instead_of_lying() {
+        let mut dedup = Dedup::new(Span::from_mins(30), 2, 10);
+        let at =
+            |seconds: i64| Timestamp::from_micros(Span::from_secs(10_000 + seconds).as_micros());
+        let count = 8;
+        for n in 0..count {
+            let id = EventId::from_key(u64::try_from(n).unwrap() + 1);
+            assert_eq!(dedup.note_event(at(n), id, at(n)), Seen::First);
+        }
+        assert_eq!(dedup.note_event(at(9), EventId::from_key(1), at(0)), Seen::Unverified);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_order_each_sequence_counts_once(mut order in prop::collection::vec(1_u64..500, 1..800)) {
+            let mut dedup = dedup();
+            let firsts = order.iter().filter(|&&n| dedup.note_sequence(P, n) == Seen::First).count();
+            order.sort_unstable();
+            order.dedup();
+            prop_assert_eq!(firsts, order.len());
+        }
+    }
+}
