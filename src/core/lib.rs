@@ -13,12 +13,15 @@ pub mod campaign;
 pub mod days;
 pub mod event;
 pub mod ledger;
+pub mod sources;
 
 pub mod plan;
 
 pub mod pace;
 
+pub mod guard;
 pub mod overrides;
+pub mod safe;
 pub mod table;
 
 pub mod bid;

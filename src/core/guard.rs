@@ -1,0 +1,367 @@
+//! The guard: what each bidder may still commit, so that what is served stays under every cap even
+//! when the controller is dead.
+//!
+//! Grants are cumulative per campaign, bidder and budget window. A grant that is lowered or runs out
+//! is still counted for one horizon: until then its bidder may not have heard. Called by the engine,
+//! which keeps the claims in the accounts.
+
+use crate::table::Allowance;
+use crate::units::{BidderId, CampaignId, Nanos, Span, Timestamp, Window};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// Bidders that may wait for one campaign's headroom; a longer queue would outlive their auctions.
+const WAITING_MAX: usize = 256;
+/// Time constant of the demand estimate.
+const DEMAND_MEMORY: Span = Span::from_mins(5);
+/// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event to
+/// each of hundreds of bidders would starve a small campaign.
+const STANDING_MIN: f64 = 0.125;
+
+/// What one bidder was granted in one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grant {
+    /// All ever granted.
+    pub granted_total: Nanos,
+    /// All the bidder has reported.
+    pub reported_total: Nanos,
+    /// Taken back, but perhaps not heard of yet.
+    pub releasing: Nanos,
+    /// When it can no longer be in use.
+    release_at: Timestamp,
+    /// The bidder may commit until then.
+    pub expires_at: Timestamp,
+    /// Last sign of use: a report, a draw, a first grant.
+    used_at: Timestamp,
+}
+
+impl Grant {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            granted_total: Nanos::ZERO,
+            reported_total: Nanos::ZERO,
+            releasing: Nanos::ZERO,
+            release_at: now,
+            expires_at: now,
+            used_at: now,
+        }
+    }
+
+    /// What the bidder may still commit, as far as is known.
+    #[must_use]
+    pub fn left(&self) -> Nanos {
+        (self.granted_total - self.reported_total).at_least_zero()
+    }
+
+    /// What must be held back for it.
+    #[must_use]
+    pub fn outstanding(&self) -> Nanos {
+        self.left() + self.releasing
+    }
+
+    fn lower_to(&mut self, now: Timestamp, horizon: Span, left: Nanos) {
+        let freed = self.left() - left;
+        if freed > Nanos::ZERO {
+            self.granted_total -= freed;
+            self.releasing += freed;
+            self.release_at = now + horizon;
+        }
+    }
+}
+
+/// One bidder's demand for a campaign: asks, fading.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Demand {
+    asks: f64,
+    at: Timestamp,
+}
+
+impl Demand {
+    fn now(&self, now: Timestamp) -> f64 {
+        self.asks * libm::exp(-(now - self.at).ratio_to(DEMAND_MEMORY))
+    }
+}
+
+/// What the guard sees of a campaign when it grants.
+#[derive(Debug, Clone, Copy)]
+pub struct GuardView {
+    /// The shortest window that holds `now` among the campaign's budgets.
+    pub window: Window,
+    /// Free and unclaimed in the tightest of its accounts, less what in-flight may bill on top.
+    pub headroom: Nanos,
+    /// Planned spend of one horizon, in nanos.
+    pub planned: f64,
+    /// The dearest recent expected cost of one win, in nanos; zero when unknown.
+    pub event: f64,
+}
+
+/// All grants of one campaign.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Grants {
+    grants: BTreeMap<(BidderId, Timestamp), Grant>,
+    windows: BTreeMap<Timestamp, Timestamp>,
+    demand: BTreeMap<BidderId, Demand>,
+    waiting: VecDeque<(BidderId, Nanos)>,
+}
+
+impl Grants {
+    /// Whether nobody holds or wants anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.grants.is_empty() && self.demand.is_empty()
+    }
+
+    /// A bidder saw auctions for the campaign.
+    pub fn note_demand(&mut self, now: Timestamp, bidder: BidderId, asks: f64) {
+        let demand = self.demand.entry(bidder).or_insert(Demand { asks: 0.0, at: now });
+        *demand = Demand { asks: demand.now(now) + asks, at: now };
+    }
+
+    /// A bidder reports what it committed.
+    pub fn note_report(
+        &mut self,
+        now: Timestamp,
+        bidder: BidderId,
+        served_at: Timestamp,
+        amount: Nanos,
+    ) {
+        let start = self.windows.range(..=served_at).next_back().map(|(&start, _)| start);
+        if let Some(grant) = start.and_then(|start| self.grants.get_mut(&(bidder, start))) {
+            grant.reported_total += amount;
+            grant.used_at = now;
+        }
+    }
+
+    /// What must be held back in all, by window start.
+    pub fn claims(&self) -> impl Iterator<Item = (Timestamp, Nanos)> + '_ {
+        self.grants.iter().map(|(&(_, start), grant)| (start, grant.outstanding()))
+    }
+
+    /// What may still be committed in all.
+    #[must_use]
+    pub fn outstanding(&self) -> Nanos {
+        self.grants.values().map(Grant::outstanding).sum()
+    }
+
+    /// The grants by bidder and window start, for explanations.
+    pub fn grants(&self) -> impl Iterator<Item = (BidderId, Timestamp, &Grant)> {
+        self.grants.iter().map(|(&(bidder, start), grant)| (bidder, start, grant))
+    }
+
+    /// Time passes: what is unused for a horizon goes back, what went back becomes free.
+    pub fn age(&mut self, now: Timestamp, horizon: Span, is_live: impl Fn(BidderId) -> bool) {
+        for (&(bidder, start), grant) in &mut self.grants {
+            let window_over = self.windows.get(&start).is_none_or(|&end| end <= now);
+            let unused = now - grant.used_at >= horizon;
+            if window_over || unused || !is_live(bidder) {
+                grant.lower_to(now, horizon, Nanos::ZERO);
+            }
+            if now >= grant.release_at {
+                grant.releasing = Nanos::ZERO;
+            }
+        }
+        let windows = &self.windows;
+        self.grants.retain(|&(_, start), grant| {
+            let window_open = windows.get(&start).is_some_and(|&end| now < end + horizon);
+            grant.outstanding() > Nanos::ZERO || (window_open && grant.granted_total > Nanos::ZERO)
+        });
+        let grants = &self.grants;
+        self.windows.retain(|&start, end| {
+            now < *end + horizon || grants.keys().any(|&(_, held)| held == start)
+        });
+        self.demand.retain(|&bidder, demand| is_live(bidder) && demand.now(now) > 1e-3);
+    }
+
+    /// The tick's grants: whoever waited first, oldest first; then each bidder its share of the
+    /// plan, µ + 3√(µ·c) + c. Returns what is left of the headroom.
+    pub fn issue(&mut self, now: Timestamp, horizon: Span, view: &GuardView) -> Nanos {
+        let mut headroom = view.headroom.at_least_zero();
+        self.windows.insert(view.window.start(), view.window.end());
+        for (bidder, price) in std::mem::take(&mut self.waiting) {
+            headroom -= self.top_up(now, horizon, view.window, bidder, price, headroom);
+        }
+        let total: f64 = self.demand.values().map(|demand| demand.now(now)).sum();
+        if total > 0.0 && view.event > 0.0 {
+            let shares: Vec<(BidderId, f64)> = self
+                .demand
+                .iter()
+                .map(|(&bidder, demand)| (bidder, demand.now(now) / total * view.planned))
+                .filter(|&(_, mean)| mean >= STANDING_MIN * view.event)
+                .collect();
+            for (bidder, mean) in shares {
+                let want = mean + 3.0 * (mean * view.event).sqrt() + view.event;
+                let want = Nanos::floor_from(want);
+                headroom -= self.top_up(now, horizon, view.window, bidder, want, headroom);
+            }
+        }
+        self.renew(now, horizon, view.window);
+        headroom
+    }
+
+    /// A draw between ticks. What was granted, or nothing; then the bidder waits.
+    pub fn draw(
+        &mut self,
+        now: Timestamp,
+        horizon: Span,
+        view: &GuardView,
+        bidder: BidderId,
+        price: Nanos,
+    ) -> Nanos {
+        self.windows.insert(view.window.start(), view.window.end());
+        let want = price.max(Nanos::floor_from(view.event));
+        let headroom = view.headroom.at_least_zero();
+        let granted = self.top_up(now, horizon, view.window, bidder, want, headroom);
+        if granted == Nanos::ZERO
+            && self.waiting.len() < WAITING_MAX
+            && !self.waiting.iter().any(|&(waiting, _)| waiting == bidder)
+        {
+            self.waiting.push_back((bidder, price));
+        }
+        granted
+    }
+
+    /// Brings a bidder up to `want` if the headroom covers the difference. What was added.
+    fn top_up(
+        &mut self,
+        now: Timestamp,
+        horizon: Span,
+        window: Window,
+        bidder: BidderId,
+        want: Nanos,
+        headroom: Nanos,
+    ) -> Nanos {
+        let grant = self.grants.entry((bidder, window.start())).or_insert_with(|| Grant::new(now));
+        let more = (want - grant.left()).at_least_zero();
+        if more == Nanos::ZERO || more > headroom {
+            return Nanos::ZERO;
+        }
+        if grant.left() == Nanos::ZERO {
+            grant.used_at = now;
+        }
+        grant.granted_total += more;
+        grant.expires_at = (now + horizon).min(window.end());
+        more
+    }
+
+    fn renew(&mut self, now: Timestamp, horizon: Span, window: Window) {
+        for (&(_, start), grant) in &mut self.grants {
+            if start == window.start() && grant.left() > Nanos::ZERO {
+                grant.expires_at = (now + horizon).min(window.end());
+            }
+        }
+    }
+
+    /// The allowance of a bidder in a window.
+    #[must_use]
+    pub fn allowance(
+        &self,
+        campaign: CampaignId,
+        bidder: BidderId,
+        start: Timestamp,
+    ) -> Option<Allowance> {
+        let grant = self.grants.get(&(bidder, start))?;
+        Some(Allowance {
+            campaign,
+            window_start: start,
+            window_end: *self.windows.get(&start)?,
+            granted_total: grant.granted_total,
+            expires_at: grant.expires_at,
+        })
+    }
+
+    /// A leader that lost its memory takes a bidder's word for what it holds.
+    pub fn adopt(
+        &mut self,
+        now: Timestamp,
+        horizon: Span,
+        bidder: BidderId,
+        window: Window,
+        left: Nanos,
+    ) {
+        self.windows.insert(window.start(), window.end());
+        let grant = self.grants.entry((bidder, window.start())).or_insert_with(|| Grant::new(now));
+        let unknown = (left - grant.left()).at_least_zero();
+        grant.releasing += unknown;
+        grant.release_at = now + horizon;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HORIZON: Span = Span::from_secs(120);
+    const A: BidderId = BidderId::from_key(1);
+    const B: BidderId = BidderId::from_key(2);
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(Span::from_secs(seconds).as_micros())
+    }
+
+    fn view(headroom: i64, planned: f64) -> GuardView {
+        let window = Window::try_new(at(0), at(86_400)).unwrap();
+        GuardView { window, headroom: Nanos::new(headroom), planned, event: 100.0 }
+    }
+
+    #[test]
+    fn a_busy_bidder_gets_its_share_and_what_is_unused_goes_back_after_a_horizon() {
+        let mut grants = Grants::default();
+        grants.note_demand(at(0), A, 300.0);
+        grants.note_demand(at(0), B, 100.0);
+        let left = grants.issue(at(0), HORIZON, &view(1_000_000, 10_000.0));
+        // µ = 7 500 and 2 500; want = µ + 3√(100µ) + 100.
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::new(10_198));
+        assert_eq!(grants.grants[&(B, at(0))].left(), Nanos::new(4_100));
+        assert_eq!(left, Nanos::new(1_000_000 - 10_198 - 4_100));
+        grants.age(at(119), HORIZON, |_| true);
+        assert_eq!(grants.outstanding(), Nanos::new(14_298));
+        grants.age(at(120), HORIZON, |_| true);
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
+        assert_eq!(grants.outstanding(), Nanos::new(14_298), "the bidder may not have heard");
+        grants.age(at(240), HORIZON, |_| true);
+        assert_eq!(grants.outstanding(), Nanos::ZERO);
+    }
+
+    #[test]
+    fn whoever_draws_first_is_served_first_when_headroom_is_short() {
+        let mut grants = Grants::default();
+        let price = Nanos::new(100);
+        assert_eq!(grants.draw(at(0), HORIZON, &view(0, 1.0), A, price), Nanos::ZERO);
+        assert_eq!(grants.draw(at(1), HORIZON, &view(0, 1.0), B, price), Nanos::ZERO);
+        assert_eq!(grants.issue(at(10), HORIZON, &view(150, 1.0)), Nanos::new(50));
+        assert_eq!(grants.grants[&(A, at(0))].left(), price);
+        assert_eq!(grants.grants[&(B, at(0))].left(), Nanos::ZERO);
+    }
+
+    #[test]
+    fn a_small_campaign_grants_on_demand_only() {
+        let mut grants = Grants::default();
+        grants.note_demand(at(0), A, 5.0);
+        let _ = grants.issue(at(0), HORIZON, &view(3_000, 4.0));
+        assert_eq!(grants.outstanding(), Nanos::ZERO);
+        assert_eq!(
+            grants.draw(at(1), HORIZON, &view(3_000, 4.0), A, Nanos::new(90)),
+            Nanos::new(100)
+        );
+    }
+
+    #[test]
+    fn an_allowance_dies_with_its_window() {
+        let mut grants = Grants::default();
+        let _ = grants.draw(at(86_390), HORIZON, &view(3_000, 4.0), A, Nanos::new(90));
+        let allowance = grants.allowance(CampaignId::from_key(1), A, at(0)).unwrap();
+        assert_eq!(allowance.expires_at, at(86_400));
+        grants.age(at(86_401), HORIZON, |_| true);
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
+    }
+
+    #[test]
+    fn reports_use_up_the_grant_of_the_window_they_were_served_in() {
+        let mut grants = Grants::default();
+        let _ = grants.draw(at(10), HORIZON, &view(3_000, 4.0), A, Nanos::new(100));
+        grants.note_report(at(12), A, at(11), Nanos::new(60));
+        assert_eq!(grants.outstanding(), Nanos::new(40));
+        let allowance = grants.allowance(CampaignId::from_key(1), A, at(0)).unwrap();
+        assert_eq!(allowance.granted_total, Nanos::new(100), "what is used up stays granted");
+    }
+}
