@@ -6,6 +6,7 @@
 pub mod account;
 pub mod book;
 pub mod cohort;
+mod counter;
 pub mod dedup;
 pub mod delay;
 pub mod suspense;
@@ -13,11 +14,12 @@ pub mod wins;
 
 use crate::campaign::{BillingEvent, RefundPolicy, SpendSource};
 use crate::days::KnownDays;
-use crate::event::{CounterRead, SpendEvent, SpendKind, Verdict};
+use crate::event::{SpendEvent, SpendKind, Verdict};
 use crate::units::{CampaignId, Nanos, ProducerId, Span, Timestamp};
 pub use account::{Account, Posting};
 pub use book::{Book, SpendTotals};
 use cohort::{Cohorts, Lapse};
+pub use counter::CounterVerdict;
 use dedup::{Dedup, Seen};
 use delay::DelayCurve;
 use serde::{Deserialize, Serialize};
@@ -33,8 +35,6 @@ const AFTER_FLIGHT_MAX: Span = Span::DAY.times(35);
 /// The most one event or one growth of a counter may move: ten million units. More is a producer
 /// that has lost its unit of money.
 pub const PRICE_MAX: Nanos = Nanos::from_units(10_000_000);
-/// Counter windows remembered per campaign: a day of hours and then some.
-const COUNTER_WINDOWS_MAX: usize = 48;
 
 /// Bounds of the ledger's memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,22 +129,6 @@ impl Posted {
     const fn refused(verdict: Verdict, served_at: Timestamp) -> Self {
         Self { verdict, committed: Nanos::ZERO, served_at }
     }
-}
-
-/// What a counter read led to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum CounterVerdict {
-    /// The growth was posted (zero when nothing grew).
-    Posted(Nanos),
-    /// The value fell or vanished: the mark stays, the campaign goes to safe values.
-    WentBack,
-    /// The campaign's spend comes as events.
-    WrongSource,
-    /// No such campaign.
-    UnknownCampaign,
-    /// A number in it breaks a rule.
-    Invalid,
 }
 
 /// All books, and the memory that keeps them exact.
@@ -367,7 +351,7 @@ impl SpendLedger {
         if let Some(win) = win {
             let edge = self.edge_of(slot, win.served_at);
             let back = self.campaigns[slot].cohorts.settle(edge, win.served_at, win.expected);
-            self.post_all(days, slot, win.served_at, Posting::Release(back));
+            self.release(days, slot, Lapse { served_at: win.served_at, amount: back });
             let kind = self.campaigns[slot].billing as usize;
             self.delays[kind].learn(event.occurred_at - win.served_at);
         } else if let Some(id) = event.win_id {
@@ -410,6 +394,13 @@ impl SpendLedger {
         edge
     }
 
+    fn release(&mut self, days: &KnownDays, slot: Slot, lapse: Lapse) {
+        self.post_all(days, slot, lapse.served_at, Posting::Release(lapse.amount));
+        for &owner in &self.campaigns[slot].owners {
+            self.books[owner].count_released(lapse.amount);
+        }
+    }
+
     fn edge_of(&self, slot: Slot, at: Timestamp) -> Timestamp {
         self.campaigns[slot]
             .owners
@@ -419,52 +410,6 @@ impl SpendLedger {
             .map(|account| account.window.start())
             .max()
             .unwrap_or(Timestamp::MIN)
-    }
-
-    /// Takes in a counter's absolute value: posts its growth, once, however often it is read.
-    pub fn post_counter(&mut self, days: &KnownDays, read: &CounterRead) -> CounterVerdict {
-        let Some(&slot) = self.slots.get(&read.campaign) else {
-            return CounterVerdict::UnknownCampaign;
-        };
-        if self.campaigns[slot].source != SpendSource::Counters {
-            return CounterVerdict::WrongSource;
-        }
-        if read.value.is_some_and(|value| value < Nanos::ZERO) {
-            return CounterVerdict::Invalid;
-        }
-        let start = read.window.start();
-        let mark = self.campaigns[slot].counters.get(&start).copied().unwrap_or(Nanos::ZERO);
-        let value = read.value.unwrap_or(Nanos::ZERO);
-        if value < mark {
-            self.campaigns[slot].counter_fault = true;
-            return CounterVerdict::WentBack;
-        }
-        let growth = value - mark;
-        if growth > PRICE_MAX || !self.has_room(slot, growth) {
-            return CounterVerdict::Invalid;
-        }
-        if growth > Nanos::ZERO {
-            self.campaigns[slot].counters.insert(start, value);
-            while self.campaigns[slot].counters.len() > COUNTER_WINDOWS_MAX {
-                self.campaigns[slot].counters.pop_first();
-            }
-            let own = self.campaigns[slot].owners[0];
-            let at = self.books[own].attributed(start, AFTER_FLIGHT_MAX).unwrap_or_else(|| {
-                // A window that begins before the flight does: its money is the flight's.
-                self.books[own].first_moment_in(read.window).unwrap_or(start)
-            });
-            self.post_all(days, slot, at, Posting::Bill(growth));
-            for &owner in &self.campaigns[slot].owners {
-                self.books[owner].count_billed(growth, true);
-            }
-        }
-        CounterVerdict::Posted(growth)
-    }
-
-    /// An operator takes the fallen counter as it is: the next read sets the mark anew.
-    pub fn accept_counter(&mut self, campaign: Slot) {
-        self.campaigns[campaign].counter_fault = false;
-        self.campaigns[campaign].counters.clear();
     }
 
     /// Lets what has aged lapse; called once a tick.
@@ -478,7 +423,7 @@ impl SpendLedger {
             let curve = &self.delays[campaign.billing as usize];
             campaign.cohorts.lapse(now, curve, &mut lapses);
             for lapse in lapses.drain(..) {
-                self.post_all(days, slot, lapse.served_at, Posting::Release(lapse.amount));
+                self.release(days, slot, lapse);
             }
         }
         self.wins.forget(now);

@@ -15,9 +15,8 @@ pub mod event;
 pub mod ledger;
 pub mod sources;
 
-pub mod plan;
-
 pub mod pace;
+pub mod plan;
 
 pub mod guard;
 pub mod overrides;
@@ -26,4 +25,8 @@ pub mod table;
 
 pub mod bid;
 pub mod input;
+
 pub mod journal;
+pub mod report;
+
+pub mod engine;

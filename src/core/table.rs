@@ -145,7 +145,7 @@ impl MultiplierTable {
         self.entries.binary_search_by_key(&(campaign, arm), |entry| (entry.campaign, entry.arm))
     }
 
-    /// Applies a delta. On error nothing has changed for [`PatchError::WrongBase`]; after
+    /// Applies a delta. On [`PatchError::WrongBase`] nothing has changed; after
     /// [`PatchError::Digest`] the table must be fetched anew.
     ///
     /// # Errors
@@ -154,25 +154,43 @@ impl MultiplierTable {
         if delta.base != self.generation {
             return Err(PatchError::WrongBase { base: delta.base, held: self.generation });
         }
-        for &(campaign, arm) in &delta.removed {
-            if let Ok(place) = self.place(campaign, arm) {
-                self.digest = self.digest.without(self.entries.remove(place).digest());
-            }
+        self.adopt(delta);
+        if self.digest == delta.digest { Ok(()) } else { Err(PatchError::Digest) }
+    }
+
+    /// Applies a delta of one's own making, whose digest is not known yet.
+    pub(crate) fn adopt(&mut self, delta: &TableDelta) {
+        if !delta.removed.is_empty() {
+            let mut digest = self.digest;
+            self.entries.retain(|entry| {
+                let stays = delta.removed.binary_search(&(entry.campaign, entry.arm)).is_err();
+                if !stays {
+                    digest = digest.without(entry.digest());
+                }
+                stays
+            });
+            self.digest = digest;
         }
+        let held = self.entries.len();
         for entry in &delta.changed {
-            match self.place(entry.campaign, entry.arm) {
+            match self.entries[..held].binary_search_by_key(&(entry.campaign, entry.arm), |held| {
+                (held.campaign, held.arm)
+            }) {
                 Ok(place) => {
                     self.digest = self.digest.without(self.entries[place].digest());
                     self.entries[place] = *entry;
                 }
-                Err(place) => self.entries.insert(place, *entry),
+                Err(_) => self.entries.push(*entry),
             }
             self.digest = self.digest.with(entry.digest());
+        }
+        if self.entries.len() > held {
+            // Two runs in order: the sort merges them in one pass.
+            self.entries.sort_by_key(|entry| (entry.campaign, entry.arm));
         }
         self.generation = delta.generation;
         self.as_of = delta.as_of;
         self.lease = delta.lease;
-        if self.digest == delta.digest { Ok(()) } else { Err(PatchError::Digest) }
     }
 }
 

@@ -32,6 +32,8 @@ pub struct SpendTotals {
     pub billed: Nanos,
     /// C_x: all that was ever expected to be billed when served.
     pub expected: Nanos,
+    /// W: expected, neither billed nor lapsed.
+    pub in_flight: Nanos,
     /// Corrections, part of `billed`.
     pub adjusted: Nanos,
     /// Billing events.
@@ -104,6 +106,35 @@ impl Book {
             if let Some(place) = place {
                 act(&mut self.accounts[place]);
             }
+        }
+    }
+
+    /// The windows of its budgets that hold `at`.
+    pub fn windows_at<'a>(
+        &'a self,
+        at: Timestamp,
+        days: &'a KnownDays,
+    ) -> impl Iterator<Item = Window> + 'a {
+        Horizon::ALL
+            .into_iter()
+            .filter_map(move |horizon| self.line_at(horizon, at, days))
+            .map(|(window, _)| window)
+    }
+
+    /// What may still be promised at `at` in its tightest budget; nothing when none binds.
+    #[must_use]
+    pub fn headroom(&self, at: Timestamp, days: &KnownDays) -> Option<Nanos> {
+        let of = |horizon| {
+            let opened = self.account_at(horizon, at).map(Account::headroom);
+            opened.or_else(|| self.line_at(horizon, at, days).map(|(_, granted)| granted))
+        };
+        Horizon::ALL.into_iter().filter_map(of).min()
+    }
+
+    /// Forgets every claim: they are counted anew.
+    pub fn unclaim(&mut self) {
+        for account in &mut self.accounts {
+            account.outstanding = Nanos::ZERO;
         }
     }
 
@@ -193,6 +224,11 @@ impl Book {
     pub(super) fn count_expected(&mut self, amount: Nanos) {
         self.totals.turnover += amount;
         self.totals.expected += amount;
+        self.totals.in_flight += amount;
+    }
+
+    pub(super) fn count_released(&mut self, amount: Nanos) {
+        self.totals.in_flight -= amount;
     }
 
     pub(super) fn count_billed(&mut self, price: Nanos, without_win: bool) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::budget::{BudgetOwner, Budgets, Cap, Flight, Horizon};
 use crate::days::tests::plain_days;
+use crate::event::CounterRead;
 use crate::units::{ArmId, EventId, Ppb, WinId, Window, ZoneId};
 use proptest::prelude::*;
 

@@ -1,0 +1,424 @@
+//! The engine: state is a fold over inputs; at each tick it decides the table.
+//!
+//! Holds all state of one partition; does no I/O, reads no clock. [`Engine::apply`] takes in one
+//! fact, [`Engine::tick`] is one decision round. Neither can fail: what could not be used is said in
+//! the answer. Called by the service's control loop and by the simulator, which are thereby alike.
+
+mod campaign;
+mod catalogue;
+mod config;
+mod explain;
+mod owner;
+mod round;
+
+use crate::budget::BudgetOwner;
+use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError};
+use crate::days::KnownDays;
+use crate::event::{CounterRead, OpportunityBatch, SpendBatch, Verdict};
+use crate::hash::Digest;
+use crate::input::{BidderChange, HeldAllowance, Input, ShapeChange, SuspenseChange};
+use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
+use crate::overrides::{OverrideChange, OverrideSet};
+use crate::pace::{PacingLaw, ShippedLaw};
+use crate::plan::TrafficShape;
+use crate::report::TickReport;
+use crate::sources::Sources;
+use crate::table::{Allowance, BidderAllowances, Lease, MultiplierTable, TableDelta};
+use crate::units::{
+    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, ProducerId, ShapeId,
+    Span, Timestamp,
+};
+use campaign::CampaignState;
+pub use config::{EngineConfig, Laws};
+use owner::Owner;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Shapes held; each is at most 3 KB.
+const SHAPES_MAX: usize = 10_000;
+
+/// What became of an input.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub enum Applied {
+    /// Taken in.
+    Done,
+    /// Spend: a verdict for each event, in order.
+    Verdicts(Vec<Verdict>),
+    /// A counter read.
+    Counter(CounterVerdict),
+    /// Broke these rules; nothing changed.
+    Refused(Vec<SpecError>),
+    /// A draw: the bidder's allowance now, or nothing while headroom is short.
+    Granted(Option<Allowance>),
+    /// A tick's round.
+    Ticked(Box<Tick>),
+}
+
+/// One decision round.
+#[derive(Debug, Clone, PartialEq)]
+#[must_use]
+pub struct Tick {
+    /// What changed in the table; a heartbeat when nothing did.
+    pub delta: TableDelta,
+    /// What each bidder may commit.
+    pub allowances: Vec<BidderAllowances>,
+    /// Of table and allowances: parity means the same digests.
+    pub digest: Digest,
+    /// Why.
+    pub report: TickReport,
+}
+
+/// A process that bids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Bidder {
+    heard_at: Timestamp,
+    runs: Option<Generation>,
+    has_left: bool,
+}
+
+/// Everything an engine knows: what a snapshot holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EngineState<S> {
+    now: Timestamp,
+    generation: Generation,
+    learning_until: Timestamp,
+    pruned_at: Timestamp,
+    advertisers: BTreeMap<AdvertiserId, (AdvertiserSpec, Slot)>,
+    groups: BTreeMap<GroupId, (GroupSpec, Slot)>,
+    campaign_slots: BTreeMap<CampaignId, Slot>,
+    campaigns: Vec<CampaignState>,
+    owners: Vec<Owner<S>>,
+    days: KnownDays,
+    shapes: BTreeMap<ShapeId, TrafficShape>,
+    ledger: SpendLedger,
+    event_sources: Sources,
+    counter_sources: Sources,
+    opportunity_sequences: BTreeMap<ProducerId, u64>,
+    bidders: BTreeMap<BidderId, Bidder>,
+    overrides: OverrideSet,
+    table: MultiplierTable,
+}
+
+/// Decides multipliers for one partition.
+#[derive(Debug, Clone)]
+pub struct Engine<L: PacingLaw = ShippedLaw> {
+    config: EngineConfig<L>,
+    state: EngineState<L::State>,
+    flat: TrafficShape,
+}
+
+impl<L: PacingLaw> Engine<L> {
+    /// Knows nobody yet.
+    #[must_use]
+    pub fn new(config: EngineConfig<L>) -> Self {
+        let lease = Lease { valid_until: Timestamp::MIN, grace_until: Timestamp::MIN };
+        let sources = Sources::new(config.source_timeout, config.sources_max);
+        let state = EngineState {
+            now: Timestamp::MIN,
+            generation: Generation::default(),
+            learning_until: Timestamp::MIN,
+            pruned_at: Timestamp::MIN,
+            advertisers: BTreeMap::new(),
+            groups: BTreeMap::new(),
+            campaign_slots: BTreeMap::new(),
+            campaigns: Vec::new(),
+            owners: Vec::new(),
+            days: KnownDays::default(),
+            shapes: BTreeMap::new(),
+            ledger: SpendLedger::new(config.ledger),
+            event_sources: sources.clone(),
+            counter_sources: sources,
+            opportunity_sequences: BTreeMap::new(),
+            bidders: BTreeMap::new(),
+            overrides: OverrideSet::default(),
+            table: MultiplierTable::empty(config.partition, lease),
+        };
+        Self { config, state, flat: TrafficShape::flat() }
+    }
+
+    /// Goes on from where a snapshot was taken.
+    #[must_use]
+    pub fn restore(config: EngineConfig<L>, state: EngineState<L::State>) -> Self {
+        Self { config, state, flat: TrafficShape::flat() }
+    }
+
+    /// All state, to be written down.
+    #[must_use]
+    pub fn state(&self) -> &EngineState<L::State> {
+        &self.state
+    }
+
+    /// What it was told.
+    #[must_use]
+    pub fn config(&self) -> &EngineConfig<L> {
+        &self.config
+    }
+
+    /// The table in force.
+    #[must_use]
+    pub fn table(&self) -> &MultiplierTable {
+        &self.state.table
+    }
+
+    /// The books.
+    #[must_use]
+    pub fn ledger(&self) -> &SpendLedger {
+        &self.state.ledger
+    }
+
+    /// The hands on the wheel.
+    #[must_use]
+    pub fn overrides(&self) -> &OverrideSet {
+        &self.state.overrides
+    }
+
+    /// Takes in one fact. Time that goes back counts as the latest seen.
+    pub fn apply(&mut self, now: Timestamp, input: &Input) -> Applied {
+        let now = now.max(self.state.now);
+        self.state.now = now;
+        match input {
+            Input::Advertiser(spec) => answer(self.enter_advertiser(spec)),
+            Input::Group(spec) => answer(self.enter_group(spec)),
+            Input::Campaign(spec) => answer(self.enter_campaign(now, spec)),
+            Input::Calendar(change) => {
+                answer(self.state.days.learn(now, change).map_err(|error| vec![error]))
+            }
+            Input::Shape(change) => answer(self.learn_shape(change)),
+            Input::Spend(batch) => self.take_spend(now, batch),
+            Input::Counter(read) => self.take_counter(now, read),
+            Input::CounterAccept(campaign) => answer(self.accept_counter(*campaign)),
+            Input::Opportunities(batch) => self.take_opportunities(now, batch),
+            Input::Bidder(change) => self.take_bidder(now, change),
+            Input::Draw(draw) => Applied::Granted(self.draw(now, draw)),
+            Input::Override(change) => answer(self.take_override(change)),
+            Input::Suspense(change) => answer(self.resolve_suspense(now, change)),
+            Input::Lead(epoch) => {
+                self.lead(*epoch);
+                Applied::Done
+            }
+            Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
+        }
+    }
+
+    fn learn_shape(&mut self, change: &ShapeChange) -> Result<(), Vec<SpecError>> {
+        let shape = TrafficShape::try_new(change.weights.clone())
+            .map_err(|error| vec![SpecError::new("weights", error.to_string())])?;
+        let is_known = self.state.shapes.contains_key(&change.id);
+        if !is_known && self.state.shapes.len() >= SHAPES_MAX {
+            return Err(vec![SpecError::new("id", "at most 10000 shapes are held")]);
+        }
+        self.state.shapes.insert(change.id, shape);
+        Ok(())
+    }
+
+    fn take_spend(&mut self, now: Timestamp, batch: &SpendBatch) -> Applied {
+        let mut verdicts = Vec::with_capacity(batch.events.len());
+        let mut latest = None;
+        for event in &batch.events {
+            let posted = self.state.ledger.post(now, &self.state.days, batch.producer, event);
+            latest = latest.max(Some(event.occurred_at));
+            self.follow_posting(now, batch.producer, event.campaign, &posted);
+            verdicts.push(posted.verdict);
+        }
+        if let Some(through) = batch.reported_through.or(latest) {
+            self.state.event_sources.hear(now, batch.producer, through);
+        }
+        self.hear_bidder(now, batch.producer);
+        Applied::Verdicts(verdicts)
+    }
+
+    /// What a posting means for allowance, brake and event price.
+    fn follow_posting(
+        &mut self,
+        now: Timestamp,
+        producer: Option<ProducerId>,
+        campaign: CampaignId,
+        posted: &Posted,
+    ) {
+        if posted.committed <= crate::units::Nanos::ZERO {
+            return;
+        }
+        let Some(&slot) = self.state.campaign_slots.get(&campaign) else { return };
+        let state = &mut self.state.campaigns[slot];
+        state.note_cost(now, posted.committed);
+        if let Some(producer) = producer {
+            let bidder = BidderId::from_key(producer.key());
+            state.grants.note_report(now, bidder, posted.served_at, posted.committed);
+        }
+        for &owner in &self.state.ledger.campaign(slot).owners {
+            if let Some(pace) = &mut self.state.owners[owner].pace {
+                pace.brake.post(now, posted.served_at, posted.committed);
+            }
+        }
+    }
+
+    fn take_counter(&mut self, now: Timestamp, read: &CounterRead) -> Applied {
+        let verdict = self.state.ledger.post_counter(&self.state.days, read);
+        if matches!(verdict, CounterVerdict::Posted(_) | CounterVerdict::WentBack) {
+            self.state.counter_sources.hear(now, None, read.read_at);
+        }
+        Applied::Counter(verdict)
+    }
+
+    fn accept_counter(&mut self, campaign: CampaignId) -> Result<(), Vec<SpecError>> {
+        let slot = self.slot_of(campaign)?;
+        self.state.ledger.accept_counter(slot);
+        Ok(())
+    }
+
+    fn slot_of(&self, campaign: CampaignId) -> Result<Slot, Vec<SpecError>> {
+        let unknown = || vec![SpecError::new("campaign", "no such campaign")];
+        self.state.campaign_slots.get(&campaign).copied().ok_or_else(unknown)
+    }
+
+    fn take_opportunities(&mut self, now: Timestamp, batch: &OpportunityBatch) -> Applied {
+        if let (Some(producer), Some(sequence)) = (batch.producer, batch.sequence) {
+            let is_full = self.state.opportunity_sequences.len() >= self.config.sources_max;
+            if is_full && !self.state.opportunity_sequences.contains_key(&producer) {
+                return Applied::Done;
+            }
+            let last = self.state.opportunity_sequences.entry(producer).or_default();
+            if sequence <= *last {
+                return Applied::Done;
+            }
+            *last = sequence;
+        }
+        for count in &batch.counts {
+            let Some(&slot) = self.state.campaign_slots.get(&count.campaign) else { continue };
+            if let Some(producer) = batch.producer {
+                let bidder = BidderId::from_key(producer.key());
+                if self.state.bidders.contains_key(&bidder) {
+                    #[expect(clippy::cast_precision_loss, reason = "counts for control")]
+                    let asks = count.asks as f64;
+                    self.state.campaigns[slot].grants.note_demand(now, bidder, asks);
+                }
+            }
+            for &owner in &self.state.ledger.campaign(slot).owners {
+                let pending = &mut self.state.owners[owner].traffic.pending;
+                *pending = Some(pending.unwrap_or(0).saturating_add(count.asks));
+            }
+        }
+        self.hear_bidder(now, batch.producer);
+        Applied::Done
+    }
+
+    fn hear_bidder(&mut self, now: Timestamp, producer: Option<ProducerId>) {
+        let bidder = producer.map(|producer| BidderId::from_key(producer.key()));
+        if let Some(known) = bidder.and_then(|bidder| self.state.bidders.get_mut(&bidder)) {
+            known.heard_at = now;
+        }
+    }
+
+    fn take_bidder(&mut self, now: Timestamp, change: &BidderChange) -> Applied {
+        match change {
+            BidderChange::Joined { bidder, holds, held } => {
+                let is_full = self.state.bidders.len() >= self.config.sources_max;
+                if is_full && !self.state.bidders.contains_key(bidder) {
+                    let rule = "more bidders than sources_max";
+                    return Applied::Refused(vec![SpecError::new("bidder", rule)]);
+                }
+                let joined = Bidder { heard_at: now, runs: *holds, has_left: false };
+                self.state.bidders.insert(*bidder, joined);
+                if holds.is_some_and(|holds| holds > self.state.generation) {
+                    self.learn_from(now, *bidder, *holds, held);
+                }
+            }
+            BidderChange::Acknowledged { bidder, generation } => {
+                if let Some(known) = self.state.bidders.get_mut(bidder) {
+                    known.heard_at = now;
+                    known.runs = known.runs.max(Some(*generation));
+                }
+            }
+            BidderChange::Left { bidder } => {
+                if let Some(known) = self.state.bidders.get_mut(bidder) {
+                    known.has_left = true;
+                }
+                self.state.event_sources.leave(ProducerId::from_key(bidder.key()));
+            }
+        }
+        Applied::Done
+    }
+
+    /// A bidder holds a table newer than any this engine knows of: the store was rolled back. Take
+    /// an epoch above it, and issue nothing for a horizon beyond what bidders say they hold.
+    fn learn_from(
+        &mut self,
+        now: Timestamp,
+        bidder: BidderId,
+        holds: Option<Generation>,
+        held: &[HeldAllowance],
+    ) {
+        let horizon = self.config.allowance_horizon.unwrap_or(Span::ZERO);
+        if let Some(holds) = holds {
+            self.lead(Epoch(holds.epoch.0.saturating_add(1)));
+        }
+        self.state.learning_until = now + horizon;
+        for allowance in held {
+            let Some(&slot) = self.state.campaign_slots.get(&allowance.campaign) else { continue };
+            let window = self.guard_window(slot, allowance.window_start);
+            let grants = &mut self.state.campaigns[slot].grants;
+            grants.adopt(now, horizon, bidder, window, allowance.left);
+        }
+    }
+
+    fn lead(&mut self, epoch: Epoch) {
+        if epoch > self.state.generation.epoch {
+            self.state.generation = Generation { epoch, sequence: 0 };
+        }
+    }
+
+    fn take_override(&mut self, change: &OverrideChange) -> Result<(), Vec<SpecError>> {
+        match change {
+            OverrideChange::Set(hand) => {
+                let mut complaints = hand.check();
+                if !self.knows(hand.target) {
+                    complaints
+                        .push(SpecError::new("target", "no such campaign, group or advertiser"));
+                }
+                if !complaints.is_empty() {
+                    return Err(complaints);
+                }
+                let has_room = self.state.overrides.set(hand.clone());
+                let full = || vec![SpecError::new("target", "at most 10000 overrides at once")];
+                has_room.then_some(()).ok_or_else(full)
+            }
+            OverrideChange::Clear { id, .. } => {
+                let unknown = || vec![SpecError::new("id", "no such override")];
+                self.state.overrides.clear(*id).map(|_| ()).ok_or_else(unknown)
+            }
+        }
+    }
+
+    fn knows(&self, owner: BudgetOwner) -> bool {
+        match owner {
+            BudgetOwner::Campaign(id) => self.state.campaign_slots.contains_key(&id),
+            BudgetOwner::Group(id) => self.state.groups.contains_key(&id),
+            BudgetOwner::Advertiser(id) => self.state.advertisers.contains_key(&id),
+        }
+    }
+
+    fn resolve_suspense(
+        &mut self,
+        now: Timestamp,
+        change: &SuspenseChange,
+    ) -> Result<(), Vec<SpecError>> {
+        let (event, post): (EventId, bool) = match change {
+            SuspenseChange::Post { event_id, .. } => (*event_id, true),
+            SuspenseChange::Drop { event_id, .. } => (*event_id, false),
+        };
+        let resolved = self.state.ledger.resolve_suspense(now, &self.state.days, event, post);
+        let unknown = || vec![SpecError::new("event_id", "no such event in suspense")];
+        resolved.map(|_| ()).ok_or_else(unknown)
+    }
+}
+
+fn answer(result: Result<(), Vec<SpecError>>) -> Applied {
+    match result {
+        Ok(()) => Applied::Done,
+        Err(complaints) => Applied::Refused(complaints),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,242 @@
+//! One campaign: the least of its owners, hands over that, guard above all: its entry.
+//!
+//! Called by the engine once a tick, after every owner's law was stepped.
+
+use crate::campaign::{CampaignSpec, CampaignStatus};
+use crate::guard::Grants;
+use crate::hash;
+use crate::ledger::{Slot, SpendLedger};
+use crate::overrides::{Hands, OverrideAction};
+use crate::pace::filter::RecentMax;
+use crate::pace::limit;
+use crate::report::Reason;
+use crate::safe::SafeHistory;
+use crate::table::{EntryState, TableEntry};
+use crate::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// The dearest recent win is remembered for one to two of these.
+const EVENT_MEMORY: Span = Span::HOUR;
+
+/// What one of a campaign's owners says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct OwnerSignal {
+    pub slot: Slot,
+    pub x: f64,
+    pub multiplier: f64,
+    pub participation: f64,
+    pub brake: f64,
+}
+
+/// Where a campaign stands with the world, beside its owners.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Standing {
+    pub now: Timestamp,
+    /// A budget cannot afford one more event.
+    pub is_exhausted: bool,
+    /// Spend unseen for too long.
+    pub is_blind: bool,
+    /// Its counter went back.
+    pub has_counter_fault: bool,
+    /// An owner is set aside.
+    pub is_quarantined: bool,
+    /// A change smaller than this is not published.
+    pub threshold: f64,
+}
+
+/// One campaign's column.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct CampaignState {
+    pub spec: CampaignSpec,
+    pub grants: Grants,
+    pub history: SafeHistory,
+    /// Expected cost of recent wins.
+    pub event_cost: RecentMax,
+    /// As published; absent before its first round.
+    pub entry: Option<TableEntry>,
+    pub reason: Reason,
+    /// The owner that binds.
+    pub binding: Option<Slot>,
+    /// ln of what is applied, for tracking.
+    pub applied_x: f64,
+}
+
+impl CampaignState {
+    pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
+        Self {
+            spec,
+            grants: Grants::default(),
+            history: SafeHistory::new(now),
+            event_cost: RecentMax::default(),
+            entry: None,
+            reason: Reason::OutsideFlight,
+            binding: None,
+            applied_x: 0.0,
+        }
+    }
+
+    /// A win or billing of this expected cost came.
+    pub(super) fn note_cost(&mut self, now: Timestamp, cost: Nanos) {
+        self.event_cost.step(now, EVENT_MEMORY, cost);
+    }
+
+    /// Whether it may deliver at `now`, hands aside.
+    pub(super) fn is_on(&self, now: Timestamp) -> bool {
+        self.spec.status == CampaignStatus::Active && self.spec.flight_at(now).is_some()
+    }
+
+    /// Decides the entry. Returns it when it differs enough from what is published.
+    pub(super) fn resolve(
+        &mut self,
+        signals: &[OwnerSignal],
+        hands: &Hands<'_>,
+        standing: &Standing,
+    ) -> Option<TableEntry> {
+        let max = self.spec.multiplier_max;
+        let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
+        self.binding = least.map(|signal| signal.slot);
+        let brake = signals.iter().map(|signal| signal.brake).fold(1.0, f64::min);
+        let law_multiplier =
+            signals.iter().map(|s| s.multiplier).fold(max.ppm().as_f64(), f64::min);
+        let law_participation = signals.iter().map(|s| s.participation).fold(1.0, f64::min);
+        let mut reason = if least.is_some() { Reason::Law } else { Reason::Unbounded };
+        let mut multiplier = PacingMultiplier::clamped(law_multiplier, max);
+        let mut participation = ParticipationRate::clamped(law_participation);
+        lay_hands(hands, self.entry, max, &mut multiplier, &mut participation, &mut reason);
+        self.applied_x = log_of(multiplier, participation);
+        let braked = ParticipationRate::clamped(brake);
+        if braked < participation {
+            participation = braked;
+            reason = Reason::Brake;
+        }
+        let state = self.state(hands, standing, &mut reason);
+        if state == EntryState::Run {
+            self.history.note(standing.now, self.applied_x.max(limit::LN_MULTIPLIER_MIN));
+        }
+        let safe_multiplier = self.history.multiplier(max);
+        if state == EntryState::Safe {
+            multiplier = multiplier.min(safe_multiplier);
+        }
+        self.reason = reason;
+        let entry = TableEntry {
+            campaign: self.spec.id,
+            arm: ArmId(0),
+            state,
+            multiplier,
+            participation,
+            safe_multiplier,
+            value_cap: self.spec.value_cap,
+            salt: hash::mix(self.spec.id.key()),
+        };
+        self.is_news(&entry, standing.threshold).then(|| {
+            self.entry = Some(entry);
+            entry
+        })
+    }
+
+    fn state(&self, hands: &Hands<'_>, standing: &Standing, reason: &mut Reason) -> EntryState {
+        let (state, why) = if !self.is_on(standing.now) {
+            (EntryState::Paused, Reason::OutsideFlight)
+        } else if hands.pause.is_some() {
+            (EntryState::Paused, Reason::Paused)
+        } else if standing.is_exhausted {
+            (EntryState::Exhausted, Reason::Exhausted)
+        } else if standing.is_quarantined {
+            (EntryState::Safe, Reason::Quarantined)
+        } else if standing.has_counter_fault {
+            (EntryState::Safe, Reason::CounterFault)
+        } else if standing.is_blind {
+            (EntryState::Safe, Reason::Blind)
+        } else {
+            return EntryState::Run;
+        };
+        *reason = why;
+        state
+    }
+
+    /// Whether an entry differs from what is published by more than the dead-band.
+    fn is_news(&self, entry: &TableEntry, threshold: f64) -> bool {
+        let Some(published) = &self.entry else { return true };
+        let frozen = TableEntry {
+            multiplier: entry.multiplier,
+            participation: entry.participation,
+            safe_multiplier: entry.safe_multiplier,
+            ..*published
+        };
+        frozen != *entry
+            || differs(published.multiplier.ppm(), entry.multiplier.ppm(), threshold)
+            || differs(published.participation.ppm(), entry.participation.ppm(), threshold)
+            || differs(published.safe_multiplier.ppm(), entry.safe_multiplier.ppm(), 0.1)
+    }
+}
+
+/// Pause is the state's business; else the least of cap and (freeze or fix or law).
+fn lay_hands(
+    hands: &Hands<'_>,
+    published: Option<TableEntry>,
+    max: PacingMultiplier,
+    multiplier: &mut PacingMultiplier,
+    participation: &mut ParticipationRate,
+    reason: &mut Reason,
+) {
+    if let Some(OverrideAction::Fix { multiplier: fixed, participation: rate }) =
+        hands.fix.map(|hand| hand.action)
+    {
+        *multiplier = fixed.min(max);
+        *participation = rate.unwrap_or(*participation);
+        *reason = Reason::Fixed;
+    } else if let (Some(_), Some(entry)) = (hands.freeze, published) {
+        *multiplier = entry.multiplier;
+        *participation = entry.participation;
+        *reason = Reason::Frozen;
+    }
+    if let Some(OverrideAction::Cap { multiplier: cap }) = hands.cap.map(|hand| hand.action)
+        && cap < *multiplier
+    {
+        *multiplier = cap;
+        *reason = Reason::Capped;
+    }
+}
+
+/// ln(multiplier × participation), with a floor for zero.
+fn log_of(multiplier: PacingMultiplier, participation: ParticipationRate) -> f64 {
+    let product = multiplier.ppm().as_f64() * participation.ppm().as_f64();
+    if product > 0.0 { libm::log(product).max(limit::X_MIN) } else { limit::X_MIN }
+}
+
+/// Whether two figures differ by more than `threshold` in their logarithm (to first order), or one
+/// of them is zero, or exactly one is full.
+fn differs(published: Ppm, now: Ppm, threshold: f64) -> bool {
+    if published == now {
+        return false;
+    }
+    let (old, new) = (published.as_f64(), now.as_f64());
+    old == 0.0 || new == 0.0 || now == Ppm::ONE || (new - old).abs() > threshold * old
+}
+
+/// Whether one of the budgets cannot afford one more event: for impressions its price, for what is
+/// billed later also two standard deviations of what is in flight.
+pub(super) fn is_exhausted(ledger: &SpendLedger, campaign: Slot, now: Timestamp) -> bool {
+    let (_, margin) = ledger.campaign(campaign).at_risk();
+    ledger.campaign(campaign).owners.iter().any(|&owner| {
+        let book = ledger.book(owner);
+        let event = Nanos::floor_from(book.totals().event_price);
+        book.accounts().iter().any(|account| {
+            let free = account.available - margin;
+            account.window.contains(now) && (free < event || free <= Nanos::ZERO)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_moves_are_not_news_and_reaching_full_speed_is() {
+        assert!(!differs(Ppm::new(500_000), Ppm::new(500_900), 0.002));
+        assert!(differs(Ppm::new(500_000), Ppm::new(501_100), 0.002));
+        assert!(differs(Ppm::new(999_999), Ppm::ONE, 0.002));
+        assert!(differs(Ppm::new(0), Ppm::new(1), 0.002));
+    }
+}

@@ -1,0 +1,93 @@
+//! Any campaign, at any time: plan, spend, in flight, law, clamp, hands, allowance.
+
+use super::{CampaignState, Engine};
+use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
+use crate::ledger::Slot;
+use crate::pace::PacingLaw;
+use crate::report::{Explanation, OwnerExplanation, PlanExplanation};
+use crate::units::{AdvertiserId, CampaignId, GroupId};
+
+impl<L: PacingLaw> Engine<L> {
+    /// Everything about a campaign as of the last round; nothing before its first, or when unknown.
+    #[must_use]
+    pub fn explain(&self, campaign: CampaignId) -> Option<Explanation> {
+        let &slot = self.state.campaign_slots.get(&campaign)?;
+        let state = &self.state.campaigns[slot];
+        let entry = self.state.table.get(campaign, crate::units::ArmId(0)).copied()?;
+        let owners = &self.state.ledger.campaign(slot).owners;
+        let hands = self.state.overrides.on(self.owners_of(slot));
+        let overrides = [hands.pause, hands.freeze, hands.fix, hands.cap];
+        Some(Explanation {
+            campaign,
+            now: self.state.now,
+            generation: self.state.generation,
+            entry,
+            reason: state.reason,
+            binding: state.binding.map(|owner| self.state.owners[owner].owner),
+            owners: owners.iter().map(|&owner| self.explain_owner(owner)).collect(),
+            overrides: overrides.into_iter().flatten().cloned().collect(),
+            outstanding: state.grants.outstanding(),
+            in_flight: self.state.ledger.campaign(slot).at_risk().0,
+            suspense: self.state.ledger.suspense().of(campaign),
+            watermark: self.state.event_sources.watermark(),
+        })
+    }
+
+    fn explain_owner(&self, slot: Slot) -> OwnerExplanation {
+        let owner = &self.state.owners[slot];
+        let now = self.state.now;
+        let signal = owner.signal(&self.config);
+        let accounts = self.state.ledger.book(slot).accounts();
+        OwnerExplanation {
+            owner: owner.owner,
+            accounts: accounts.iter().filter(|held| held.window.contains(now)).cloned().collect(),
+            law: owner.law_choice(),
+            plan: owner.pace.as_ref().map(|pace| PlanExplanation {
+                window: pace.window,
+                planned_at: pace.planned_at,
+                planned: pace.sample.planned,
+                measured: pace.sample.measured,
+                total: pace.plan.curve.total(),
+                day_budget: pace.sample.day_budget,
+                unplaced: pace.plan.unplaced,
+                tight: pace.plan.tight,
+            }),
+            x: signal.map(|signal| signal.x),
+            terms: signal.map(|signal| signal.terms),
+            sample: owner.pace.as_ref().map(|pace| pace.sample),
+            brake: owner.pace.as_ref().map_or(1.0, |pace| pace.brake.participation()),
+            quarantined_until: owner.quarantined_until,
+        }
+    }
+
+    /// Every campaign's specification, in order of entry.
+    pub fn campaigns(&self) -> impl Iterator<Item = &CampaignSpec> {
+        self.state.campaigns.iter().map(|campaign: &CampaignState| &campaign.spec)
+    }
+
+    /// A campaign's specification.
+    #[must_use]
+    pub fn campaign(&self, id: CampaignId) -> Option<&CampaignSpec> {
+        let &slot = self.state.campaign_slots.get(&id)?;
+        Some(&self.state.campaigns[slot].spec)
+    }
+
+    /// A campaign's own book and entry in the ledger: its slots there.
+    #[must_use]
+    pub fn slots(&self, id: CampaignId) -> Option<(Slot, &[Slot])> {
+        let &slot = self.state.campaign_slots.get(&id)?;
+        Some((slot, &self.state.ledger.campaign(slot).owners))
+    }
+
+    /// An advertiser's specification.
+    #[must_use]
+    pub fn advertiser(&self, id: AdvertiserId) -> Option<&AdvertiserSpec> {
+        self.state.advertisers.get(&id).map(|(spec, _)| spec)
+    }
+
+    /// A group's specification.
+    #[must_use]
+    pub fn group(&self, id: GroupId) -> Option<&GroupSpec> {
+        self.state.groups.get(&id).map(|(spec, _)| spec)
+    }
+}

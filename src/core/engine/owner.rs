@@ -1,0 +1,462 @@
+//! One owner of budgets: its plan, its law, its brake.
+//!
+//! Budgets of an owner are nested into one curve and one law tracks it. Knows its book, not its
+//! campaigns; called by the engine at every tick.
+
+use crate::budget::{BudgetOwner, Budgets, Horizon};
+use crate::campaign::{DeliveryMode, LawChoice};
+use crate::days::KnownDays;
+use crate::engine::EngineConfig;
+use crate::ledger::{Book, Slot, SpendTotals};
+use crate::pace::brake::{Brake, BrakeSample};
+use crate::pace::filter::{Decay, TRAFFIC_TIME, TrafficWeight};
+use crate::pace::{PaceSample, PacingLaw, PacingSignal};
+use crate::plan::{Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
+use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
+use serde::{Deserialize, Serialize};
+
+/// An owner whose numbers went bad is tried again after this.
+const QUARANTINE: Span = Span::from_mins(10);
+/// Traffic time lost before what is left is spread anew: an outage must not read as being behind.
+const IDLE_MINUTES_MAX: f64 = 5.0;
+/// Traffic that the estimate of a day's asks remembers, in shares of a week.
+const VOLUME_MEMORY: Span = Span::DAY;
+/// Events assumed in a day while no price is known.
+const EVENTS_UNKNOWN: f64 = 100.0;
+
+/// Actual asks against those expected at this time of the week.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Traffic {
+    weight: TrafficWeight,
+    /// Asks and planned shares of late, whose ratio is the volume.
+    asks: f64,
+    share: f64,
+    /// Since the last step; absent when nobody reported.
+    pub pending: Option<u64>,
+}
+
+impl Traffic {
+    fn new() -> Self {
+        Self { weight: TrafficWeight::default(), asks: 0.0, share: 0.0, pending: None }
+    }
+
+    /// The weight of the time just passed; `share` is the traffic expected in it.
+    fn step(&mut self, elapsed: Span, share: f64) -> f64 {
+        let asks = self.pending.take();
+        #[expect(clippy::cast_precision_loss, reason = "counts for control")]
+        let asks = asks.map(|asks| asks as f64);
+        // Without any report yet, traffic is unknown; after the first, silence is no traffic.
+        let asks = asks.or((self.asks > 0.0).then_some(0.0));
+        let volume = if self.share > 0.0 { self.asks / self.share } else { 0.0 };
+        let weight = self.weight.step(Decay::over(elapsed, TRAFFIC_TIME), asks, volume * share);
+        if let Some(asks) = asks {
+            let kept = Decay::over(elapsed, VOLUME_MEMORY).kept();
+            self.asks = self.asks * kept + asks;
+            self.share = self.share * kept + share;
+        }
+        weight
+    }
+}
+
+/// Running totals at a moment: what came before the curve is not measured against it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+struct Base {
+    billed: Nanos,
+    expected: Nanos,
+}
+
+/// What the owner is about to spend, and the law that sees to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Pace<S> {
+    /// The stretch the plan covers.
+    pub window: Window,
+    pub plan: Plan,
+    pub planned_at: Timestamp,
+    /// The books when the curve began.
+    base: Base,
+    /// Measured in the flight's last day before the plan was made.
+    recent: Nanos,
+    replan_at: Timestamp,
+    pub law: S,
+    pub sample: PaceSample,
+    stepped_to: Timestamp,
+    pub brake: Brake,
+    idle_minutes: f64,
+    measured_before: Nanos,
+}
+
+/// One owner of budgets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Owner<S> {
+    pub owner: BudgetOwner,
+    pub arm: ArmId,
+    pub zone: ZoneId,
+    pub delivery: DeliveryMode,
+    pub law: LawChoice,
+    pub shape: Option<ShapeId>,
+    pub multiplier_max: PacingMultiplier,
+    /// Its campaigns.
+    pub members: Vec<Slot>,
+    pub traffic: Traffic,
+    /// Absent while it bounds nothing or is outside its flights.
+    pub pace: Option<Pace<S>>,
+    pub quarantined_until: Option<Timestamp>,
+    /// Where the next flight starts.
+    last_x: Option<f64>,
+    /// The budgets were edited: plan anew, and move the law to meet it.
+    pub is_edited: bool,
+}
+
+/// What an owner sees of the world at a tick.
+pub(super) struct OwnerView<'a, L> {
+    pub now: Timestamp,
+    /// Spend is known up to here; absent before the first report.
+    pub watermark: Option<Timestamp>,
+    pub is_stale: bool,
+    pub days: &'a KnownDays,
+    pub shape: &'a TrafficShape,
+    pub book: &'a Book,
+    pub config: &'a EngineConfig<L>,
+}
+
+impl<S: Clone> Owner<S> {
+    pub(super) fn new(
+        owner: BudgetOwner,
+        zone: ZoneId,
+        delivery: DeliveryMode,
+        law: LawChoice,
+        shape: Option<ShapeId>,
+        multiplier_max: PacingMultiplier,
+    ) -> Self {
+        Self {
+            owner,
+            arm: ArmId(0),
+            zone,
+            delivery,
+            law,
+            shape,
+            multiplier_max,
+            members: Vec::new(),
+            traffic: Traffic::new(),
+            pace: None,
+            quarantined_until: None,
+            last_x: None,
+            is_edited: false,
+        }
+    }
+
+    /// The law that runs: as soon as possible means no pacing.
+    pub(super) fn law_choice(&self) -> LawChoice {
+        if self.delivery == DeliveryMode::Asap { LawChoice::Asap } else { self.law }
+    }
+
+    /// The stretch to plan for at `now`: its flight, or all known days when caps alone bind it.
+    fn stretch(&self, now: Timestamp, budgets: &Budgets, days: &KnownDays) -> Option<Window> {
+        if !budgets.is_bounded() {
+            return None;
+        }
+        if budgets.flights.is_empty() {
+            let ahead = days.from(self.zone, now);
+            let start = ahead.first()?.window.start();
+            return Window::try_new(start, ahead.last()?.window.end()).ok();
+        }
+        let flight = budgets.flights.iter().find(|flight| flight.window.contains(now))?;
+        let binds = flight.budget.is_some() || !budgets.caps.is_empty();
+        binds.then_some(flight.window)
+    }
+
+    /// One decision round. Whether it is set aside for bad numbers from now on.
+    pub(super) fn step<L: PacingLaw<State = S>>(&mut self, view: &OwnerView<'_, L>) -> bool {
+        if self.quarantined_until.is_some_and(|until| view.now < until) {
+            return false;
+        }
+        let budgets = view.book.budgets();
+        let Some(window) = self.stretch(view.now, budgets, view.days) else {
+            if let Some(pace) = self.pace.take() {
+                self.last_x = Some(view.config.laws.get(self.law).signal(&pace.law).x);
+            }
+            return false;
+        };
+        let law = view.config.laws.get(self.law_choice());
+        let mut pace = match self.pace.take() {
+            Some(pace) if self.is_current(&pace, window, view) => pace,
+            before => self.replan(law, before, window, view),
+        };
+        let is_sound = self.advance(law, &mut pace, view);
+        if is_sound {
+            self.pace = Some(pace);
+        } else {
+            self.quarantined_until = Some(view.now + QUARANTINE);
+        }
+        !is_sound
+    }
+
+    fn is_current<L>(&self, pace: &Pace<S>, window: Window, view: &OwnerView<'_, L>) -> bool {
+        let same_stretch = if view.book.budgets().flights.is_empty() {
+            pace.window.end() > view.now
+        } else {
+            pace.window == window
+        };
+        same_stretch
+            && !self.is_edited
+            && view.now < pace.replan_at
+            && pace.idle_minutes < IDLE_MINUTES_MAX
+    }
+
+    /// Spreads what is left over what remains, without a jolt to what is published.
+    fn replan<L: PacingLaw<State = S>>(
+        &mut self,
+        law: &L,
+        before: Option<Pace<S>>,
+        window: Window,
+        view: &OwnerView<'_, L>,
+    ) -> Pace<S> {
+        let at = window.clamp(view.watermark.map_or(view.now, |mark| mark.min(view.now)));
+        let recent = recent(before.as_ref(), at, window, view);
+        let mut made = plan(&PlanRequest { recent, ..self.request(at, window, view) });
+        // A day's amounts are told by planning again; a million owners need not remember them.
+        made.days = Vec::new();
+        let totals = view.book.totals();
+        let is_edited = std::mem::take(&mut self.is_edited);
+        let x0 = self.last_x.unwrap_or_else(|| libm::log(view.config.start_multiplier));
+        let mut pace = Pace {
+            window,
+            replan_at: self.next_plan(view),
+            planned_at: at,
+            base: Base { billed: totals.billed, expected: totals.expected },
+            recent,
+            law: law.start(x0),
+            sample: self.empty_sample(view),
+            stepped_to: at,
+            brake: Brake::new(view.now),
+            idle_minutes: 0.0,
+            measured_before: Nanos::ZERO,
+            plan: made,
+        };
+        self.see(&mut pace, at, Nanos::ZERO, 0.0, view);
+        let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
+            return pace;
+        };
+        pace.law = law.rebase(&before.law, &before.sample, &pace.sample);
+        pace.brake = before.brake;
+        pace.stepped_to = before.stepped_to.min(at);
+        if is_edited {
+            let (old, new) = (before.plan.curve.rate_at(at), pace.plan.curve.rate_at(at));
+            if old > 0.0 && new > 0.0 {
+                pace.law = law.shift(&pace.law, libm::log(new / old) / view.config.elasticity);
+            }
+        }
+        pace
+    }
+
+    fn request<'a, L>(
+        &self,
+        at: Timestamp,
+        window: Window,
+        view: &'a OwnerView<'_, L>,
+    ) -> PlanRequest<'a> {
+        let budgets = view.book.budgets();
+        let drawn = |horizon| {
+            view.book.account_at(horizon, at).map_or(Nanos::ZERO, |account| account.drawn())
+        };
+        let cap = |horizon| {
+            let held = view.book.account_at(horizon, at).map(|account| account.adjusted);
+            budgets.cap(horizon).map(|cap| (cap + held.unwrap_or(Nanos::ZERO)).at_least_zero())
+        };
+        let flight = budgets.flights.iter().find(|flight| flight.window == window);
+        let left = flight.and_then(|flight| flight.budget).map(|budget| {
+            let account = view.book.account_at(Horizon::Flight, at);
+            account.map_or(budget, |account| account.available).at_least_zero()
+        });
+        PlanRequest {
+            now: at,
+            window,
+            left,
+            days: view.days.from(self.zone, self.calendar_from(at, window)),
+            shape: view.shape,
+            delivery: self.delivery,
+            caps: PlanCaps {
+                month: cap(Horizon::Month),
+                day: cap(Horizon::Day),
+                hour: cap(Horizon::Hour),
+            },
+            used: PlanUse {
+                month: drawn(Horizon::Month),
+                day: drawn(Horizon::Day),
+                hour: drawn(Horizon::Hour),
+            },
+            recent: Nanos::ZERO,
+            finish: view.config.finish,
+        }
+    }
+
+    /// How far back the planner wants to know the calendar.
+    fn calendar_from(&self, at: Timestamp, window: Window) -> Timestamp {
+        match self.delivery {
+            DeliveryMode::Ahead => window.start(),
+            DeliveryMode::Even | DeliveryMode::Asap => at - Span::DAY,
+        }
+    }
+
+    /// The next regular plan: an interval on, or the next window of a cap, whichever is first.
+    fn next_plan<L>(&self, view: &OwnerView<'_, L>) -> Timestamp {
+        let edges = Horizon::ALL.into_iter().filter_map(|horizon| {
+            view.book.budgets().cap(horizon)?;
+            view.days.window_at(self.zone, horizon, view.now).map(Window::end)
+        });
+        edges.chain([view.now + view.config.replan_interval]).min().unwrap_or(view.now)
+    }
+
+    /// Steps the law to the watermark, and the brake to now. Whether all numbers are sound.
+    fn advance<L: PacingLaw<State = S>>(
+        &mut self,
+        law: &L,
+        pace: &mut Pace<S>,
+        view: &OwnerView<'_, L>,
+    ) -> bool {
+        let mark = view.watermark.unwrap_or(pace.stepped_to).min(pace.window.end());
+        let elapsed = mark - pace.stepped_to;
+        if !view.is_stale && elapsed > Span::ZERO {
+            let share = traffic_at(view, self.zone, mark) * elapsed.as_minutes();
+            let weight = self.traffic.step(elapsed, share);
+            pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
+            let measured = measured(view, &pace.base, pace.plan.day_budget(mark));
+            let minutes = elapsed.as_minutes() * weight;
+            self.see(pace, mark, measured, minutes, view);
+            pace.stepped_to = mark;
+            let (state, signal) = law.step(&pace.law, view.now, &pace.sample);
+            if !law.is_sound(&state) || !signal.x.is_finite() {
+                return false;
+            }
+            pace.law = state;
+        }
+        self.step_brake(pace, view);
+        true
+    }
+
+    fn step_brake<L>(&self, pace: &mut Pace<S>, view: &OwnerView<'_, L>) {
+        let since = view.now - view.config.tick;
+        pace.brake.step(
+            view.now,
+            &BrakeSample {
+                planned: pace.plan.curve.planned_between(since, view.now),
+                event_cost: Nanos::floor_from(view.book.totals().dearest),
+                events: pace.sample.events,
+            },
+        );
+    }
+
+    /// What the law is to see at the watermark.
+    fn see<L>(
+        &self,
+        pace: &mut Pace<S>,
+        mark: Timestamp,
+        measured: Nanos,
+        minutes: f64,
+        view: &OwnerView<'_, L>,
+    ) {
+        let day_budget = pace.plan.day_budget(mark);
+        let price = view.book.totals().event_price;
+        let spent = (measured - pace.measured_before).as_f64();
+        let elapsed = (mark - pace.stepped_to).as_minutes();
+        let rate = if elapsed > 0.0 { spent / elapsed } else { pace.sample.spend_rate };
+        pace.measured_before = measured;
+        pace.sample = PaceSample {
+            traffic_minutes: minutes,
+            planned: pace.plan.curve.planned_at(mark),
+            measured,
+            day_budget,
+            window_minutes: pace.window.span().as_minutes().min(1_440.0),
+            events: if price > 0.0 { day_budget.as_f64() / price } else { EVENTS_UNKNOWN },
+            elasticity: view.config.elasticity,
+            multiplier_max: self.multiplier_max,
+            planned_rate: pace.plan.curve.rate_at(mark),
+            spend_rate: pace.sample.spend_rate + 0.1 * (rate - pace.sample.spend_rate),
+        };
+    }
+
+    fn empty_sample<L>(&self, view: &OwnerView<'_, L>) -> PaceSample {
+        PaceSample {
+            traffic_minutes: 0.0,
+            planned: Nanos::ZERO,
+            measured: Nanos::ZERO,
+            day_budget: Nanos::ZERO,
+            window_minutes: 1_440.0,
+            events: EVENTS_UNKNOWN,
+            elasticity: view.config.elasticity,
+            multiplier_max: self.multiplier_max,
+            planned_rate: 0.0,
+            spend_rate: 0.0,
+        }
+    }
+
+    /// The standing output; full speed while nothing is bounded.
+    pub(super) fn signal<L: PacingLaw<State = S>>(
+        &self,
+        config: &EngineConfig<L>,
+    ) -> Option<PacingSignal> {
+        let pace = self.pace.as_ref()?;
+        Some(config.laws.get(self.law_choice()).signal(&pace.law))
+    }
+}
+
+/// Expected traffic per minute at a moment, in the shape's own unit.
+fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
+    let hour = view.days.day_at(zone, at).and_then(|day| {
+        let place = day.hours.partition_point(|hour| hour.window.end() <= at);
+        day.hours.get(place)
+    });
+    let Some(hour) = hour else { return 1.0 };
+    let slots = view.shape.hour_slots(hour.hour_of_week);
+    let done = (at - hour.window.start()).ratio_to(hour.window.span());
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "a place among at most four slots"
+    )]
+    let place = (done * slots.len() as f64) as usize;
+    slots.get(place).or(slots.last()).map_or(1.0, |&weight| f64::from(weight))
+}
+
+/// What was measured in the last day of a flight, or in all of a shorter one, before `at`.
+fn recent<S, L>(
+    before: Option<&Pace<S>>,
+    at: Timestamp,
+    window: Window,
+    view: &OwnerView<'_, L>,
+) -> Nanos {
+    if window.span() <= Span::DAY {
+        let account = view.book.account_at(Horizon::Flight, at);
+        return account.map_or(Nanos::ZERO, |account| account.drawn());
+    }
+    let last_day = window.end() - Span::DAY;
+    let Some(before) = before.filter(|before| before.window == window && at >= last_day) else {
+        return Nanos::ZERO;
+    };
+    let since = if before.planned_at >= last_day { before.sample.measured } else { Nanos::ZERO };
+    before.recent + since.at_least_zero()
+}
+
+/// Ĉ: the calibrated blend of billed and expected spend since the curve began.
+fn measured<L>(view: &OwnerView<'_, L>, base: &Base, day_budget: Nanos) -> Nanos {
+    let totals = view.book.totals();
+    let share = view.config.billed_share;
+    let billed = (totals.billed - base.billed).as_f64();
+    let expected = (totals.expected - base.expected).as_f64();
+    let blend =
+        share * billed + (1.0 - share) * expected * calibration(totals, view.config, day_budget);
+    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
+    Nanos::new(blend as i64)
+}
+
+/// k: billed ÷ expected of what has had time to bill, shrunk towards one.
+pub(super) fn calibration<L>(
+    totals: &SpendTotals,
+    config: &EngineConfig<L>,
+    day_budget: Nanos,
+) -> f64 {
+    let prior = (day_budget.as_f64() * config.calibration_share).max(1.0);
+    let ripe = (totals.expected - totals.in_flight).as_f64();
+    ((totals.billed.as_f64() + prior) / (ripe + prior)).clamp(0.25, 4.0)
+}

@@ -1,0 +1,416 @@
+//! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
+
+use super::campaign::{OwnerSignal, Standing, is_exhausted};
+use super::owner::OwnerView;
+use super::{Engine, Tick};
+use crate::budget::BudgetOwner;
+use crate::campaign::{CampaignStatus, SpendSource};
+use crate::guard::GuardView;
+use crate::hash::Digest;
+use crate::input::AllowanceDraw;
+use crate::ledger::Slot;
+use crate::overrides::Hands;
+use crate::pace::PacingLaw;
+use crate::report::{NOTES_MAX, Note, StateCounts, TickReport};
+use crate::table::{Allowance, BidderAllowances, EntryState, Lease, TableDelta, TableEntry};
+use crate::units::{ArmId, BidderId, CampaignId, Nanos, Span, Timestamp, Window};
+use std::collections::BTreeMap;
+
+/// An owner that runs ahead of what is applied by more than this is brought back.
+const TRACK_SLACK: f64 = 1e-6;
+
+/// What was applied among an owner's members in this round.
+#[derive(Clone, Copy)]
+struct Track {
+    /// The largest ln applied; nothing while no member runs.
+    applied: Option<f64>,
+    /// A hand or another owner holds at least one member back.
+    is_needed: bool,
+    /// A hand lies on a member.
+    is_held: bool,
+}
+
+impl<L: PacingLaw> Engine<L> {
+    /// One decision round.
+    pub fn tick(&mut self, now: Timestamp) -> Tick {
+        let now = now.max(self.state.now);
+        self.state.now = now;
+        let overrides_expired = self.state.overrides.expire(now).len();
+        let sources_buried =
+            self.state.event_sources.bury(now) + self.state.counter_sources.bury(now);
+        self.age(now);
+        let quarantined = self.step_owners(now);
+        let mut report = TickReport {
+            now,
+            watermark: self.state.event_sources.watermark(),
+            is_stale: self.is_stale(now, self.state.event_sources.watermark()),
+            states: StateCounts::default(),
+            changed: 0,
+            notes: Vec::new(),
+            outstanding: Nanos::ZERO,
+            sources_buried,
+            overrides_expired,
+            quarantined,
+        };
+        let (changed, removed) = self.resolve_campaigns(now, &mut report);
+        let allowances = self.issue_allowances(now, &mut report);
+        let delta = self.make_delta(now, changed, removed);
+        report.changed = delta.changed.len();
+        let digest = allowances.iter().fold(delta.digest, digest_allowances);
+        Tick { delta, allowances, digest, report }
+    }
+
+    /// Time passes over books, wins, allowances and bidders.
+    fn age(&mut self, now: Timestamp) {
+        self.state.ledger.lapse(now, &self.state.days);
+        if now - self.state.pruned_at >= Span::HOUR {
+            self.state.pruned_at = now;
+            for owner in 0..self.state.owners.len() {
+                self.state.ledger.book_mut(owner).prune(now);
+            }
+        }
+        let Some(horizon) = self.config.allowance_horizon else { return };
+        let gone = |heard_at: Timestamp| now - heard_at > horizon.times(2);
+        self.state.bidders.retain(|_, bidder| !gone(bidder.heard_at));
+        for slot in 0..self.state.campaigns.len() {
+            if self.state.campaigns[slot].grants.is_empty() {
+                continue;
+            }
+            let bidders = &self.state.bidders;
+            let is_live = |bidder| bidders.get(&bidder).is_some_and(|known| !known.has_left);
+            self.state.campaigns[slot].grants.age(now, horizon, is_live);
+        }
+        self.claim_anew();
+    }
+
+    /// Recounts what bidders may commit, in every account that would pay for it.
+    fn claim_anew(&mut self) {
+        for owner in 0..self.state.owners.len() {
+            self.state.ledger.book_mut(owner).unclaim();
+        }
+        for slot in 0..self.state.campaigns.len() {
+            if self.state.campaigns[slot].grants.is_empty() {
+                continue;
+            }
+            let claims: Vec<(Timestamp, Nanos)> =
+                self.state.campaigns[slot].grants.claims().collect();
+            for (at, amount) in claims {
+                self.claim(slot, at, amount);
+            }
+        }
+    }
+
+    fn claim(&mut self, slot: Slot, at: Timestamp, amount: Nanos) {
+        if amount == Nanos::ZERO {
+            return;
+        }
+        for owner in self.state.ledger.campaign(slot).owners.clone() {
+            let days = &self.state.days;
+            self.state.ledger.book_mut(owner).touch(at, days, |account| {
+                account.outstanding += amount;
+            });
+        }
+    }
+
+    /// Spend is known up to here, for what an owner's members report by.
+    fn watermark(&self, owner: Slot) -> Option<Timestamp> {
+        let events = self.state.event_sources.watermark();
+        let counters = self.state.counter_sources.watermark();
+        let mut marks = self.state.owners[owner].members.iter().map(|&member| {
+            match self.state.ledger.campaign(member).source {
+                SpendSource::Events => events,
+                SpendSource::Counters => counters,
+            }
+        });
+        let first = marks.next()?;
+        marks.fold(first, Option::min)
+    }
+
+    fn is_stale(&self, now: Timestamp, watermark: Option<Timestamp>) -> bool {
+        watermark.is_none_or(|mark| now - mark > self.config.tick.times(self.config.stale_ticks))
+    }
+
+    /// Steps every owner's law; how many were set aside.
+    fn step_owners(&mut self, now: Timestamp) -> usize {
+        let mut quarantined = 0;
+        for slot in 0..self.state.owners.len() {
+            let watermark = self.watermark(slot);
+            let is_stale = self.is_stale(now, watermark);
+            let state = &mut self.state;
+            let owner = &mut state.owners[slot];
+            let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
+            let view = OwnerView {
+                now,
+                watermark,
+                is_stale,
+                days: &state.days,
+                shape: shape.unwrap_or(&self.flat),
+                book: state.ledger.book(slot),
+                config: &self.config,
+            };
+            quarantined += usize::from(owner.step(&view));
+        }
+        quarantined
+    }
+
+    fn resolve_campaigns(
+        &mut self,
+        now: Timestamp,
+        report: &mut TickReport,
+    ) -> (Vec<TableEntry>, Vec<(CampaignId, ArmId)>) {
+        let mut changed = Vec::new();
+        let mut removed = Vec::new();
+        let fresh = Track { applied: None, is_needed: false, is_held: false };
+        let mut tracks = vec![fresh; self.state.owners.len()];
+        let mut signals = Vec::with_capacity(3);
+        for slot in 0..self.state.campaigns.len() {
+            if self.state.campaigns[slot].spec.status == CampaignStatus::Archived {
+                if let Some(entry) = self.state.campaigns[slot].entry.take() {
+                    removed.push((entry.campaign, entry.arm));
+                }
+                continue;
+            }
+            let before = self.state.campaigns[slot].reason;
+            self.gather(slot, &mut signals);
+            changed.extend(self.resolve(now, slot, &signals, &mut tracks));
+            let campaign = &self.state.campaigns[slot];
+            count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
+            if campaign.reason != before && report.notes.len() < NOTES_MAX {
+                let id = campaign.spec.id;
+                report.notes.push(Note { campaign: id, before, after: campaign.reason });
+            }
+        }
+        self.track(&tracks);
+        changed.sort_unstable_by_key(|entry| (entry.campaign, entry.arm));
+        removed.sort_unstable();
+        (changed, removed)
+    }
+
+    /// What a campaign's owners say.
+    fn gather(&self, slot: Slot, signals: &mut Vec<OwnerSignal>) {
+        signals.clear();
+        for &owner in &self.state.ledger.campaign(slot).owners {
+            let state = &self.state.owners[owner];
+            let (Some(pace), Some(signal)) = (&state.pace, state.signal(&self.config)) else {
+                continue;
+            };
+            signals.push(OwnerSignal {
+                slot: owner,
+                x: signal.x,
+                multiplier: signal.multiplier,
+                participation: signal.participation,
+                brake: if self.config.has_brake { pace.brake.participation() } else { 1.0 },
+            });
+        }
+    }
+
+    fn resolve(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        signals: &[OwnerSignal],
+        tracks: &mut [Track],
+    ) -> Option<TableEntry> {
+        let owners = &self.state.ledger.campaign(slot).owners;
+        let is_blind =
+            self.watermark(owners[0]).is_some_and(|mark| now - mark > self.config.blind_limit);
+        let is_aside = |owner: &Slot| {
+            self.state.owners[*owner].quarantined_until.is_some_and(|until| now < until)
+        };
+        let standing = Standing {
+            now,
+            is_exhausted: is_exhausted(&self.state.ledger, slot, now),
+            is_blind,
+            has_counter_fault: self.state.ledger.campaign(slot).has_counter_fault(),
+            is_quarantined: owners.iter().any(is_aside),
+            threshold: self.config.publish_threshold,
+        };
+        let hands = if self.state.overrides.is_empty() {
+            Hands::default()
+        } else {
+            self.state.overrides.on(owners.iter().map(|&owner| self.state.owners[owner].owner))
+        };
+        let campaign = &mut self.state.campaigns[slot];
+        let news = campaign.resolve(signals, &hands, &standing);
+        let runs = campaign.entry.is_some_and(|entry| entry.state == EntryState::Run);
+        for signal in signals {
+            let track = &mut tracks[signal.slot];
+            if runs {
+                let applied = campaign.applied_x;
+                track.applied = Some(track.applied.map_or(applied, |most| most.max(applied)));
+            }
+            track.is_needed |=
+                hands.is_held() || !runs || signal.x > campaign.applied_x + TRACK_SLACK;
+            track.is_held |= hands.is_held();
+        }
+        news
+    }
+
+    /// Laws that bind nowhere, or lie under a hand, follow what is applied.
+    fn track(&mut self, tracks: &[Track]) {
+        for (owner, track) in self.state.owners.iter_mut().zip(tracks) {
+            if !track.is_needed {
+                continue;
+            }
+            let law = self.config.laws.get(owner.law_choice());
+            let Some(pace) = &mut owner.pace else { continue };
+            let x = law.signal(&pace.law).x;
+            pace.law = match track.applied {
+                None => law.follow(&pace.law, f64::NEG_INFINITY, &pace.sample),
+                Some(applied) if track.is_held && owner.members.len() == 1 => {
+                    law.follow(&pace.law, applied, &pace.sample)
+                }
+                Some(applied) if x > applied + TRACK_SLACK => {
+                    law.bound(&pace.law, applied, &pace.sample)
+                }
+                Some(_) => continue,
+            };
+        }
+    }
+
+    fn make_delta(
+        &mut self,
+        now: Timestamp,
+        changed: Vec<TableEntry>,
+        removed: Vec<(CampaignId, ArmId)>,
+    ) -> TableDelta {
+        let base = self.state.table.generation;
+        self.state.generation = self.state.generation.next();
+        let valid_until = now + self.config.lease_valid;
+        let lease = Lease { valid_until, grace_until: valid_until + self.config.lease_grace };
+        let table = &mut self.state.table;
+        let mut delta = TableDelta {
+            partition: self.config.partition,
+            base,
+            generation: self.state.generation,
+            as_of: now,
+            lease,
+            changed,
+            removed,
+            digest: table.digest,
+        };
+        table.adopt(&delta);
+        delta.digest = table.digest;
+        delta
+    }
+
+    /// The shortest budget window that holds `at` for a campaign.
+    pub(super) fn guard_window(&self, slot: Slot, at: Timestamp) -> Window {
+        let day = Window::try_new(at, at + Span::DAY).expect("a day is longer than nothing");
+        let owners = &self.state.ledger.campaign(slot).owners;
+        let windows = owners.iter().flat_map(|&owner| {
+            let book = self.state.ledger.book(owner);
+            book.windows_at(at, &self.state.days)
+        });
+        windows.reduce(|all, window| all.intersect(window).unwrap_or(all)).unwrap_or(day)
+    }
+
+    /// What the guard sees of a campaign; nothing when it may not bid.
+    fn guard_view(&self, now: Timestamp, slot: Slot, horizon: Span) -> Option<GuardView> {
+        let campaign = &self.state.campaigns[slot];
+        let bids = campaign
+            .entry
+            .is_some_and(|entry| matches!(entry.state, EntryState::Run | EntryState::Safe));
+        if !bids || !campaign.is_on(now) || now < self.state.learning_until {
+            return None;
+        }
+        let (_, margin) = self.state.ledger.campaign(slot).at_risk();
+        let owners = &self.state.ledger.campaign(slot).owners;
+        let headroom = owners
+            .iter()
+            .filter_map(|&owner| self.state.ledger.book(owner).headroom(now, &self.state.days))
+            .min();
+        let planned = owners.iter().filter_map(|&owner| self.state.owners[owner].pace.as_ref());
+        let planned = planned.map(|pace| pace.plan.curve.planned_between(now, now + horizon)).min();
+        Some(GuardView {
+            window: self.guard_window(slot, now),
+            headroom: headroom.map_or(Nanos::new(i64::MAX / 4), |headroom| headroom - margin),
+            planned: planned.map_or(0.0, Nanos::as_f64),
+            event: campaign.event_cost.get().as_f64(),
+        })
+    }
+
+    fn issue_allowances(
+        &mut self,
+        now: Timestamp,
+        report: &mut TickReport,
+    ) -> Vec<BidderAllowances> {
+        let Some(horizon) = self.config.allowance_horizon else { return Vec::new() };
+        if self.state.bidders.is_empty() {
+            return Vec::new();
+        }
+        let mut held: BTreeMap<BidderId, Vec<Allowance>> =
+            self.state.bidders.keys().map(|&bidder| (bidder, Vec::new())).collect();
+        for slot in 0..self.state.campaigns.len() {
+            if self.state.campaigns[slot].grants.is_empty() {
+                continue;
+            }
+            if let Some(view) = self.guard_view(now, slot, horizon) {
+                let before = self.state.campaigns[slot].grants.outstanding();
+                let _ = self.state.campaigns[slot].grants.issue(now, horizon, &view);
+                let issued = self.state.campaigns[slot].grants.outstanding() - before;
+                self.claim(slot, view.window.start(), issued);
+            }
+            let campaign = &self.state.campaigns[slot];
+            report.outstanding = report.outstanding.saturating_add(campaign.grants.outstanding());
+            for (bidder, start, _) in campaign.grants.grants() {
+                let allowance = campaign.grants.allowance(campaign.spec.id, bidder, start);
+                if let (Some(allowance), Some(list)) = (allowance, held.get_mut(&bidder)) {
+                    list.push(allowance);
+                }
+            }
+        }
+        let with_order = |(bidder, mut allowances): (BidderId, Vec<Allowance>)| {
+            allowances.sort_unstable_by_key(|held| (held.campaign, held.window_start));
+            BidderAllowances { bidder, allowances }
+        };
+        held.into_iter().map(with_order).collect()
+    }
+
+    /// A bidder with demand and no allowance asks between ticks.
+    pub(super) fn draw(&mut self, now: Timestamp, draw: &AllowanceDraw) -> Option<Allowance> {
+        let horizon = self.config.allowance_horizon?;
+        let &slot = self.state.campaign_slots.get(&draw.campaign)?;
+        let known = self.state.bidders.get_mut(&draw.bidder)?;
+        known.heard_at = now;
+        if draw.price <= Nanos::ZERO || draw.price > crate::ledger::PRICE_MAX {
+            return None;
+        }
+        let view = self.guard_view(now, slot, horizon)?;
+        let grants = &mut self.state.campaigns[slot].grants;
+        let granted = grants.draw(now, horizon, &view, draw.bidder, draw.price);
+        self.claim(slot, view.window.start(), granted);
+        let campaign = &self.state.campaigns[slot];
+        campaign
+            .grants
+            .allowance(draw.campaign, draw.bidder, view.window.start())
+            .filter(|allowance| allowance.granted_total > Nanos::ZERO)
+    }
+
+    /// The owners of a campaign, for explanations.
+    pub(super) fn owners_of(&self, slot: Slot) -> impl Iterator<Item = BudgetOwner> + '_ {
+        let owners = &self.state.ledger.campaign(slot).owners;
+        owners.iter().map(|&owner| self.state.owners[owner].owner)
+    }
+}
+
+fn count_state(counts: &mut StateCounts, state: Option<EntryState>) {
+    match state {
+        Some(EntryState::Run) => counts.running += 1,
+        Some(EntryState::Exhausted) => counts.exhausted += 1,
+        Some(EntryState::Safe) => counts.safe += 1,
+        Some(EntryState::Paused) | None => counts.paused += 1,
+    }
+}
+
+fn digest_allowances(digest: Digest, held: &BidderAllowances) -> Digest {
+    held.allowances.iter().fold(digest, |digest, allowance| {
+        digest.with(Digest::of(&[
+            held.bidder.key(),
+            allowance.campaign.key(),
+            allowance.window_start.as_micros().unsigned_abs(),
+            allowance.granted_total.get().unsigned_abs(),
+            allowance.expires_at.as_micros().unsigned_abs(),
+        ]))
+    })
+}

@@ -1,0 +1,189 @@
+//! Why each number is what it is: the round's report, and a campaign's explanation.
+//!
+//! Explanations are data: logs, metrics, RPCs and the simulator's report are views of these.
+
+use crate::budget::{BudgetOwner, Horizon};
+use crate::campaign::LawChoice;
+use crate::ledger::Account;
+use crate::overrides::Override;
+use crate::pace::{LawTerms, PaceSample};
+use crate::table::TableEntry;
+use crate::units::{CampaignId, Generation, Nanos, Timestamp, Window};
+use serde::{Deserialize, Serialize};
+
+/// Edges told in one report; more are only counted.
+pub const NOTES_MAX: usize = 1_000;
+
+/// Why a campaign's entry is what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// The law of one of its owners.
+    Law,
+    /// Nothing bounds it.
+    Unbounded,
+    /// The brake of one of its owners.
+    Brake,
+    /// An override pauses it.
+    Paused,
+    /// An override freezes it.
+    Frozen,
+    /// An override fixes it.
+    Fixed,
+    /// An override caps it.
+    Capped,
+    /// A budget cannot afford one more event.
+    Exhausted,
+    /// It is between its flights, or switched off.
+    OutsideFlight,
+    /// Its spend has not been seen for too long.
+    Blind,
+    /// Its counter went back.
+    CounterFault,
+    /// An owner's numbers went bad.
+    Quarantined,
+}
+
+impl Reason {
+    /// The word for it in reports, labels and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Law => "law",
+            Self::Unbounded => "unbounded",
+            Self::Brake => "brake",
+            Self::Paused => "paused",
+            Self::Frozen => "frozen",
+            Self::Fixed => "fixed",
+            Self::Capped => "capped",
+            Self::Exhausted => "exhausted",
+            Self::OutsideFlight => "outside_flight",
+            Self::Blind => "blind",
+            Self::CounterFault => "counter_fault",
+            Self::Quarantined => "quarantined",
+        }
+    }
+}
+
+/// Something that changed and that a person may want to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// Whose.
+    pub campaign: CampaignId,
+    /// From.
+    pub before: Reason,
+    /// To.
+    pub after: Reason,
+}
+
+/// How many campaigns stand where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct StateCounts {
+    /// Bidding as the law says.
+    pub running: usize,
+    /// Held by a hand or outside their flights.
+    pub paused: usize,
+    /// Out of money.
+    pub exhausted: usize,
+    /// At safe values.
+    pub safe: usize,
+}
+
+/// One decision round, told.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[must_use]
+pub struct TickReport {
+    /// When.
+    pub now: Timestamp,
+    /// Spend is known up to here.
+    pub watermark: Option<Timestamp>,
+    /// Whether the laws held because spend is not known well enough.
+    pub is_stale: bool,
+    /// Where the campaigns stand.
+    pub states: StateCounts,
+    /// Entries that changed.
+    pub changed: usize,
+    /// Edges since the last round, at most [`NOTES_MAX`].
+    pub notes: Vec<Note>,
+    /// Allowances outstanding: money at risk if the controller died now.
+    pub outstanding: Nanos,
+    /// Sources taken for dead in this round.
+    pub sources_buried: usize,
+    /// Overrides that ran out in this round.
+    pub overrides_expired: usize,
+    /// Owners set aside for bad numbers in this round.
+    pub quarantined: usize,
+}
+
+/// One owner's part in a campaign's entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OwnerExplanation {
+    /// Who.
+    pub owner: BudgetOwner,
+    /// Its open accounts.
+    pub accounts: Vec<Account>,
+    /// Which law runs.
+    pub law: LawChoice,
+    /// Its plan, if it has one.
+    pub plan: Option<PlanExplanation>,
+    /// Its signal, before hands: ln(multiplier × participation).
+    pub x: Option<f64>,
+    /// The parts of the signal.
+    pub terms: Option<LawTerms>,
+    /// What the law saw last.
+    pub sample: Option<PaceSample>,
+    /// The brake's bound on participation; one is released.
+    pub brake: f64,
+    /// Set aside for bad numbers until then.
+    pub quarantined_until: Option<Timestamp>,
+}
+
+/// Where an owner's plan stands.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct PlanExplanation {
+    /// What it covers.
+    pub window: Window,
+    /// When it was made.
+    pub planned_at: Timestamp,
+    /// Planned spend from then to now.
+    pub planned: Nanos,
+    /// Measured spend from then to now.
+    pub measured: Nanos,
+    /// All it places from then on.
+    pub total: Nanos,
+    /// Planned spend of 24 hours: the unit of the error.
+    pub day_budget: Nanos,
+    /// What the caps leave no room for.
+    pub unplaced: Nanos,
+    /// The horizon whose cap is tight.
+    pub tight: Option<Horizon>,
+}
+
+/// Everything about one campaign, now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Explanation {
+    /// Which.
+    pub campaign: CampaignId,
+    /// When.
+    pub now: Timestamp,
+    /// The table it speaks of.
+    pub generation: Generation,
+    /// What is published.
+    pub entry: TableEntry,
+    /// Why.
+    pub reason: Reason,
+    /// The owner whose law binds.
+    pub binding: Option<BudgetOwner>,
+    /// Its owners: itself, group, advertiser.
+    pub owners: Vec<OwnerExplanation>,
+    /// Hands on it.
+    pub overrides: Vec<Override>,
+    /// Money bidders may still commit.
+    pub outstanding: Nanos,
+    /// Expected, not billed.
+    pub in_flight: Nanos,
+    /// Set aside: how many events and how much.
+    pub suspense: (u64, Nanos),
+    /// Spend is known up to here.
+    pub watermark: Option<Timestamp>,
+}
