@@ -16,7 +16,7 @@ use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError};
 use crate::days::KnownDays;
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch, Verdict};
 use crate::hash::Digest;
-use crate::input::{BidderChange, HeldAllowance, Input, ShapeChange, SuspenseChange};
+use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
 use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
 use crate::overrides::{OverrideChange, OverrideSet};
 use crate::pace::{PacingLaw, ShippedLaw};
@@ -181,6 +181,7 @@ impl<L: PacingLaw> Engine<L> {
             Input::Advertiser(spec) => answer(self.enter_advertiser(spec)),
             Input::Group(spec) => answer(self.enter_group(spec)),
             Input::Campaign(spec) => answer(self.enter_campaign(now, spec)),
+            Input::Catalogue(change) => answer(self.enter_catalogue(now, change)),
             Input::Calendar(change) => {
                 answer(self.state.days.learn(now, change).map_err(|error| vec![error]))
             }
@@ -199,17 +200,6 @@ impl<L: PacingLaw> Engine<L> {
             }
             Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
         }
-    }
-
-    fn learn_shape(&mut self, change: &ShapeChange) -> Result<(), Vec<SpecError>> {
-        let shape = TrafficShape::try_new(change.weights.clone())
-            .map_err(|error| vec![SpecError::new("weights", error.to_string())])?;
-        let is_known = self.state.shapes.contains_key(&change.id);
-        if !is_known && self.state.shapes.len() >= SHAPES_MAX {
-            return Err(vec![SpecError::new("id", "at most 10000 shapes are held")]);
-        }
-        self.state.shapes.insert(change.id, shape);
-        Ok(())
     }
 
     fn take_spend(&mut self, now: Timestamp, batch: &SpendBatch) -> Applied {

@@ -19,6 +19,8 @@ pub enum Input {
     Group(GroupSpec),
     /// A campaign was made or edited.
     Campaign(CampaignSpec),
+    /// Several of these at once: all of them or, when one breaks a rule, none.
+    Catalogue(CatalogueChange),
     /// Local days became known.
     Calendar(CalendarChange),
     /// A traffic shape was made or edited.
@@ -43,6 +45,19 @@ pub enum Input {
     Lead(Epoch),
     /// A decision round. Its table may leave the process only after this is durable.
     Tick,
+}
+
+/// Advertisers, groups, campaigns and shapes that are made or edited together.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CatalogueChange {
+    /// Entered first.
+    pub shapes: Vec<ShapeChange>,
+    /// Then these.
+    pub advertisers: Vec<AdvertiserSpec>,
+    /// Then these; may name advertisers above.
+    pub groups: Vec<GroupSpec>,
+    /// Last; may name everything above.
+    pub campaigns: Vec<CampaignSpec>,
 }
 
 /// An input and when the log received it.

@@ -3,14 +3,16 @@
 //! A specification that breaks a rule changes nothing. What may never change is compared with what
 //! is there.
 
-use super::{CampaignState, Engine, Owner};
+use super::{CampaignState, Engine, Owner, SHAPES_MAX};
 use crate::budget::{BudgetOwner, Budgets};
 use crate::campaign::{
     AdvertiserSpec, CampaignSpec, DeliveryMode, GroupSpec, LawChoice, SpecError,
 };
+use crate::input::{CatalogueChange, ShapeChange};
 use crate::ledger::{Book, CampaignBook, Slot};
 use crate::pace::PacingLaw;
-use crate::units::{PacingMultiplier, Timestamp, ZoneId};
+use crate::plan::TrafficShape;
+use crate::units::{AdvertiserId, PacingMultiplier, ShapeId, Timestamp, ZoneId};
 
 /// Complains where something that may not change has changed.
 fn check_fixed<T: PartialEq>(complaints: &mut Vec<SpecError>, field: &str, old: &T, new: &T) {
@@ -19,50 +21,129 @@ fn check_fixed<T: PartialEq>(complaints: &mut Vec<SpecError>, field: &str, old: 
     }
 }
 
+/// Complaints of one item of a list, under the item's path.
+fn under(list: &str, index: usize, complaints: Vec<SpecError>) -> impl Iterator<Item = SpecError> {
+    let path = format!("{list}[{index}]");
+    complaints
+        .into_iter()
+        .map(move |error| SpecError::new(format!("{path}.{}", error.field), error.rule))
+}
+
 impl<L: PacingLaw> Engine<L> {
-    pub(super) fn enter_advertiser(&mut self, spec: &AdvertiserSpec) -> Result<(), Vec<SpecError>> {
-        let mut complaints = spec.check();
-        let known = self.state.advertisers.get(&spec.id);
-        if let Some((known, _)) = known {
-            check_fixed(&mut complaints, "name", &known.name, &spec.name);
-            check_fixed(&mut complaints, "currency", &known.currency, &spec.currency);
-        }
+    /// All of the change or, when anything in it breaks a rule, none.
+    pub(super) fn enter_catalogue(
+        &mut self,
+        now: Timestamp,
+        change: &CatalogueChange,
+    ) -> Result<(), Vec<SpecError>> {
+        let complaints = self.check_catalogue(change);
         if !complaints.is_empty() {
             return Err(complaints);
         }
-        let slot = match known {
-            Some(&(_, slot)) => {
-                self.edit_owner(slot, spec.zone, &spec.budgets);
-                slot
-            }
-            None => self.open_shared(BudgetOwner::Advertiser(spec.id), spec.zone, &spec.budgets),
+        for shape in &change.shapes {
+            self.learn_shape(shape)?;
+        }
+        for spec in &change.advertisers {
+            self.enter_advertiser(spec)?;
+        }
+        for spec in &change.groups {
+            self.enter_group(spec)?;
+        }
+        for spec in &change.campaigns {
+            self.enter_campaign(now, spec)?;
+        }
+        Ok(())
+    }
+
+    fn check_catalogue(&self, change: &CatalogueChange) -> Vec<SpecError> {
+        let mut complaints = Vec::new();
+        for (index, shape) in change.shapes.iter().enumerate() {
+            complaints.extend(under("shapes", index, self.check_shape(shape)));
+        }
+        for (index, spec) in change.advertisers.iter().enumerate() {
+            complaints.extend(under("advertisers", index, self.check_advertiser(spec)));
+        }
+        for (index, spec) in change.groups.iter().enumerate() {
+            complaints.extend(under("groups", index, self.check_group(spec, change)));
+        }
+        for (index, spec) in change.campaigns.iter().enumerate() {
+            complaints.extend(under("campaigns", index, self.check_campaign(spec, change)));
+        }
+        complaints
+    }
+
+    fn check_shape(&self, change: &ShapeChange) -> Vec<SpecError> {
+        let mut complaints = Vec::new();
+        if let Err(error) = TrafficShape::try_new(change.weights.clone()) {
+            complaints.push(SpecError::new("weights", error.to_string()));
+        }
+        let is_known = self.state.shapes.contains_key(&change.id);
+        if !is_known && self.state.shapes.len() >= SHAPES_MAX {
+            complaints.push(SpecError::new("id", "at most 10000 shapes are held"));
+        }
+        complaints
+    }
+
+    pub(super) fn learn_shape(&mut self, change: &ShapeChange) -> Result<(), Vec<SpecError>> {
+        let complaints = self.check_shape(change);
+        let Some(shape) =
+            TrafficShape::try_new(change.weights.clone()).ok().filter(|_| complaints.is_empty())
+        else {
+            return Err(complaints);
         };
+        self.state.shapes.insert(change.id, shape);
+        for owner in &mut self.state.owners {
+            owner.is_edited |= owner.shape == Some(change.id);
+        }
+        Ok(())
+    }
+
+    fn check_advertiser(&self, spec: &AdvertiserSpec) -> Vec<SpecError> {
+        let mut complaints = spec.check();
+        if let Some((known, _)) = self.state.advertisers.get(&spec.id) {
+            check_fixed(&mut complaints, "name", &known.name, &spec.name);
+            check_fixed(&mut complaints, "currency", &known.currency, &spec.currency);
+        }
+        complaints
+    }
+
+    pub(super) fn enter_advertiser(&mut self, spec: &AdvertiserSpec) -> Result<(), Vec<SpecError>> {
+        let complaints = self.check_advertiser(spec);
+        if !complaints.is_empty() {
+            return Err(complaints);
+        }
+        let known = self.state.advertisers.get(&spec.id).map(|&(_, slot)| slot);
+        let owner = BudgetOwner::Advertiser(spec.id);
+        let slot = self.enter_shared(known, owner, spec.zone, &spec.budgets);
         self.state.advertisers.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
 
-    pub(super) fn enter_group(&mut self, spec: &GroupSpec) -> Result<(), Vec<SpecError>> {
+    fn check_group(&self, spec: &GroupSpec, fresh: &CatalogueChange) -> Vec<SpecError> {
         let mut complaints = spec.check();
-        let known = self.state.groups.get(&spec.id);
-        if let Some((known, _)) = known {
+        if let Some((known, _)) = self.state.groups.get(&spec.id) {
             check_fixed(&mut complaints, "name", &known.name, &spec.name);
             check_fixed(&mut complaints, "advertiser", &known.advertiser, &spec.advertiser);
         }
-        let advertiser = self.state.advertisers.get(&spec.advertiser);
-        let Some((advertiser, _)) = advertiser.filter(|_| complaints.is_empty()) else {
-            if advertiser.is_none() {
-                complaints.push(SpecError::new("advertiser", "no such advertiser"));
-            }
+        if !self.knows_advertiser(spec.advertiser, fresh) {
+            complaints.push(SpecError::new("advertiser", "no such advertiser"));
+        }
+        complaints
+    }
+
+    fn knows_advertiser(&self, id: AdvertiserId, fresh: &CatalogueChange) -> bool {
+        self.state.advertisers.contains_key(&id)
+            || fresh.advertisers.iter().any(|advertiser| advertiser.id == id)
+    }
+
+    pub(super) fn enter_group(&mut self, spec: &GroupSpec) -> Result<(), Vec<SpecError>> {
+        let complaints = self.check_group(spec, &CatalogueChange::default());
+        if !complaints.is_empty() {
             return Err(complaints);
-        };
-        let zone = advertiser.zone;
-        let slot = match known {
-            Some(&(_, slot)) => {
-                self.edit_owner(slot, zone, &spec.budgets);
-                slot
-            }
-            None => self.open_shared(BudgetOwner::Group(spec.id), zone, &spec.budgets),
-        };
+        }
+        let zone = self.state.advertisers[&spec.advertiser].0.zone;
+        let known = self.state.groups.get(&spec.id).map(|&(_, slot)| slot);
+        let slot = self.enter_shared(known, BudgetOwner::Group(spec.id), zone, &spec.budgets);
         self.state.groups.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -72,7 +153,7 @@ impl<L: PacingLaw> Engine<L> {
         now: Timestamp,
         spec: &CampaignSpec,
     ) -> Result<(), Vec<SpecError>> {
-        let complaints = self.check_campaign(spec);
+        let complaints = self.check_campaign(spec, &CatalogueChange::default());
         if !complaints.is_empty() {
             return Err(complaints);
         }
@@ -91,19 +172,25 @@ impl<L: PacingLaw> Engine<L> {
         Ok(())
     }
 
-    fn check_campaign(&self, spec: &CampaignSpec) -> Vec<SpecError> {
+    fn check_campaign(&self, spec: &CampaignSpec, fresh: &CatalogueChange) -> Vec<SpecError> {
         let mut complaints = spec.check();
-        if !self.state.advertisers.contains_key(&spec.advertiser) {
+        if !self.knows_advertiser(spec.advertiser, fresh) {
             complaints.push(SpecError::new("advertiser", "no such advertiser"));
         }
-        match spec.group.map(|group| self.state.groups.get(&group)) {
-            Some(None) => complaints.push(SpecError::new("group", "no such group")),
-            Some(Some((group, _))) if group.advertiser != spec.advertiser => {
-                complaints.push(SpecError::new("group", "belongs to another advertiser"));
+        if let Some(id) = spec.group {
+            let fresh = fresh.groups.iter().find(|group| group.id == id);
+            match fresh.or(self.state.groups.get(&id).map(|(group, _)| group)) {
+                None => complaints.push(SpecError::new("group", "no such group")),
+                Some(group) if group.advertiser != spec.advertiser => {
+                    complaints.push(SpecError::new("group", "belongs to another advertiser"));
+                }
+                Some(_) => {}
             }
-            Some(Some(_)) | None => {}
         }
-        if spec.shape.is_some_and(|shape| !self.state.shapes.contains_key(&shape)) {
+        let knows_shape = |id: &ShapeId| {
+            self.state.shapes.contains_key(id) || fresh.shapes.iter().any(|shape| shape.id == *id)
+        };
+        if spec.shape.is_some_and(|shape| !knows_shape(&shape)) {
             complaints.push(SpecError::new("shape", "no such shape"));
         }
         if let Some(&slot) = self.state.campaign_slots.get(&spec.id) {
@@ -156,15 +243,20 @@ impl<L: PacingLaw> Engine<L> {
         self.state.campaigns[slot].spec = spec.clone();
     }
 
-    fn open_shared(&mut self, owner: BudgetOwner, zone: ZoneId, budgets: &Budgets) -> Slot {
-        self.state.owners.push(Owner::new(
-            owner,
-            zone,
-            DeliveryMode::Even,
-            LawChoice::LogPid,
-            None,
-            PacingMultiplier::ONE,
-        ));
+    /// A group's or advertiser's own place: edited, or opened.
+    fn enter_shared(
+        &mut self,
+        known: Option<Slot>,
+        owner: BudgetOwner,
+        zone: ZoneId,
+        budgets: &Budgets,
+    ) -> Slot {
+        if let Some(slot) = known {
+            self.edit_owner(slot, zone, budgets);
+            return slot;
+        }
+        let (delivery, law) = (DeliveryMode::Even, LawChoice::LogPid);
+        self.state.owners.push(Owner::new(owner, zone, delivery, law, None, PacingMultiplier::ONE));
         self.state.ledger.open_book(Book::new(owner, zone, budgets.clone()))
     }
 

@@ -7,7 +7,7 @@ use crate::campaign::{
 };
 use crate::days::tests::plain_days;
 use crate::event::{SpendEvent, SpendKind};
-use crate::input::AllowanceDraw;
+use crate::input::{AllowanceDraw, CatalogueChange};
 use crate::overrides::{Override, OverrideAction};
 use crate::report::Reason;
 use crate::table::EntryState;
@@ -366,5 +366,13 @@ fn a_specification_that_breaks_a_rule_changes_nothing() {
     };
     let fields: Vec<&str> = complaints.iter().map(|error| error.field.as_str()).collect();
     assert_eq!(fields, ["multiplier_max", "group", "group"]);
+    let change = CatalogueChange {
+        campaigns: vec![campaign("d", 1, 1), campaign("e", 1, 0)],
+        ..CatalogueChange::default()
+    };
+    let Applied::Refused(complaints) = world.engine.apply(at(0), &Input::Catalogue(change)) else {
+        panic!("taken in");
+    };
+    assert_eq!(complaints[0].field, "campaigns[1].flights[0].budget");
     assert_eq!(*world.engine.state(), before);
 }
