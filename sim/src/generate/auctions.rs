@@ -10,8 +10,8 @@ use std::path::Path;
 
 /// Mystique: mu and sigma of the logarithm of an untracked bid, in units an impression.
 const RIVAL: (f64, f64) = (-8.19, 2.14);
-/// AuctionNet: the median price and the deviation of its logarithm.
-const PRICE_MEDIAN_CPM_MICROS: f64 = 40_000_000.0;
+/// AuctionNet: the median price of the shared synthetic day and the deviation of its logarithm.
+const PRICE_MEDIAN_CPM_MICROS: f64 = 190_000_000.0;
 const PRICE_SIGMA: f64 = 0.32;
 /// AuctionNet: the second-highest rival stands so far below the highest, as deviation of the
 /// logarithm.

@@ -112,7 +112,7 @@ fn a_generated_file_is_replayed() {
     let line = "generate --kind auctions --model auctionnet --rows 2000 --seed 5 --out g.parquet";
     let output = paceline_sim(folder.path(), line);
     assert_eq!(String::from_utf8_lossy(&output.stdout), "g.parquet: 2000 rows\n");
-    let found = json(folder.path(), "replay --auctions g.parquet --policy const:40000000");
+    let found = json(folder.path(), "replay --auctions g.parquet --policy const:190000000");
     assert_eq!(found["auctions"], 2_000);
     // The bid is the median price.
     let wins = found["total"]["wins"].as_u64().unwrap();

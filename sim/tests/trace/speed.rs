@@ -1,4 +1,4 @@
-//! A replay from memory is fast enough for traces of hundreds of millions of rows.
+//! Rows held in memory may be replayed as often as wanted, a few nanoseconds a row and player.
 
 use paceline_core::units::{CpmMicros, Timestamp};
 use paceline_sim::generate::{GenerateKind, GenerateOptions, Model, generate};
