@@ -162,4 +162,45 @@ mod tests {
         assert_eq!(key(1_772_341_200_000_000), "spend:20260301T0500Z");
         assert_eq!(key(978_307_199_000_000), "spend:20001231T2359Z");
     }
+
+    const PAGE: &str = include_str!("../../../../docs/REDIS.md");
+
+    #[test]
+    fn every_key_is_told_to_the_world() {
+        let kept = [
+            Key::Log,
+            Key::Trimmed,
+            Key::Lead,
+            Key::Epoch,
+            Key::Checkpoint,
+            Key::CheckpointSide(Side::A),
+            Key::CheckpointSide(Side::B),
+            Key::Table,
+            Key::SpendIn,
+            Key::OpportunitiesIn,
+            Key::Position,
+            Key::Refused,
+        ];
+        for key in kept {
+            let row = PAGE
+                .lines()
+                .find(|line| line.starts_with('|') && line.contains(&format!("`{{p}}:{key}`")));
+            assert!(row.is_some_and(|row| row.contains(key.kind())), "{key}");
+        }
+    }
+
+    #[test]
+    fn the_documented_names_have_the_documented_keys() {
+        use paceline_core::units::CampaignId;
+        let names = ["a", "shoes", "campaign-42", "Brötchen"];
+        let keys = names.map(|name| CampaignId::of(name).to_string());
+        let told = ["02c0bdbf481420f8", "cb31d2918cf999c0", "03d2c2d6bdb47f41", "b2ffc857d3939c70"];
+        assert_eq!(keys, told);
+        assert!(told.iter().zip(names).all(|(key, name)| {
+            PAGE.lines().any(|line| line.contains(key) && line.contains(&format!("`{name}`")))
+        }));
+        let partitions = ["123456789", "acme", "advertiser-7"];
+        assert_eq!(partitions.map(|name| PartitionId::of(name, 16).0), [3, 8, 8]);
+        assert_eq!(partitions.map(|name| PartitionId::of(name, 4).0), [3, 0, 0]);
+    }
 }
