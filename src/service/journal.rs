@@ -101,3 +101,30 @@ pub async fn dump_log<C: Serialize, S: Serialize>(
     journal.close().map_err(JournalWriteError::Write)?;
     Ok(count)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::EmbeddedStore;
+    use paceline_core::input::Input;
+    use paceline_core::units::Timestamp;
+
+    #[tokio::test]
+    async fn a_journal_holds_the_header_and_every_record_after_an_offset() {
+        let store = Store::from(EmbeddedStore::in_memory(1).unwrap());
+        let partition = PartitionId(0);
+        let tick = |micros| Stamped { at: Timestamp::from_micros(micros), input: Input::Tick };
+        store.append(partition, None, &[tick(1), tick(2)]).await.unwrap();
+        store.append(partition, None, &[tick(3)]).await.unwrap();
+        let config = serde_json::json!({ "tick": "10s" });
+        let header = JournalHeader::<_, ()>::new(partition, config, None);
+        let after = "1-0.0".parse().unwrap();
+        let mut out = Vec::new();
+        assert_eq!(dump_log(&store, partition, after, &header, &mut out).await.unwrap(), 2);
+        let expected = r#"{"format":"paceline-journal","version":1,"partition":0,"config":{"tick":"10s"},"snapshot":null}
+{"offset":"1-0.1","at":2,"input":"tick"}
+{"offset":"2-0.0","at":3,"input":"tick"}
+"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+}

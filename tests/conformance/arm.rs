@@ -41,10 +41,10 @@ impl Arm {
         Self { name: "file", store, keep: Keep::Folder(folder) }
     }
 
-    async fn redis() -> Option<Self> {
-        let server = Server::start().await?;
+    async fn redis(name: &'static str, server: Option<Server>) -> Option<Self> {
+        let server = server?;
         let store = RedisStore::connect(&server.config(), PARTITIONS).await.unwrap().into();
-        Some(Self { name: "redis", store, keep: Keep::Server(server) })
+        Some(Self { name, store, keep: Keep::Server(server) })
     }
 
     /// Whether leases run out by the caller's clock, so that a test need not wait.
@@ -55,7 +55,9 @@ impl Arm {
 
 /// Runs a test on a fresh store of each kind.
 pub(crate) async fn on_each(test: impl AsyncFn(Arm)) {
-    for arm in [Arm::memory(), Arm::file()].into_iter().chain(Arm::redis().await) {
+    let redis = Arm::redis("redis", Server::start().await).await;
+    let cluster = Arm::redis("redis cluster", Server::start_cluster().await).await;
+    for arm in [Some(Arm::memory()), Some(Arm::file()), redis, cluster].into_iter().flatten() {
         eprintln!("on {}", arm.name);
         test(arm).await;
     }

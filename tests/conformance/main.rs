@@ -1,4 +1,5 @@
-//! One body of tests for every store: in a file, in memory, and on a Redis of its own.
+//! One body of tests for every store: in a file, in memory, on a Redis and a Redis Cluster of its
+//! own.
 //!
 //! Each test runs on all arms and asserts the same; what only one medium can do (a locked file, a
 //! key of the wrong type) stands in a module of its own. Where redis-server is missing, that arm is

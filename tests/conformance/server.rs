@@ -1,4 +1,7 @@
 //! A redis-server of the test's own: a private folder, a unix socket, stopped by its id.
+//!
+//! As a cluster of one node it has a port as well, because nodes of a cluster know each other by
+//! ports; a script that touches two slots fails there as it would on any cluster.
 
 use paceline::store::RedisConfig;
 use std::path::PathBuf;
@@ -10,28 +13,53 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     folder: TempDir,
     child: Child,
+    cluster_port: Option<u16>,
 }
+
+/// Ports tried for a cluster: another process may take one between finding and using it.
+const PORT_ATTEMPTS: usize = 5;
 
 impl Server {
     /// Starts a server; `None` where there is none to start, except in CI, where that fails.
     pub(crate) async fn start() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let child = match Self::spawn(folder.path()) {
-            Ok(child) => child,
-            Err(error) if std::env::var_os("CI").is_none() => {
-                eprintln!("skipping the redis arm: redis-server cannot be started: {error}");
-                return None;
-            }
-            Err(error) => panic!("redis-server is needed in CI: {error}"),
-        };
-        let server = Self { folder, child };
-        server.answer().await;
+        let child = started(Self::spawn(folder.path(), 0, &[]))?;
+        let mut server = Self { folder, child, cluster_port: None };
+        assert!(server.answers().await, "redis-server answers");
         Some(server)
     }
 
-    fn spawn(folder: &std::path::Path) -> std::io::Result<Child> {
+    /// Starts a cluster of one node that has all slots.
+    pub(crate) async fn start_cluster() -> Option<Self> {
+        for _ in 0..PORT_ATTEMPTS {
+            let folder = tempfile::tempdir().unwrap();
+            let port = free_port();
+            let child = started(Self::spawn(folder.path(), port, &["--cluster-enabled", "yes"]))?;
+            let mut server = Self { folder, child, cluster_port: Some(port) };
+            if server.answers().await {
+                server.say::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+                server.until_cluster_is_up().await;
+                return Some(server);
+            }
+        }
+        panic!("no free port for a cluster");
+    }
+
+    async fn until_cluster_is_up(&self) {
+        let up = async {
+            let mut interval = tokio::time::interval(Duration::from_millis(5));
+            while !self.say::<String>(&["CLUSTER", "INFO"]).await.contains("cluster_state:ok") {
+                interval.tick().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), up).await.expect("the cluster is up");
+    }
+
+    fn spawn(folder: &std::path::Path, port: u16, more: &[&str]) -> std::io::Result<Child> {
         Command::new("redis-server")
-            .args(["--port", "0", "--unixsocket", "redis.sock", "--save", ""])
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .args(["--unixsocket", "redis.sock", "--save", ""])
+            .args(more)
             .args(["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"])
             .arg("--dir")
             .arg(folder)
@@ -45,7 +73,12 @@ impl Server {
     }
 
     pub(crate) fn config(&self) -> RedisConfig {
-        let mut config = RedisConfig::new(format!("redis+unix://{}", self.socket().display()));
+        let url = match self.cluster_port {
+            Some(port) => format!("redis://127.0.0.1:{port}"),
+            None => format!("redis+unix://{}", self.socket().display()),
+        };
+        let mut config = RedisConfig::new(url);
+        config.is_cluster = self.cluster_port.is_some();
         // A shared, busy machine must not fail a test.
         config.command_timeout = Duration::from_secs(20);
         config
@@ -64,24 +97,24 @@ impl Server {
         command.query_async(&mut self.connection().await).await.unwrap()
     }
 
-    async fn answer(&self) {
+    /// Whether it answers within a while; not when it has ended.
+    async fn answers(&mut self) -> bool {
         let url = format!("redis+unix://{}", self.socket().display());
         let client = redis::Client::open(url).unwrap();
         let answered = async {
             let mut interval = tokio::time::interval(Duration::from_millis(5));
-            loop {
+            while self.child.try_wait().unwrap().is_none() {
                 interval.tick().await;
                 let Ok(mut connection) = client.get_multiplexed_async_connection().await else {
                     continue;
                 };
                 if redis::cmd("PING").exec_async(&mut connection).await.is_ok() {
-                    return;
+                    return true;
                 }
             }
+            false
         };
-        tokio::time::timeout(Duration::from_secs(20), answered)
-            .await
-            .expect("redis-server answers");
+        tokio::time::timeout(Duration::from_secs(20), answered).await.unwrap_or(false)
     }
 
     /// SIGKILL.
@@ -93,8 +126,8 @@ impl Server {
     /// Starts again where it was killed.
     pub(crate) async fn restart(&mut self) {
         drop(std::fs::remove_file(self.socket()));
-        self.child = Self::spawn(self.folder.path()).unwrap();
-        self.answer().await;
+        self.child = Self::spawn(self.folder.path(), 0, &[]).unwrap();
+        assert!(self.answers().await, "redis-server answers");
     }
 }
 
@@ -104,4 +137,25 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// A started process; none where redis-server is missing, except in CI.
+fn started(spawned: std::io::Result<Child>) -> Option<Child> {
+    match spawned {
+        Ok(child) => Some(child),
+        Err(error) if std::env::var_os("CI").is_none() => {
+            eprintln!("skipping the redis arm: redis-server cannot be started: {error}");
+            None
+        }
+        Err(error) => panic!("redis-server is needed in CI: {error}"),
+    }
+}
+
+/// A port nobody listens on now. A cluster's nodes talk on the port ten thousand above it.
+fn free_port() -> u16 {
+    let mut tried = (0..100).map(|_| {
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        listener.local_addr().unwrap().port()
+    });
+    tried.find(|port| *port < 55_536).expect("most ports are below")
 }

@@ -84,6 +84,25 @@ mod tests {
     }
 
     #[test]
+    fn specifications_and_hands_are_read_back_as_written() {
+        let campaign = r#"{"id":"cb31d2918cf999c0","name":"shoes","advertiser":"0000000000000001",
+            "group":null,"budgets":{"flights":[{"window":{"start":1,"end":9},"budget":5}],
+            "caps":[{"horizon":"day","amount":3}]},"delivery":"even","law":"log_pid",
+            "billing":"click","spend_source":"events","refund_policy":"hold",
+            "multiplier_max":1000000,"value_cap":null,"shape":null,"status":"active"}"#;
+        let hand = r#"{"set":{"id":"0000000000000002","target":{"campaign":"cb31d2918cf999c0"},
+            "action":{"fix":{"multiplier":500000,"participation":null}},"reason":"a test",
+            "author":"me","set_at":1,"expires_at":2}}"#;
+        let batch = [
+            Input::Campaign(serde_json::from_str(campaign).unwrap()),
+            Input::Override(serde_json::from_str(hand).unwrap()),
+        ]
+        .map(|input| Stamped { at: Timestamp::from_micros(3), input });
+        let bytes = encode_batch(&batch).unwrap();
+        assert_eq!(decode::<Vec<Stamped>>(&bytes).unwrap(), batch);
+    }
+
+    #[test]
     fn another_format_and_left_over_bytes_are_refused() {
         let mut bytes = encode_batch(&[tick(1)]).unwrap();
         bytes.push(0);

@@ -23,9 +23,9 @@ use tokio::sync::watch;
 
 /// Pauses between attempts to connect: they grow from the first to the second.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
-const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(2);
-/// Attempts of one round; the next call after a failed round begins another.
-const RECONNECT_ATTEMPTS: usize = 8;
+const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
+/// Attempts of one round, some two seconds in all; the next call after it begins another.
+const RECONNECT_ATTEMPTS: usize = 5;
 /// A peer that acknowledges nothing for so long is gone; the connection is made anew.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Large values get this much more time: a slow network's pace.
