@@ -1,10 +1,16 @@
 //! The program: arguments in, exit code out. The only file that may exit.
 
+use anyhow::Context;
 use clap::Parser;
+use paceline::app;
 use paceline::args::{Arguments, Command, SettingArgs};
 use paceline::config::{self, Effective};
+use paceline::shutdown::Signals;
+use paceline::telemetry::{self, event};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use tokio::sync::oneshot;
 
 /// When usage or configuration is wrong, as in sysexits.
 const EXIT_USAGE: u8 = 64;
@@ -26,8 +32,42 @@ fn main() -> ExitCode {
         Command::PrintConfig(args) => configured(&args.settings, |effective| {
             tell(&if args.json { effective.to_json() + "\n" } else { effective.to_text() })
         }),
-        Command::Run(_) | Command::Ctl(_) => ExitCode::from(EXIT_USAGE),
+        Command::Run(args) => {
+            let file = args.settings.config.clone();
+            configured(&args.settings, |effective| run(effective, file.as_deref()))
+        }
+        Command::Ctl(_) => {
+            eprintln!("paceline: ctl needs a command; see `paceline ctl --help`");
+            ExitCode::from(EXIT_USAGE)
+        }
     }
+}
+
+/// Runs the controller and turns how it went into an exit code.
+fn run(effective: Effective, file: Option<&Path>) -> ExitCode {
+    match try_run(effective, file) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("paceline: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn try_run(effective: Effective, file: Option<&Path>) -> anyhow::Result<()> {
+    let config = effective.config;
+    telemetry::install_log(&config.telemetry)?;
+    let page = telemetry::install_metrics(config.partitions)?;
+    let file = file.map(|path| path.display().to_string());
+    event::starting(env!("CARGO_PKG_VERSION"), file.as_deref());
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        let signals = Signals::install().context("listening to signals")?;
+        app::run(config, page, signals, oneshot::channel().0).await
+    })
 }
 
 /// Loads the configuration and goes on with it, or tells every fault.

@@ -1,0 +1,259 @@
+//! The only reader of the system clock: what time it is, how long something took, when to wake.
+//!
+//! Time is logical: a scaled clock passes faster than the system's, a replayed one stands still
+//! until told. Whatever kind, it never goes back. Knows nothing of what happens when. Made by
+//! `app`, handed to everyone who needs `now`.
+
+use crate::config::ClockKind;
+use paceline_core::units::{Span, Timestamp};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::watch;
+
+/// Tells the time; clones tell the same time.
+#[derive(Debug, Clone)]
+pub struct Clock(Arc<Inner>);
+
+#[derive(Debug)]
+enum Inner {
+    System { started: Stopwatch, steady: Mutex<Steady> },
+    Scaled { started: Stopwatch, base: Timestamp, factor: u32 },
+    Replayed { now: watch::Receiver<Timestamp> },
+}
+
+/// Moves a replayed clock.
+#[derive(Debug)]
+pub struct Replay(watch::Sender<Timestamp>);
+
+/// Measures how long something takes, whatever the clock on the wall does.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+/// Wall time made monotone. When the wall jumps back, time goes on at half its pace until the wall
+/// has caught up: it never stands still, so no tick is missed, and never goes back.
+#[derive(Debug, Default)]
+struct Steady {
+    wall: Timestamp,
+    told: Timestamp,
+    /// While ahead of the wall: what was told, and how long after the start, when it jumped.
+    ahead: Option<(Timestamp, Span)>,
+    jumps: u64,
+}
+
+impl Clock {
+    /// The clock a configuration asks for.
+    #[must_use]
+    pub fn of(kind: ClockKind) -> Self {
+        match kind {
+            ClockKind::System => Self::system(),
+            ClockKind::Scaled(factor) => Self::scaled(factor),
+        }
+    }
+
+    /// The system's time, made monotone.
+    #[must_use]
+    pub fn system() -> Self {
+        let (started, steady) = (Stopwatch::start(), Mutex::default());
+        Self(Arc::new(Inner::System { started, steady }))
+    }
+
+    /// Begins now and passes `factor` times faster.
+    ///
+    /// # Panics
+    /// When `factor` is 0: time that stands still is replayed time.
+    #[must_use]
+    pub fn scaled(factor: u32) -> Self {
+        assert!(factor > 0, "a scaled clock moves");
+        Self(Arc::new(Inner::Scaled { started: Stopwatch::start(), base: wall(), factor }))
+    }
+
+    /// Stands at `at` until moved.
+    #[must_use]
+    pub fn replayed(at: Timestamp) -> (Self, Replay) {
+        let (tx, now) = watch::channel(at);
+        (Self(Arc::new(Inner::Replayed { now })), Replay(tx))
+    }
+
+    /// What time it is. Never less than it was.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        match &*self.0 {
+            Inner::System { started, steady } => {
+                // Read under the lock, or two threads would see each other as a jump back.
+                let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+                steady.step(wall(), started.span())
+            }
+            Inner::Scaled { started, base, factor } => {
+                *base + started.span().times(i64::from(*factor))
+            }
+            Inner::Replayed { now } => *now.borrow(),
+        }
+    }
+
+    /// How often the system's clock went back since the start.
+    #[must_use]
+    pub fn jumps_back(&self) -> u64 {
+        match &*self.0 {
+            Inner::System { steady, .. } => {
+                steady.lock().unwrap_or_else(PoisonError::into_inner).jumps
+            }
+            Inner::Scaled { .. } | Inner::Replayed { .. } => 0,
+        }
+    }
+
+    /// How long a span of logical time takes in the world; a negative one takes none. Time-outs
+    /// towards real machines are real and need no such conversion.
+    #[must_use]
+    pub fn real(&self, span: Span) -> Duration {
+        let micros = u64::try_from(span.as_micros()).unwrap_or_default();
+        match &*self.0 {
+            Inner::Scaled { factor, .. } => Duration::from_micros(micros) / *factor,
+            Inner::System { .. } | Inner::Replayed { .. } => Duration::from_micros(micros),
+        }
+    }
+
+    /// Returns once the clock shows `at` or later.
+    pub async fn sleep_until(&self, at: Timestamp) {
+        if let Inner::Replayed { now } = &*self.0 {
+            // A replay that has ended moves no clock: whoever waits for it waits for ever.
+            if now.clone().wait_for(|now| *now >= at).await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            return;
+        }
+        // A loop, since a wall that was set back makes the first estimate too short.
+        loop {
+            let now = self.now();
+            if now >= at {
+                return;
+            }
+            tokio::time::sleep(self.real(at - now).max(SLEEP_MIN)).await;
+        }
+    }
+
+    /// Returns once `span` has passed on this clock.
+    pub async fn sleep(&self, span: Span) {
+        self.sleep_until(self.now() + span).await;
+    }
+}
+
+/// The timer's own step: sleeping for less would spin.
+const SLEEP_MIN: Duration = Duration::from_millis(1);
+
+impl Replay {
+    /// Moves the clock to `at`; whether it moved. A time before the one shown moves nothing.
+    pub fn advance_to(&self, at: Timestamp) -> bool {
+        self.0.send_if_modified(|now| {
+            let moves = at > *now;
+            *now = at.max(*now);
+            moves
+        })
+    }
+}
+
+impl Stopwatch {
+    /// Starts.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Real time since the start.
+    #[must_use]
+    pub fn elapsed(self) -> Duration {
+        self.0.elapsed()
+    }
+
+    fn span(self) -> Span {
+        Span::from_micros(i64::try_from(self.elapsed().as_micros()).unwrap_or(i64::MAX))
+    }
+}
+
+/// What the system says, whatever that is worth. Before 1970 counts as 1970.
+#[expect(clippy::disallowed_methods, reason = "the one place where the clock is read")]
+fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+impl Steady {
+    /// The time to tell when the wall says `wall`, `elapsed` after the start.
+    fn step(&mut self, wall: Timestamp, elapsed: Span) -> Timestamp {
+        if wall < self.wall {
+            self.jumps += 1;
+            self.ahead = Some((self.told, elapsed));
+        }
+        self.wall = wall;
+        let mut now = wall;
+        if let Some((from, since)) = self.ahead {
+            let slow = from + Span::from_micros((elapsed - since).as_micros() / 2);
+            if wall >= slow {
+                self.ahead = None;
+            }
+            now = wall.max(slow);
+        }
+        self.told = now.max(self.told);
+        self.told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_micros(secs * 1_000_000)
+    }
+
+    #[test]
+    fn a_wall_that_jumps_back_slows_time_down_until_it_has_caught_up() {
+        let mut steady = Steady::default();
+        let mut told = |wall, elapsed| steady.step(at(wall), Span::from_secs(elapsed));
+        assert_eq!(told(1_000, 0), at(1_000));
+        // Back by 100 s, then 60 s pass: half of them are told.
+        assert_eq!(told(900, 0), at(1_000));
+        assert_eq!(told(960, 60), at(1_030));
+        // After 200 s the wall says 1100 and half time says 1100: caught up.
+        assert_eq!(told(1_100, 200), at(1_100));
+        assert_eq!(told(1_101, 201), at(1_101));
+        assert_eq!(steady.jumps, 1);
+    }
+
+    #[test]
+    fn a_wall_that_jumps_forward_is_followed() {
+        let mut steady = Steady::default();
+        assert_eq!(steady.step(at(10), Span::ZERO), at(10));
+        assert_eq!(steady.step(at(500), Span::from_secs(1)), at(500));
+        assert_eq!(steady.jumps, 0);
+    }
+
+    #[test]
+    fn a_scaled_clock_turns_an_hour_into_a_minute() {
+        let clock = Clock::scaled(60);
+        assert_eq!(clock.real(Span::HOUR), Duration::from_secs(60));
+        assert_eq!(clock.real(Span::from_secs(-1)), Duration::ZERO);
+        assert!(clock.now() >= Timestamp::MIN && clock.now().is_plausible());
+    }
+
+    #[test]
+    fn a_replayed_clock_moves_only_forward_and_only_when_told() {
+        let (clock, replay) = Clock::replayed(at(5));
+        assert!(replay.advance_to(at(7)));
+        assert!(!replay.advance_to(at(6)));
+        assert_eq!(clock.now(), at(7));
+    }
+
+    #[tokio::test]
+    async fn who_sleeps_on_a_replayed_clock_wakes_when_it_gets_there() {
+        let (clock, replay) = Clock::replayed(at(0));
+        let sleeper = clock.sleep(Span::from_secs(10));
+        let mover = async {
+            replay.advance_to(at(9));
+            tokio::task::yield_now().await;
+            replay.advance_to(at(10));
+        };
+        tokio::join!(sleeper, mover);
+        assert_eq!(clock.now(), at(10));
+    }
+}

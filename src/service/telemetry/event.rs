@@ -1,0 +1,328 @@
+//! Facts: each told once, as log line and number together.
+//!
+//! One function a fact. Lines are constant text with the facts as fields; what repeats every round
+//! has a number only, and lines come at the edges. Called by every part, never by core.
+
+use super::metric;
+use metrics::SharedString;
+use paceline_core::units::{Currency, Generation, Micros};
+use std::error::Error;
+use std::fmt::Display;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tracing::{debug, error, info, warn};
+
+/// What became of a spend event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// In the books.
+    Posted,
+    /// Known already.
+    Duplicate,
+    /// Older than memory; in suspense.
+    LateUnverified,
+    /// Broke a rule.
+    Refused,
+}
+
+/// Where tables go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sink {
+    /// Streams to bidders.
+    Grpc,
+    /// The table in Redis.
+    Redis,
+}
+
+/// Whether something came off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did.
+    Done,
+    /// It did not.
+    Failed,
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+const fn word(text: &'static str) -> SharedString {
+    SharedString::const_str(text)
+}
+
+fn number(value: impl Display) -> SharedString {
+    value.to_string().into()
+}
+
+/// Numbers on the page are floats; above 2^53 they lose their last digits, which no chart shows.
+#[expect(clippy::cast_precision_loss, reason = "for charts")]
+const fn shown(value: i64) -> f64 {
+    value as f64
+}
+
+/// An error and everything below it, on one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut below = error.source();
+    while let Some(cause) = below {
+        text = format!("{text}: {cause}");
+        below = cause.source();
+    }
+    text
+}
+
+/// The process starts.
+pub fn starting(version: &str, config: Option<&str>) {
+    info!(version, config, "starting");
+}
+
+/// A port is open.
+pub fn listening(service: &'static str, address: SocketAddr) {
+    info!(service, %address, "listening");
+}
+
+/// Readiness changed.
+pub fn readiness_changed(is_ready: bool) {
+    metric::READY.set(f64::from(u8::from(is_ready)), []);
+    info!(is_ready, "readiness changed");
+}
+
+/// Someone wants us to stop.
+pub fn stop_requested(signal: &str) {
+    metric::READY.set(0.0, []);
+    info!(signal, "stop requested");
+}
+
+/// A stage of stopping began.
+pub fn stage_began(stage: &str) {
+    info!(stage, "stopping");
+}
+
+/// A stage of stopping did not end well.
+pub fn stage_failed(stage: &str, error: &dyn Error) {
+    error!(stage, error = chain(error), "stage of stopping failed");
+}
+
+/// The process is done.
+pub fn stopped() {
+    info!("stopped");
+}
+
+/// Spend events were judged: `count` with one verdict.
+pub fn spend_received(verdict: Verdict, count: u64) {
+    let verdict = match verdict {
+        Verdict::Posted => "posted",
+        Verdict::Duplicate => "duplicate",
+        Verdict::LateUnverified => "late_unverified",
+        Verdict::Refused => "refused",
+    };
+    metric::SPEND_EVENTS.add(count, [word(verdict)]);
+}
+
+/// A currency has its first account: its series appear.
+pub fn currency_appeared(currency: Currency) {
+    metric::SPEND_MICROS.add(0, [number(currency)]);
+    metric::OVERSPEND_MICROS.add(0, [number(currency)]);
+    metric::SUSPENSE_MICROS.set(0.0, [number(currency)]);
+    metric::MONEY_AT_RISK_MICROS.set(0.0, [number(currency)]);
+}
+
+/// Money moved in a round: billed, and billed beyond a cap. Refunds are in neither: counters only
+/// grow.
+pub fn money_billed(currency: Currency, billed: Micros, beyond_cap: Micros) {
+    let grown = |amount: Micros| u64::try_from(amount.get()).unwrap_or_default();
+    metric::SPEND_MICROS.add(grown(billed), [number(currency)]);
+    metric::OVERSPEND_MICROS.add(grown(beyond_cap), [number(currency)]);
+}
+
+/// Money that stands in suspense and in bidders' allowances.
+pub fn money_standing(currency: Currency, suspense: Micros, at_risk: Micros) {
+    metric::SUSPENSE_MICROS.set(shown(suspense.get()), [number(currency)]);
+    metric::MONEY_AT_RISK_MICROS.set(shown(at_risk.get()), [number(currency)]);
+}
+
+/// Bidders told of auctions.
+pub fn opportunities_seen(asked: u64, bid: u64, won: u64) {
+    metric::OPPORTUNITIES.add(asked, [word("asked")]);
+    metric::OPPORTUNITIES.add(bid, [word("bid")]);
+    metric::OPPORTUNITIES.add(won, [word("won")]);
+}
+
+/// Counters were read.
+pub fn counters_read(done: u64, went_back: u64) {
+    metric::COUNTER_READINGS.add(done, [word("done")]);
+    metric::COUNTER_READINGS.add(went_back, [word("failed")]);
+}
+
+/// A campaign's counter fell or vanished; it runs on safe values.
+pub fn counter_went_back(campaign: &str) {
+    warn!(campaign, "counter went back");
+}
+
+/// A decision round ended.
+pub fn tick_done(partition: u16, generation: Generation, took: Duration, changed: u32) {
+    metric::TICK_DURATION.record(took.as_secs_f64(), []);
+    metric::TABLE_ENTRIES_CHANGED.record(f64::from(changed), []);
+    metric::TABLE_GENERATION.set(sequence(generation), [number(partition)]);
+    debug!(partition, ?generation, changed, took_ms = took.as_millis(), "tick");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "for charts")]
+fn sequence(generation: Generation) -> f64 {
+    generation.sequence as f64
+}
+
+/// A decision round began late.
+pub fn tick_late(partition: u16, late: Duration) {
+    metric::TICK_LATE.add(1, []);
+    debug!(partition, late_ms = late.as_millis(), "tick late");
+}
+
+/// How one running campaign stands, once a minute.
+pub fn campaign_measured(pace_ratio: f64, multiplier: f64) {
+    metric::PACE_RATIO.record(pace_ratio, []);
+    metric::MULTIPLIER_RATIO.record(multiplier, []);
+}
+
+/// Campaigns by what the table says of them.
+pub fn campaigns_counted(run: u32, paused: u32, exhausted: u32, safe: u32, quarantined: u32) {
+    for (state, count) in
+        [("run", run), ("paused", paused), ("exhausted", exhausted), ("safe", safe)]
+    {
+        metric::CAMPAIGNS.set(f64::from(count), [word(state)]);
+    }
+    metric::QUARANTINED.set(f64::from(quarantined), []);
+}
+
+/// A campaign's numbers went bad; it runs on safe values.
+pub fn campaign_quarantined(campaign: &str, reason: &str) {
+    error!(campaign, reason, "campaign quarantined");
+}
+
+/// An invariant was found broken.
+pub fn invariant_broken(partition: u16, invariant: &str) {
+    metric::INVARIANT_FAULTS.add(1, []);
+    error!(partition, invariant, "invariant broken");
+}
+
+/// Operators' hands in force.
+pub fn overrides_counted(pause: u32, cap: u32, freeze: u32, fix: u32) {
+    for (action, count) in [("pause", pause), ("cap", cap), ("freeze", freeze), ("fix", fix)] {
+        metric::OVERRIDES.set(f64::from(count), [word(action)]);
+    }
+}
+
+/// A hand was laid on or taken off.
+pub fn override_changed(owner: &str, change: &str, author: &str) {
+    info!(owner, change, author, "override changed");
+}
+
+/// How full the queue in front of the loop is.
+pub fn inbox_measured(events: u32) {
+    metric::INBOX_EVENTS.set(f64::from(events), []);
+}
+
+/// How old a partition's watermark and checkpoint are.
+pub fn ages_measured(partition: u16, watermark: Duration, checkpoint: Duration) {
+    metric::SPEND_LOG_LAG.set(watermark.as_secs_f64(), [number(partition)]);
+    metric::CHECKPOINT_AGE.set(checkpoint.as_secs_f64(), [number(partition)]);
+}
+
+/// A checkpoint was written.
+pub fn checkpoint_written(partition: u16, took: Duration) {
+    metric::CHECKPOINTS.add(1, [word("done")]);
+    metric::CHECKPOINT_AGE.set(0.0, [number(partition)]);
+    debug!(partition, took_ms = took.as_millis(), "checkpoint written");
+}
+
+/// A checkpoint was not written; the log is the truth, so work goes on.
+pub fn checkpoint_failed(partition: u16, error: &dyn Error) {
+    metric::CHECKPOINTS.add(1, [word("failed")]);
+    warn!(partition, error = chain(error), "checkpoint failed");
+}
+
+/// An append became durable.
+pub fn appended(took: Duration) {
+    metric::APPEND_DURATION.record(took.as_secs_f64(), []);
+}
+
+/// Log segments kept.
+pub fn journal_measured(bytes: u64) {
+    metric::JOURNAL_BYTES.set(shown(i64::try_from(bytes).unwrap_or(i64::MAX)), []);
+}
+
+/// We lead the partition.
+pub fn lead_gained(partition: u16, epoch: u32) {
+    metric::LEADER.set(1.0, [number(partition)]);
+    metric::EPOCH.set(f64::from(epoch), [number(partition)]);
+    info!(partition, epoch, "lead gained");
+}
+
+/// We lead the partition no more.
+pub fn lead_lost(partition: u16, epoch: u32, reason: &str) {
+    metric::LEADER.set(0.0, [number(partition)]);
+    info!(partition, epoch, reason, "lead lost");
+}
+
+/// The store answers, for the first time or again.
+pub fn store_reached(store: &'static str) {
+    metric::STORE_UP.set(1.0, [word(store)]);
+    info!(store, "store reached");
+}
+
+/// The store answers no more. Call at the edge, not on every attempt.
+pub fn store_lost(store: &'static str, error: &dyn Error) {
+    metric::STORE_UP.set(0.0, [word(store)]);
+    warn!(store, error = chain(error), "store lost");
+}
+
+/// A call of the store is tried again.
+pub fn store_retried(store: &'static str) {
+    metric::STORE_RETRIES.add(1, [word(store)]);
+}
+
+/// Tables went out, or did not.
+pub fn published(sink: Sink, outcome: Outcome, count: u64) {
+    let sink = match sink {
+        Sink::Grpc => "grpc",
+        Sink::Redis => "redis",
+    };
+    metric::PUBLISHED.add(count, [word(sink), word(outcome.as_str())]);
+}
+
+/// Allowances were asked for between ticks.
+pub fn allowances_drawn(granted: u64, short: u64) {
+    metric::ALLOWANCE_DRAWS.add(granted, [word("granted")]);
+    metric::ALLOWANCE_DRAWS.add(short, [word("short")]);
+}
+
+/// Bidders connected, and those among them that run the newest table.
+pub fn bidders_counted(connected: u32, newest: u32) {
+    metric::BIDDERS.set(f64::from(connected), []);
+    let ratio = if connected == 0 { 1.0 } else { f64::from(newest) / f64::from(connected) };
+    metric::BIDDERS_LIVE.set(ratio, []);
+}
+
+/// The catalogue was read.
+pub fn catalog_loaded(campaigns: usize) {
+    metric::CATALOG_LOADS.add(1, [word("done")]);
+    info!(campaigns, "catalogue loaded");
+}
+
+/// The catalogue is faulty; the last good one stays in force.
+pub fn catalog_refused(error: &dyn Error) {
+    metric::CATALOG_LOADS.add(1, [word("failed")]);
+    warn!(error = chain(error), "catalogue refused");
+}
+
+/// The system's clock went back `times` more.
+pub fn clock_jumped_back(times: u64) {
+    metric::CLOCK_JUMPS.add(times, []);
+    warn!(times, "clock jumped back");
+}
