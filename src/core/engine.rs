@@ -155,6 +155,12 @@ impl<L: PacingLaw> Engine<L> {
         &self.config
     }
 
+    /// The latest moment it was told of.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.state.now
+    }
+
     /// The table in force.
     #[must_use]
     pub fn table(&self) -> &MultiplierTable {

@@ -6,6 +6,7 @@
 
 use crate::config::ClockKind;
 use paceline_core::units::{Span, Timestamp};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::watch;
@@ -17,7 +18,7 @@ pub struct Clock(Arc<Inner>);
 #[derive(Debug)]
 enum Inner {
     System { started: Stopwatch, steady: Mutex<Steady> },
-    Scaled { started: Stopwatch, base: Timestamp, factor: u32 },
+    Scaled { started: Stopwatch, base: Timestamp, factor: u32, ahead: AtomicI64 },
     Replayed { now: watch::Receiver<Timestamp> },
 }
 
@@ -64,7 +65,12 @@ impl Clock {
     #[must_use]
     pub fn scaled(factor: u32) -> Self {
         assert!(factor > 0, "a scaled clock moves");
-        Self(Arc::new(Inner::Scaled { started: Stopwatch::start(), base: wall(), factor }))
+        Self(Arc::new(Inner::Scaled {
+            started: Stopwatch::start(),
+            base: wall(),
+            factor,
+            ahead: AtomicI64::new(0),
+        }))
     }
 
     /// Stands at `at` until moved.
@@ -83,10 +89,22 @@ impl Clock {
                 let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
                 steady.step(wall(), started.span())
             }
-            Inner::Scaled { started, base, factor } => {
-                *base + started.span().times(i64::from(*factor))
+            Inner::Scaled { started, base, factor, ahead } => {
+                let ahead = Span::from_micros(ahead.load(Ordering::Acquire));
+                *base + started.span().times(i64::from(*factor)) + ahead
             }
             Inner::Replayed { now } => *now.borrow(),
+        }
+    }
+
+    /// A log already knows of `at`: rehearsed time, which ran ahead of the world in an earlier life,
+    /// goes on from there. Other clocks are left alone.
+    pub fn not_before(&self, at: Timestamp) {
+        let behind = at - self.now();
+        if let Inner::Scaled { ahead, .. } = &*self.0
+            && behind > Span::ZERO
+        {
+            ahead.fetch_add(behind.as_micros(), Ordering::AcqRel);
         }
     }
 

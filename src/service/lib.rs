@@ -8,11 +8,26 @@ pub mod config;
 
 pub mod store;
 
-pub mod journal;
-pub mod telemetry;
-pub mod health;
-pub mod http;
-pub mod shutdown;
-pub mod tls;
 pub mod app;
 pub mod args;
+pub mod control_loop;
+pub mod health;
+pub mod http;
+pub mod journal;
+pub mod partition;
+pub mod publish;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
+
+/// An error and what caused it, each level once, for a log line or an answer.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        told.push_str(": ");
+        told.push_str(&error.to_string());
+        cause = error.source();
+    }
+    told
+}

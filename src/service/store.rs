@@ -67,6 +67,15 @@ macro_rules! either {
 }
 
 impl Store {
+    /// Which it is, for labels.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Embedded(_) => "embedded",
+            Self::Redis(_) => "redis",
+        }
+    }
+
     /// How many partitions there are; fixed when the store was made.
     #[must_use]
     pub fn partitions(&self) -> u8 {

@@ -145,7 +145,7 @@ mod tests {
         let page = MetricsPage(recorder.handle());
         metrics::with_local_recorder(&recorder, || {
             metric::declare_all(1);
-            event::spend_received(event::Verdict::Duplicate, 3);
+            event::spend_received(paceline_core::event::Verdict::Duplicate, 3);
             event::lead_gained(0, 7);
         });
         let page = page.render();

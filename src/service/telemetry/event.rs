@@ -4,26 +4,15 @@
 //! has a number only, and lines come at the edges. Called by every part, never by core.
 
 use super::metric;
+use crate::error_chain;
 use metrics::SharedString;
+use paceline_core::event::Verdict;
 use paceline_core::units::{Currency, Generation, Micros};
 use std::error::Error;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
-
-/// What became of a spend event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// In the books.
-    Posted,
-    /// Known already.
-    Duplicate,
-    /// Older than memory; in suspense.
-    LateUnverified,
-    /// Broke a rule.
-    Refused,
-}
 
 /// Where tables go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,17 +55,6 @@ const fn shown(value: i64) -> f64 {
     value as f64
 }
 
-/// An error and everything below it, on one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text = format!("{text}: {cause}");
-        below = cause.source();
-    }
-    text
-}
-
 /// The process starts.
 pub fn starting(version: &str, config: Option<&str>) {
     info!(version, config, "starting");
@@ -106,7 +84,7 @@ pub fn stage_began(stage: &str) {
 
 /// A stage of stopping did not end well.
 pub fn stage_failed(stage: &str, error: &dyn Error) {
-    error!(stage, error = chain(error), "stage of stopping failed");
+    error!(stage, error = error_chain(error), "stage of stopping failed");
 }
 
 /// The process is done.
@@ -116,13 +94,7 @@ pub fn stopped() {
 
 /// Spend events were judged: `count` with one verdict.
 pub fn spend_received(verdict: Verdict, count: u64) {
-    let verdict = match verdict {
-        Verdict::Posted => "posted",
-        Verdict::Duplicate => "duplicate",
-        Verdict::LateUnverified => "late_unverified",
-        Verdict::Refused => "refused",
-    };
-    metric::SPEND_EVENTS.add(count, [word(verdict)]);
+    metric::SPEND_EVENTS.add(count, [word(verdict.as_str())]);
 }
 
 /// A currency has its first account: its series appear.
@@ -244,7 +216,7 @@ pub fn checkpoint_written(partition: u16, took: Duration) {
 /// A checkpoint was not written; the log is the truth, so work goes on.
 pub fn checkpoint_failed(partition: u16, error: &dyn Error) {
     metric::CHECKPOINTS.add(1, [word("failed")]);
-    warn!(partition, error = chain(error), "checkpoint failed");
+    warn!(partition, error = error_chain(error), "checkpoint failed");
 }
 
 /// An append became durable.
@@ -279,7 +251,7 @@ pub fn store_reached(store: &'static str) {
 /// The store answers no more. Call at the edge, not on every attempt.
 pub fn store_lost(store: &'static str, error: &dyn Error) {
     metric::STORE_UP.set(0.0, [word(store)]);
-    warn!(store, error = chain(error), "store lost");
+    warn!(store, error = error_chain(error), "store lost");
 }
 
 /// A call of the store is tried again.
@@ -318,7 +290,7 @@ pub fn catalog_loaded(campaigns: usize) {
 /// The catalogue is faulty; the last good one stays in force.
 pub fn catalog_refused(error: &dyn Error) {
     metric::CATALOG_LOADS.add(1, [word("failed")]);
-    warn!(error = chain(error), "catalogue refused");
+    warn!(error = error_chain(error), "catalogue refused");
 }
 
 /// The system's clock went back `times` more.

@@ -52,7 +52,20 @@ const MULTIPLIER: &[f64] = &[0.001, 0.003, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.7, 
 /// Counts of things, by powers of ten.
 const COUNTS: &[f64] = &[0.0, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6];
 
-const VERDICT: Label = Label::Of("verdict", &["posted", "duplicate", "late_unverified", "refused"]);
+const VERDICT: Label = Label::Of(
+    "verdict",
+    &[
+        "posted",
+        "duplicate",
+        "posted_late",
+        "late_unverified",
+        "unknown_campaign",
+        "wrong_source",
+        "producer_refused",
+        "invalid",
+        "outside_flight",
+    ],
+);
 const STATE: Label = Label::Of("state", &["run", "paused", "exhausted", "safe"]);
 const ACTION: Label = Label::Of("action", &["pause", "cap", "freeze", "fix"]);
 const SINK: Label = Label::Of("sink", &["grpc", "redis"]);
