@@ -65,8 +65,9 @@ fn main() {
          \"floor_ns\":{floor:.2},\"ratio\":{:.3},\"changed_share\":{share:.4}}}\n",
         (tick + drain) / floor
     );
-    std::fs::create_dir_all("target").expect("target/ can be made");
-    std::fs::write("target/bench-tick.json", json).expect("target/ can be written");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
+    std::fs::create_dir_all(folder).expect("target/ can be made");
+    std::fs::write(format!("{folder}/bench-tick.json"), json).expect("target/ can be written");
 }
 
 /// What the floor copies for an owner: its budget state, its campaign's, its account's.
