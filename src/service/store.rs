@@ -183,7 +183,8 @@ impl Store {
         .doing(|| format!("trimming the log of partition {} before {before}", partition.0))
     }
 
-    /// Replaces the partition's checkpoint, all or nothing. `checkpoint.epoch` is the fence.
+    /// Replaces the partition's checkpoint, all or nothing, in parts beside the old one, so that
+    /// appends go on meanwhile. One at a time for a partition. `checkpoint.epoch` is the fence.
     ///
     /// # Errors
     /// [`StoreFault::Fenced`] when another has taken the lead, [`StoreFault::TooLarge`], or what

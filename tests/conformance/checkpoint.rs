@@ -16,7 +16,7 @@ async fn a_checkpoint_is_loaded_as_saved_whatever_its_size() {
         let epoch = lead(&arm.store, &claim("a", 0)).await.epoch;
         let offset = arm.store.append(P, None, &[tick(1), tick(2)]).await.unwrap();
         // More than two parts, then none, then less than one.
-        for size in [9 << 20, 0, 1_000] {
+        for size in [9 << 20, 0, 0, 1_000, 5 << 20, 0, 7] {
             let bytes = (0..size).map(|place: u32| place.to_le_bytes()[1]).collect();
             let checkpoint = Checkpoint { epoch, offset, bytes };
             arm.store.save_checkpoint(P, checkpoint.clone()).await.unwrap();

@@ -34,9 +34,11 @@ pub struct StoredTable {
     pub bytes: Vec<u8>,
 }
 
-/// What is stored of a checkpoint beside its parts.
+/// What the embedded store keeps of a checkpoint beside its parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CheckpointHead {
+    /// A new checkpoint is written beside the old one: 0 or 1.
+    pub(crate) side: u8,
     pub(crate) epoch: Epoch,
     pub(crate) offset: Offset,
     pub(crate) bytes: u64,

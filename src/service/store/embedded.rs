@@ -7,7 +7,7 @@
 mod commit;
 mod rows;
 
-use super::checkpoint::{Checkpoint, StoredTable};
+use super::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES, StoredTable};
 use super::error::{StoreError, StoreFault};
 use super::lead::{LeadAnswer, LeadClaim, LeadLease};
 use super::offset::Offset;
@@ -143,7 +143,17 @@ impl EmbeddedStore {
         partition: PartitionId,
         checkpoint: Checkpoint,
     ) -> Result<(), StoreFault> {
-        self.inner.submit(move |write| rows::save_checkpoint(write, partition, &checkpoint)).await
+        // Part by part, so that appends need not wait behind a large checkpoint.
+        let Checkpoint { epoch, offset, bytes } = checkpoint;
+        let side = self.reading(move |read| rows::free_side(read, partition)).await?;
+        for (index, part) in (0..).zip(bytes.chunks(PART_BYTES)) {
+            let part = part.to_vec();
+            let work =
+                move |write: &_| rows::save_part(write, partition, epoch, (side, index), &part);
+            self.inner.submit(work).await?;
+        }
+        let head = CheckpointHead { side, epoch, offset, bytes: bytes.len() as u64 };
+        self.inner.submit(move |write| rows::save_head(write, partition, &head)).await
     }
 
     pub(super) async fn load_checkpoint(

@@ -28,7 +28,10 @@ pub struct StoreError {
 pub enum StoreFault {
     /// When a write carries an epoch that is not the store's: another leader has taken over, or
     /// the store was restored to an older state.
-    #[error("epoch {} is not the store's epoch {}: this leader's term is over", .ours.0, .current.0)]
+    #[error(
+        "epoch {} is not the store's epoch {}: this leader's term is over",
+        .ours.0, .current.0
+    )]
     Fenced {
         /// What the write carried.
         ours: Epoch,
@@ -96,7 +99,10 @@ pub enum StoreFault {
         partitions: u8,
     },
     /// When another process has the file open.
-    #[error("{} is open in another process; stop that one or choose another folder", .path.display())]
+    #[error(
+        "{} is open in another process; stop that one or choose another folder",
+        .path.display()
+    )]
     Locked {
         /// Which file.
         path: PathBuf,

@@ -4,7 +4,7 @@
 //! committed. A refused write has changed nothing.
 
 use super::disk;
-use crate::store::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES, StoredTable};
+use crate::store::checkpoint::{Checkpoint, CheckpointHead, StoredTable};
 use crate::store::codec::{self, FORMAT};
 use crate::store::error::StoreFault;
 use crate::store::lead::LeadRecord;
@@ -23,8 +23,8 @@ const TRIMMED: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("trimmed");
 const LEAD: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("lead");
 /// Partition to the checkpoint's head.
 const CHECKPOINT: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("checkpoint");
-/// Partition and part (from 0) to bytes of the checkpoint.
-const PART: TableDefinition<'_, (u8, u32), &[u8]> = TableDefinition::new("checkpoint_part");
+/// Partition, side and part (from 0) to bytes of the checkpoint.
+const PART: TableDefinition<'_, (u8, u8, u32), &[u8]> = TableDefinition::new("checkpoint_part");
 /// Partition to epoch, sequence and bytes of the latest table.
 const TABLE: TableDefinition<'_, u8, (u32, u64, &[u8])> = TableDefinition::new("table");
 
@@ -213,26 +213,47 @@ fn head_of(
     stored.map(|bytes| value("the checkpoint's head", bytes.value())).transpose()
 }
 
-pub(super) fn save_checkpoint(
+fn parts_of(partition: PartitionId, side: u8) -> std::ops::RangeInclusive<(u8, u8, u32)> {
+    (partition.0, side, 0)..=(partition.0, side, u32::MAX)
+}
+
+/// The side that does not hold the checkpoint.
+pub(super) fn free_side(read: &ReadTransaction, partition: PartitionId) -> Result<u8, StoreFault> {
+    let head = head_of(&read.open_table(CHECKPOINT).map_err(disk)?, partition)?;
+    Ok(head.map_or(0, |head| 1 - head.side.min(1)))
+}
+
+/// Writes one part beside the checkpoint that stands. The first part clears the side.
+pub(super) fn save_part(
     write: &WriteTransaction,
     partition: PartitionId,
-    checkpoint: &Checkpoint,
+    epoch: Epoch,
+    (side, index): (u8, u32),
+    bytes: &[u8],
 ) -> Result<(), StoreFault> {
-    lead_of(write, partition)?.check(checkpoint.epoch)?;
+    lead_of(write, partition)?.check(epoch)?;
     let mut parts = write.open_table(PART).map_err(disk)?;
-    let all = (partition.0, 0)..=(partition.0, u32::MAX);
-    parts.retain_in(all, |_, _| false).map_err(disk)?;
-    for (index, part) in (0..).zip(checkpoint.bytes.chunks(PART_BYTES)) {
-        parts.insert((partition.0, index), part).map_err(disk)?;
+    if index == 0 {
+        parts.retain_in(parts_of(partition, side), |_, _| false).map_err(disk)?;
     }
-    let head = CheckpointHead {
-        epoch: checkpoint.epoch,
-        offset: checkpoint.offset,
-        bytes: checkpoint.bytes.len() as u64,
-    };
-    let mut heads = write.open_table(CHECKPOINT).map_err(disk)?;
-    heads.insert(partition.0, codec::encode(&head).as_slice()).map_err(disk)?;
+    parts.insert((partition.0, side, index), bytes).map_err(disk)?;
     Ok(())
+}
+
+/// Makes the side just written the checkpoint, and drops the other.
+pub(super) fn save_head(
+    write: &WriteTransaction,
+    partition: PartitionId,
+    head: &CheckpointHead,
+) -> Result<(), StoreFault> {
+    lead_of(write, partition)?.check(head.epoch)?;
+    let mut heads = write.open_table(CHECKPOINT).map_err(disk)?;
+    heads.insert(partition.0, codec::encode(head).as_slice()).map_err(disk)?;
+    let mut parts = write.open_table(PART).map_err(disk)?;
+    let mut clear = |side| parts.retain_in(parts_of(partition, side), |_, _| false).map_err(disk);
+    clear(1 - head.side)?;
+    // An empty checkpoint has no part that would have cleared its side.
+    if head.bytes == 0 { clear(head.side) } else { Ok(()) }
 }
 
 pub(super) fn load_checkpoint(
@@ -244,7 +265,7 @@ pub(super) fn load_checkpoint(
     };
     let parts = read.open_table(PART).map_err(disk)?;
     let mut bytes = Vec::new();
-    for part in parts.range((partition.0, 0)..=(partition.0, u32::MAX)).map_err(disk)? {
+    for part in parts.range(parts_of(partition, head.side)).map_err(disk)? {
         bytes.extend_from_slice(part.map_err(disk)?.1.value());
     }
     if bytes.len() as u64 != head.bytes {

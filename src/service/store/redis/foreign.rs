@@ -111,9 +111,9 @@ impl RedisStore {
     /// when every entry was refused). The entries are removed from their streams.
     ///
     /// # Errors
-    /// [`StoreFault::AlreadyTaken`] when an earlier call did it, [`StoreFault::Fenced`] when another
-    /// has taken the lead, [`StoreFault::WrongType`], or what ails the server. After a transient
-    /// error read anew: the position tells whether it was done.
+    /// [`StoreFault::AlreadyTaken`] when an earlier call did it, [`StoreFault::Fenced`] when
+    /// another has taken the lead, [`StoreFault::WrongType`], or what ails the server. After a
+    /// transient error read anew: the position tells whether it was done.
     pub async fn take_foreign(
         &self,
         partition: PartitionId,
