@@ -10,7 +10,7 @@ mod term;
 mod tests;
 
 use crate::clock::Clock;
-use crate::partition::Directory;
+use crate::directory::Directory;
 use crate::publish::Publisher;
 use crate::store::{Store, StoreError};
 use paceline_core::engine::{Applied, Engine, EngineConfig};

@@ -11,6 +11,7 @@ pub mod store;
 pub mod app;
 pub mod args;
 pub mod control_loop;
+pub mod directory;
 pub mod health;
 pub mod http;
 pub mod journal;
