@@ -1,8 +1,9 @@
 //! The engine: state is a fold over inputs; at each tick it decides the table.
 //!
 //! Holds all state of one partition; does no I/O, reads no clock. [`Engine::apply`] takes in one
-//! fact, [`Engine::tick`] is one decision round. Neither can fail: what could not be used is said in
-//! the answer. Called by the service's control loop and by the simulator, which are thereby alike.
+//! fact, [`Engine::tick`] is one decision round. Neither can fail: what could not be used is said
+//! in the answer. Called by the service's control loop and by the simulator, which are thereby
+//! alike.
 
 mod campaign;
 mod catalogue;

@@ -1,9 +1,9 @@
 //! The guard: what each bidder may still commit, so that what is served stays under every cap even
 //! when the controller is dead.
 //!
-//! Grants are cumulative per campaign, bidder and budget window. A grant that is lowered or runs out
-//! is still counted for one horizon: until then its bidder may not have heard. Called by the engine,
-//! which keeps the claims in the accounts.
+//! Grants are cumulative per campaign, bidder and budget window. A grant that is lowered or runs
+//! out is still counted for one horizon: until then its bidder may not have heard. Called by the
+//! engine, which keeps the claims in the accounts.
 
 use crate::table::Allowance;
 use crate::units::{BidderId, CampaignId, Nanos, Span, Timestamp, Window};
@@ -14,8 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 const WAITING_MAX: usize = 256;
 /// Time constant of the demand estimate.
 const DEMAND_MEMORY: Span = Span::from_mins(5);
-/// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event to
-/// each of hundreds of bidders would starve a small campaign.
+/// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event
+/// to each of hundreds of bidders would starve a small campaign.
 const STANDING_MIN: f64 = 0.125;
 
 /// What one bidder was granted in one window.

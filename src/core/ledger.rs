@@ -1,7 +1,8 @@
 //! Money truth: posts spend exactly once and answers how much, of whom, in which window.
 //!
 //! Events are asked for by campaign and posted to the accounts of every owner that pays for it: the
-//! campaign itself, its group, its advertiser. Called by the engine; knows nothing of plans or laws.
+//! campaign itself, its group, its advertiser. Called by the engine; knows nothing of plans or
+//! laws.
 
 pub mod account;
 pub mod book;

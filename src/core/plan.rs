@@ -20,9 +20,9 @@
 //! - Real hours have their local hour's weight: on a short day one is absent, on a long day one
 //!   comes twice, and an hour of half the length has half the mass.
 //! - The flight's budget is spread over the traffic up to [`PlanRequest::finish`] of the flight's
-//!   last local day (of the whole flight if shorter than a day), at the same level throughout. A day
-//!   with a cap is done at the same share of its own traffic, and so is the last day of a capped
-//!   month. The time after is planned only when the time before cannot hold the money.
+//!   last local day (of the whole flight if shorter than a day), at the same level throughout. A
+//!   day with a cap is done at the same share of its own traffic, and so is the last day of a
+//!   capped month. The time after is planned only when the time before cannot hold the money.
 //! - Without a budget the caps themselves are the plan, as far as the calendar is known, and to the
 //!   end of the last known month when months are capped.
 //! - `Ahead` is done when the even plan, uncapped, would have spent five sixths; without a budget

@@ -97,8 +97,8 @@ impl Clock {
         }
     }
 
-    /// A log already knows of `at`: rehearsed time, which ran ahead of the world in an earlier life,
-    /// goes on from there. Other clocks are left alone.
+    /// A log already knows of `at`: rehearsed time, which ran ahead of the world in an earlier
+    /// life, goes on from there. Other clocks are left alone.
     pub fn not_before(&self, at: Timestamp) {
         let behind = at - self.now();
         if let Inner::Scaled { ahead, .. } = &*self.0

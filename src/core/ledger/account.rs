@@ -142,7 +142,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_order_of_postings_balances(amounts in prop::collection::vec((0_u8..5, 0_i64..1_000_000), 0..50)) {
+        fn any_order_of_postings_balances(
+            amounts in prop::collection::vec((0_u8..5, 0_i64..1_000_000), 0..50),
+        ) {
             let mut account = account();
             for (kind, amount) in amounts {
                 let amount = Nanos::new(amount);

@@ -18,8 +18,8 @@ const fn memory(horizon: Horizon) -> Span {
     }
 }
 
-/// Turnover after which a book takes no more money: with a grant of four billion units on top, every
-/// sum stays inside an `i64` of nanos.
+/// Turnover after which a book takes no more money: with a grant of four billion units on top,
+/// every sum stays inside an `i64` of nanos.
 const TURNOVER_MAX: Nanos = Nanos::from_units(4_000_000_000);
 
 /// Share of the newest billing in the running event price: about the last hundred events.

@@ -1,7 +1,7 @@
 //! What one campaign has in flight, by quarter of an hour of serving.
 //!
-//! Cohorts never cross a budget window's edge: the latest start among the windows that hold the money
-//! is part of a cohort's key. Each lapses along the delay curve.
+//! Cohorts never cross a budget window's edge: the latest start among the windows that hold the
+//! money is part of a cohort's key. Each lapses along the delay curve.
 
 use crate::ledger::delay::DelayCurve;
 use crate::units::{Nanos, Ppb, Span, Timestamp};

@@ -1,8 +1,8 @@
 //! Exactly once: what has been seen, in bounded memory.
 //!
-//! A producer that counts its events is exact at any age: a low-water mark and a bitmap of what lies
-//! above it. An opaque id alone is exact inside the dedup window of receive time: two sets that take
-//! turns, so that no id carries a time of its own.
+//! A producer that counts its events is exact at any age: a low-water mark and a bitmap of what
+//! lies above it. An opaque id alone is exact inside the dedup window of receive time: two sets
+//! that take turns, so that no id carries a time of its own.
 
 use crate::units::{EventId, ProducerId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -197,9 +197,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_the_order_each_sequence_counts_once(mut order in prop::collection::vec(1_u64..500, 1..800)) {
+        fn whatever_the_order_each_sequence_counts_once(
+            mut order in prop::collection::vec(1_u64..500, 1..800),
+        ) {
             let mut dedup = dedup();
-            let firsts = order.iter().filter(|&&n| dedup.note_sequence(P, n) == Seen::First).count();
+            let is_first = |&&n: &&u64| dedup.note_sequence(P, n) == Seen::First;
+            let firsts = order.iter().filter(is_first).count();
             order.sort_unstable();
             order.dedup();
             prop_assert_eq!(firsts, order.len());

@@ -211,10 +211,14 @@ fn an_edited_budget_changes_what_is_available_and_nothing_else() {
 proptest! {
     #[test]
     fn neither_order_nor_repetition_matters(
-        prices in prop::collection::vec((1_i64..10_000, 0_u64..1_000_000_000, any::<bool>()), 1..40),
+        prices in prop::collection::vec(
+            (1_i64..10_000, 0_u64..1_000_000_000, any::<bool>()),
+            1..40,
+        ),
         order in prop::collection::vec(any::<prop::sample::Index>(), 0..200),
     ) {
-        // Wins and their billings, all delivered at least once, some of them more often, in any order.
+        // Wins and their billings, all delivered at least once, some of them more often, in any
+        // order.
         let mut events = Vec::new();
         for (n, &(price, chance, is_billed)) in prices.iter().enumerate() {
             let id = u64::try_from(n).unwrap();
@@ -230,7 +234,8 @@ proptest! {
         }
         let mut shuffled: Vec<SpendEvent> =
             order.iter().map(|place| *place.get(&events)).chain(events.iter().copied()).collect();
-        let billed: i64 = events.iter().filter(|e| e.kind == SpendKind::Billing).map(|e| e.price.get()).sum();
+        let billings = events.iter().filter(|e| e.kind == SpendKind::Billing);
+        let billed: i64 = billings.map(|e| e.price.get()).sum();
         let seed = shuffled.len() / 2;
         shuffled.rotate_left(seed);
         let (mut ledger, days) = world();

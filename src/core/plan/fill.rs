@@ -71,7 +71,8 @@ struct Level {
     mass: u128,
 }
 
-/// What a branch takes at a level: a fixed part, where caps bind, and a mass that follows the level.
+/// What a branch takes at a level: a fixed part, where caps bind, and a mass that follows the
+/// level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Uptake {
     fixed: u128,

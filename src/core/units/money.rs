@@ -35,7 +35,8 @@ macro_rules! amount {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         #[derive(
-            Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+            Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize,
+            Deserialize,
         )]
         #[serde(transparent)]
         pub struct $name(i64);
@@ -375,7 +376,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn scaling_down_never_rounds_up(amount in 0_i64..=4_000_000_000_000_000_000, share in 0.0_f64..=1.0) {
+        fn scaling_down_never_rounds_up(
+            amount in 0_i64..=4_000_000_000_000_000_000, share in 0.0_f64..=1.0,
+        ) {
             let scaled = Nanos::new(amount).scaled_down(share);
             prop_assert!(scaled <= Nanos::new(amount) && scaled >= Nanos::ZERO);
         }

@@ -449,7 +449,8 @@ mod tests {
             let money = (Micros::new(i64::from(amount)), Currency::NONE);
             prop_assert_eq!(parse_money(&show_money(money.0, money.1)), Some(money));
             if number.is_finite() {
-                prop_assert_eq!(f64::parse(&number.show()).map(f64::to_bits), Some(number.to_bits()));
+                let read = f64::parse(&number.show()).map(f64::to_bits);
+                prop_assert_eq!(read, Some(number.to_bits()));
             }
         }
     }

@@ -185,7 +185,9 @@ proptest! {
     }
 
     #[test]
-    fn a_plan_kept_is_a_plan_unchanged(case in cases(), minutes in 0_i64..1_560, day in any::<bool>()) {
+    fn a_plan_kept_is_a_plan_unchanged(
+        case in cases(), minutes in 0_i64..1_560, day in any::<bool>(),
+    ) {
         let before = plan(&case.request());
         let detail = case.now + Span::MINUTE.times(minutes);
         let boundary = before.days.first().map_or(case.now, |day| day.window.end());
@@ -195,7 +197,10 @@ proptest! {
         let after = plan(&later(&case, &before, at).request());
         let spent = before.curve.planned_at(at);
         let mut moments: Vec<_> =
-            (minutes..1_560).step_by(13).map(|minute| case.now + Span::MINUTE.times(minute)).collect();
+            (minutes..1_560)
+                .step_by(13)
+                .map(|minute| case.now + Span::MINUTE.times(minute))
+                .collect();
         moments.extend(before.days.iter().map(|day| day.window.end()));
         for moment in moments.into_iter().filter(|moment| *moment >= at) {
             let kept = spent + after.curve.planned_at(moment);

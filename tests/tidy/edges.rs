@@ -1,0 +1,159 @@
+//! Which module may use which, in core and service.
+//!
+//! A module may use those in rows above its own, never one in its own row or below. A new edge
+//! against the order is a change to these tables that a reader sees.
+
+use super::{Faults, File, files};
+use std::collections::BTreeMap;
+
+/// Core, from units to engine: from what is to what is done.
+const CORE: &[&[&str]] = &[
+    &["hash"],
+    &["units"],
+    &["budget"],
+    &["campaign"],
+    &["event"],
+    &["overrides"],
+    &["input"],
+    &["days", "journal"],
+    &["ledger"],
+    &["sources", "pace", "plan"],
+    &["shade"],
+    &["table"],
+    &["guard", "safe"],
+    &["bid"],
+    &["quarantine"],
+    &["report"],
+    &["snapshot"],
+    &["invariant"],
+    &["engine"],
+];
+
+/// Service, from what everyone needs to who puts it together. Siblings meet in `app`.
+const SERVICE: &[&[&str]] = &[
+    &["config"],
+    &["args", "clock", "telemetry"],
+    &["auth", "directory", "health", "tls"],
+    &["store", "wire"],
+    &["journal", "publish"],
+    &["control_loop"],
+    &["partition"],
+    &["admin", "catalog", "ingest", "leadership", "shutdown"],
+    &["console", "ctl", "dump_log", "http"],
+    &["app"],
+];
+
+fn ranks(rows: &'static [&[&str]]) -> BTreeMap<&'static str, usize> {
+    rows.iter().enumerate().flat_map(|(at, row)| row.iter().map(move |name| (*name, at))).collect()
+}
+
+/// The module that a file below `folder` belongs to; `None` for crate roots.
+fn module<'a>(file: &'a File, folder: &str) -> Option<&'a str> {
+    let rest = file.path.strip_prefix(folder)?;
+    let name = rest.split('/').next()?.trim_end_matches(".rs");
+    let outside = ["lib", "main", "benches", "examples", "tests", "bin"].contains(&name);
+    (file.is_rust() && !outside && !file.is_test()).then_some(name)
+}
+
+/// The modules of the same crate that a line names: `crate::a` and `use crate::{a::…, b}`.
+fn named(line: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    for (at, found) in line.match_indices("crate::") {
+        let before = line[..at].chars().next_back();
+        if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '$') {
+            continue;
+        }
+        let rest = &line[at + found.len()..];
+        if let Some(group) = rest.strip_prefix('{') {
+            names.extend(heads(group));
+        } else {
+            names.push(head(rest));
+        }
+    }
+    names
+}
+
+/// The first words of a group's members, nested groups passed over.
+fn heads(group: &str) -> Vec<String> {
+    let mut depth = 0_i32;
+    let mut member = String::new();
+    let mut members = Vec::new();
+    for c in group.chars() {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => members.push(std::mem::take(&mut member)),
+            _ if depth == 0 => member.push(c),
+            _ => {}
+        }
+        if depth < 0 {
+            break;
+        }
+    }
+    members.push(member);
+    members.iter().map(|member| head(member.trim())).collect()
+}
+
+fn head(path: &str) -> String {
+    path.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+/// One statement a line, so that groups over several lines are seen whole.
+fn statements(file: &File) -> Vec<(usize, String)> {
+    let mut statements: Vec<(usize, String)> = Vec::new();
+    let mut is_open = false;
+    for (at, line) in file.code() {
+        let line = line.trim_start();
+        if line.starts_with("//") {
+            continue;
+        }
+        match statements.last_mut().filter(|_| is_open) {
+            Some((_, statement)) => statement.push_str(line),
+            None => statements.push((at, line.to_owned())),
+        }
+        let begins = line.contains("use crate::{") || is_open;
+        is_open = begins && !line.ends_with(';');
+    }
+    statements
+}
+
+fn judge(folder: &str, rows: &'static [&[&str]], table: &str) {
+    let ranks = ranks(rows);
+    let mut faults = Faults::default();
+    for file in &files() {
+        let Some(own) = module(file, folder) else { continue };
+        let Some(rank) = ranks.get(own) else {
+            let rule = format!("module `{own}` is unknown: give it a place in {table}");
+            faults.add(&file.path, 1, &rule);
+            continue;
+        };
+        for (at, statement) in statements(file) {
+            for name in named(&statement) {
+                let Some(other) = ranks.get(name.as_str()) else { continue };
+                if name != own && other >= rank {
+                    let rule = format!("`{own}` may not use `{name}`: see {table}");
+                    faults.add(&file.path, at, &rule);
+                }
+            }
+        }
+    }
+    faults.none();
+}
+
+#[test]
+fn core_modules_use_only_those_before_them() {
+    judge("src/core/", CORE, "CORE in tests/tidy/edges.rs");
+}
+
+#[test]
+fn service_modules_use_only_those_before_them() {
+    judge("src/service/", SERVICE, "SERVICE in tests/tidy/edges.rs");
+}
+
+#[test]
+fn groups_are_read_to_their_end() {
+    let names = named("pub use crate::{units::{Span, Window}, plan, table::lease::Lease};");
+    assert_eq!(names, ["units", "plan", "table"]);
+    assert_eq!(named("let x = crate::hash::mix(y);"), ["hash"]);
+    assert_eq!(named("use paceline_crate::units;"), [""; 0]);
+}
