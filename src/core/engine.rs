@@ -33,7 +33,7 @@ use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
 use owner::Owner;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Shapes held; each is at most 3 KB.
 const SHAPES_MAX: usize = 10_000;
@@ -98,6 +98,8 @@ pub struct EngineState<S> {
     opportunity_sequences: BTreeMap<ProducerId, u64>,
     bidders: BTreeMap<BidderId, Bidder>,
     overrides: OverrideSet,
+    /// Owners in whose books allowances are claimed.
+    claimed: BTreeSet<Slot>,
     table: MultiplierTable,
 }
 
@@ -133,6 +135,7 @@ impl<L: PacingLaw> Engine<L> {
             opportunity_sequences: BTreeMap::new(),
             bidders: BTreeMap::new(),
             overrides: OverrideSet::default(),
+            claimed: BTreeSet::new(),
             table: MultiplierTable::empty(config.partition, lease),
         };
         Self { config, state, flat: TrafficShape::flat() }
@@ -243,7 +246,7 @@ impl<L: PacingLaw> Engine<L> {
             let bidder = BidderId::from_key(producer.key());
             state.grants.note_report(now, bidder, posted.served_at, posted.committed);
         }
-        for &owner in &self.state.ledger.campaign(slot).owners {
+        for owner in self.state.ledger.campaign(slot).owners.iter() {
             if let Some(pace) = &mut self.state.owners[owner].pace {
                 pace.brake.post(now, posted.served_at, posted.committed);
             }
@@ -291,7 +294,7 @@ impl<L: PacingLaw> Engine<L> {
                     self.state.campaigns[slot].grants.note_demand(now, bidder, asks);
                 }
             }
-            for &owner in &self.state.ledger.campaign(slot).owners {
+            for owner in self.state.ledger.campaign(slot).owners.iter() {
                 let pending = &mut self.state.owners[owner].traffic.pending;
                 *pending = Some(pending.unwrap_or(0).saturating_add(count.asks));
             }

@@ -64,11 +64,42 @@ impl Default for LedgerConfig {
     }
 }
 
+/// The owners that pay for a campaign, itself first; held in place, since every tick looks at them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnerSlots {
+    slots: [u32; 3],
+    count: u8,
+}
+
+impl OwnerSlots {
+    /// Itself, then its group if it has one, then its advertiser.
+    #[must_use]
+    pub fn new(own: Slot, group: Option<Slot>, advertiser: Slot) -> Self {
+        let narrow = |slot: Slot| u32::try_from(slot).expect("fewer than four billion owners");
+        let (own, advertiser) = (narrow(own), narrow(advertiser));
+        match group {
+            Some(group) => Self { slots: [own, narrow(group), advertiser], count: 3 },
+            None => Self { slots: [own, advertiser, 0], count: 2 },
+        }
+    }
+
+    /// The campaign's own.
+    #[must_use]
+    pub fn own(&self) -> Slot {
+        self.slots[0] as Slot
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = Slot> + use<> {
+        self.slots.into_iter().take(usize::from(self.count)).map(|slot| slot as Slot)
+    }
+}
+
 /// What the ledger needs to know of a campaign, and what it keeps for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CampaignBook {
-    /// Its owners' slots: itself, then group, then advertiser.
-    pub owners: Vec<Slot>,
+    /// Who pays for it.
+    pub owners: OwnerSlots,
     /// Which kind of source is believed.
     pub source: SpendSource,
     /// What becomes of refunds.
@@ -85,7 +116,7 @@ impl CampaignBook {
     /// Nothing spent yet.
     #[must_use]
     pub fn new(
-        owners: Vec<Slot>,
+        owners: OwnerSlots,
         source: SpendSource,
         refunds: RefundPolicy,
         billing: BillingEvent,
@@ -263,7 +294,7 @@ impl SpendLedger {
 
     /// Whether the owners' books can take another amount without leaving the range of the ledger.
     fn has_room(&self, slot: Slot, amount: Nanos) -> bool {
-        self.campaigns[slot].owners.iter().all(|&owner| self.books[owner].has_room(amount))
+        self.campaigns[slot].owners.iter().all(|owner| self.books[owner].has_room(amount))
     }
 
     fn set_aside(
@@ -297,7 +328,7 @@ impl SpendLedger {
             SpendKind::Win | SpendKind::Adjust => None,
         };
         let stated = win.map_or(event.attributed_at(), |win: OpenWin| win.served_at);
-        let own = self.campaigns[slot].owners[0];
+        let own = self.campaigns[slot].owners.own();
         let Some(at) = self.books[own].attributed(stated, AFTER_FLIGHT_MAX) else {
             self.suspense.hold(now, *event, Verdict::OutsideFlight);
             return Posted::refused(Verdict::OutsideFlight, stated);
@@ -335,7 +366,7 @@ impl SpendLedger {
         let edge = self.post_all(days, slot, at, Posting::Expect(expected));
         let campaign = &mut self.campaigns[slot];
         campaign.cohorts.add(edge, at, expected, event.price, event.bill_probability);
-        for &owner in &campaign.owners {
+        for owner in campaign.owners.iter() {
             self.books[owner].count_expected(expected);
         }
         expected
@@ -359,7 +390,7 @@ impl SpendLedger {
             self.wins.note_billed_early(id);
         }
         self.post_all(days, slot, at, Posting::Bill(event.price));
-        for &owner in &self.campaigns[slot].owners {
+        for owner in self.campaigns[slot].owners.iter() {
             self.books[owner].count_billed(event.price, win.is_none());
         }
         if win.is_none() { event.price } else { Nanos::ZERO }
@@ -372,7 +403,7 @@ impl SpendLedger {
             (true, RefundPolicy::Respend) => Posting::RefundFree(-amount),
         };
         self.post_all(days, slot, at, posting);
-        for &owner in &self.campaigns[slot].owners {
+        for owner in self.campaigns[slot].owners.iter() {
             self.books[owner].count_adjusted(amount);
         }
     }
@@ -386,7 +417,7 @@ impl SpendLedger {
         posting: Posting,
     ) -> Timestamp {
         let mut edge = Timestamp::MIN;
-        for &owner in &self.campaigns[slot].owners {
+        for owner in self.campaigns[slot].owners.iter() {
             self.books[owner].touch(at, days, |account| {
                 account.post(posting);
                 edge = edge.max(account.window.start());
@@ -397,7 +428,7 @@ impl SpendLedger {
 
     fn release(&mut self, days: &KnownDays, slot: Slot, lapse: Lapse) {
         self.post_all(days, slot, lapse.served_at, Posting::Release(lapse.amount));
-        for &owner in &self.campaigns[slot].owners {
+        for owner in self.campaigns[slot].owners.iter() {
             self.books[owner].count_released(lapse.amount);
         }
     }
@@ -406,7 +437,7 @@ impl SpendLedger {
         self.campaigns[slot]
             .owners
             .iter()
-            .flat_map(|&owner| self.books[owner].accounts())
+            .flat_map(|owner| self.books[owner].accounts())
             .filter(|account| account.window.contains(at))
             .map(|account| account.window.start())
             .max()

@@ -21,6 +21,8 @@ pub struct SafeHistory {
     hour_sum: f64,
     hour_count: u32,
     last_hour: Option<f64>,
+    /// The percentile of `closed`, kept: it changes four times a day and is asked for every tick.
+    low: Option<i16>,
 }
 
 impl SafeHistory {
@@ -36,6 +38,7 @@ impl SafeHistory {
             hour_sum: 0.0,
             hour_count: 0,
             last_hour: None,
+            low: None,
         }
     }
 
@@ -51,6 +54,9 @@ impl SafeHistory {
                     self.closed.remove(0);
                 }
                 self.closed.push(to_milli(mean));
+                let mut sorted = self.closed.clone();
+                sorted.sort_unstable();
+                self.low = sorted.get(sorted.len() / 10).copied();
             }
             (self.slot_began, self.sum, self.count) = (now, 0.0, 0);
         }
@@ -63,12 +69,8 @@ impl SafeHistory {
     /// The safe logarithm; `None` before the first note.
     #[must_use]
     pub fn x(&self) -> Option<f64> {
-        if self.closed.is_empty() {
-            return self.last_hour.or_else(|| mean(self.hour_sum, self.hour_count));
-        }
-        let mut sorted = self.closed.clone();
-        sorted.sort_unstable();
-        Some(f64::from(sorted[sorted.len() / 10]) / 1_000.0)
+        let low = self.low.map(|low| f64::from(low) / 1_000.0);
+        low.or(self.last_hour).or_else(|| mean(self.hour_sum, self.hour_count))
     }
 
     /// The safe multiplier.

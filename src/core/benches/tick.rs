@@ -153,6 +153,7 @@ fn campaign_spec(advertiser: &str, campaign: u64) -> CampaignSpec {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "an answer that must be used")]
 fn expect_done(applied: Applied) {
     assert_eq!(applied, Applied::Done);
 }

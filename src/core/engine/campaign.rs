@@ -103,7 +103,11 @@ impl CampaignState {
         let mut multiplier = PacingMultiplier::clamped(law_multiplier, max);
         let mut participation = ParticipationRate::clamped(law_participation);
         lay_hands(hands, self.entry, max, &mut multiplier, &mut participation, &mut reason);
-        self.applied_x = log_of(multiplier, participation);
+        // Under no hand the law's own logarithm is what is applied, to the rounding of a millionth.
+        self.applied_x = match least {
+            Some(signal) if reason == Reason::Law => signal.x,
+            _ => log_of(multiplier, participation),
+        };
         let braked = ParticipationRate::clamped(brake);
         if braked < participation {
             participation = braked;
@@ -218,7 +222,7 @@ fn differs(published: Ppm, now: Ppm, threshold: f64) -> bool {
 /// billed later also two standard deviations of what is in flight.
 pub(super) fn is_exhausted(ledger: &SpendLedger, campaign: Slot, now: Timestamp) -> bool {
     let (_, margin) = ledger.campaign(campaign).at_risk();
-    ledger.campaign(campaign).owners.iter().any(|&owner| {
+    ledger.campaign(campaign).owners.iter().any(|owner| {
         let book = ledger.book(owner);
         let event = Nanos::floor_from(book.totals().event_price);
         book.accounts().iter().any(|account| {

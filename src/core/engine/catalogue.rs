@@ -3,13 +3,14 @@
 //! A specification that breaks a rule changes nothing. What may never change is compared with what
 //! is there.
 
+use super::owner::Feed;
 use super::{CampaignState, Engine, Owner, SHAPES_MAX};
 use crate::budget::{BudgetOwner, Budgets};
 use crate::campaign::{
     AdvertiserSpec, CampaignSpec, DeliveryMode, GroupSpec, LawChoice, SpecError,
 };
 use crate::input::{CatalogueChange, ShapeChange};
-use crate::ledger::{Book, CampaignBook, Slot};
+use crate::ledger::{Book, CampaignBook, OwnerSlots, Slot};
 use crate::pace::PacingLaw;
 use crate::plan::TrafficShape;
 use crate::units::{AdvertiserId, PacingMultiplier, ShapeId, Timestamp, ZoneId};
@@ -164,10 +165,11 @@ impl<L: PacingLaw> Engine<L> {
             self.open_campaign(now, zone, spec);
         }
         let slot = self.state.campaign_slots[&spec.id];
-        for owner in self.state.ledger.campaign(slot).owners.clone() {
+        for owner in self.state.ledger.campaign(slot).owners.iter() {
             let owner = &mut self.state.owners[owner];
             owner.multiplier_max = owner.multiplier_max.max(spec.multiplier_max);
             owner.shape = owner.shape.or(spec.shape);
+            owner.feed = owner.feed.with(spec.spend_source);
         }
         Ok(())
     }
@@ -215,12 +217,10 @@ impl<L: PacingLaw> Engine<L> {
         ));
         let group = spec.group.map(|group| self.state.groups[&group].1);
         let advertiser = self.state.advertisers[&spec.advertiser].1;
-        let owners: Vec<Slot> =
-            [Some(own), group, Some(advertiser)].into_iter().flatten().collect();
-        let book =
-            CampaignBook::new(owners.clone(), spec.spend_source, spec.refund_policy, spec.billing);
+        let owners = OwnerSlots::new(own, group, advertiser);
+        let book = CampaignBook::new(owners, spec.spend_source, spec.refund_policy, spec.billing);
         let slot = self.state.ledger.enter_campaign(spec.id, book);
-        for owner in owners {
+        for owner in owners.iter() {
             self.state.owners[owner].members.push(slot);
         }
         self.state.campaigns.push(CampaignState::new(now, spec.clone()));
@@ -232,7 +232,7 @@ impl<L: PacingLaw> Engine<L> {
         book.source = spec.spend_source;
         book.refunds = spec.refund_policy;
         book.billing = spec.billing;
-        let own = book.owners[0];
+        let own = book.owners.own();
         self.edit_owner(own, zone, &spec.budgets);
         let owner = &mut self.state.owners[own];
         owner.is_edited |= owner.delivery != spec.delivery || owner.shape != spec.shape;
@@ -240,6 +240,7 @@ impl<L: PacingLaw> Engine<L> {
         owner.law = spec.law;
         owner.shape = spec.shape;
         owner.multiplier_max = spec.multiplier_max;
+        owner.feed = Feed::None;
         self.state.campaigns[slot].spec = spec.clone();
     }
 

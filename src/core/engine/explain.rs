@@ -24,7 +24,7 @@ impl<L: PacingLaw> Engine<L> {
             entry,
             reason: state.reason,
             binding: state.binding.map(|owner| self.state.owners[owner].owner),
-            owners: owners.iter().map(|&owner| self.explain_owner(owner)).collect(),
+            owners: owners.iter().map(|owner| self.explain_owner(owner)).collect(),
             overrides: overrides.into_iter().flatten().cloned().collect(),
             outstanding: state.grants.outstanding(),
             in_flight: self.state.ledger.campaign(slot).at_risk().0,
@@ -72,11 +72,11 @@ impl<L: PacingLaw> Engine<L> {
         Some(&self.state.campaigns[slot].spec)
     }
 
-    /// A campaign's own book and entry in the ledger: its slots there.
+    /// A campaign's slot in the ledger, and those of its owners, its own first.
     #[must_use]
-    pub fn slots(&self, id: CampaignId) -> Option<(Slot, &[Slot])> {
+    pub fn slots(&self, id: CampaignId) -> Option<(Slot, Vec<Slot>)> {
         let &slot = self.state.campaign_slots.get(&id)?;
-        Some((slot, &self.state.ledger.campaign(slot).owners))
+        Some((slot, self.state.ledger.campaign(slot).owners.iter().collect()))
     }
 
     /// An advertiser's specification.

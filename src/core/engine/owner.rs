@@ -4,7 +4,7 @@
 //! campaigns; called by the engine at every tick.
 
 use crate::budget::{BudgetOwner, Budgets, Horizon};
-use crate::campaign::{DeliveryMode, LawChoice};
+use crate::campaign::{DeliveryMode, LawChoice, SpendSource};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::ledger::{Book, Slot, SpendTotals};
@@ -24,6 +24,69 @@ const VOLUME_MEMORY: Span = Span::DAY;
 /// Events assumed in a day while no price is known.
 const EVENTS_UNKNOWN: f64 = 100.0;
 
+/// Which kinds of source an owner's members report by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) enum Feed {
+    /// No members yet.
+    None,
+    Events,
+    Counters,
+    Both,
+}
+
+impl Feed {
+    pub(super) fn with(self, source: SpendSource) -> Self {
+        match (self, source) {
+            (Self::None | Self::Events, SpendSource::Events) => Self::Events,
+            (Self::None | Self::Counters, SpendSource::Counters) => Self::Counters,
+            _ => Self::Both,
+        }
+    }
+}
+
+/// What is alike for most owners of a round, worked out once: how much is forgotten over the step,
+/// and the traffic of a zone under a shape.
+#[derive(Debug, Default)]
+pub(super) struct Rhythm {
+    elapsed: Span,
+    decays: Option<(Decay, Decay)>,
+    traffic: Option<(ZoneId, Option<ShapeId>, Timestamp, f64)>,
+}
+
+impl Rhythm {
+    /// How much is forgotten over `elapsed`: of the weight, of the volume.
+    fn decays(&mut self, elapsed: Span) -> (Decay, Decay) {
+        if let Some(known) = self.decays.filter(|_| self.elapsed == elapsed) {
+            return known;
+        }
+        let fresh = (Decay::over(elapsed, TRAFFIC_TIME), Decay::over(elapsed, VOLUME_MEMORY));
+        self.elapsed = elapsed;
+        self.decays = Some(fresh);
+        fresh
+    }
+
+    fn traffic<L>(
+        &mut self,
+        view: &OwnerView<'_, L>,
+        zone: ZoneId,
+        shape: Option<ShapeId>,
+        at: Timestamp,
+    ) -> f64 {
+        match self.traffic {
+            Some((known_zone, known_shape, known_at, rate))
+                if (known_zone, known_shape, known_at) == (zone, shape, at) =>
+            {
+                rate
+            }
+            _ => {
+                let rate = traffic_at(view, zone, at);
+                self.traffic = Some((zone, shape, at, rate));
+                rate
+            }
+        }
+    }
+}
+
 /// Actual asks against those expected at this time of the week.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Traffic {
@@ -41,16 +104,16 @@ impl Traffic {
     }
 
     /// The weight of the time just passed; `share` is the traffic expected in it.
-    fn step(&mut self, elapsed: Span, share: f64) -> f64 {
+    fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> f64 {
         let asks = self.pending.take();
         #[expect(clippy::cast_precision_loss, reason = "counts for control")]
         let asks = asks.map(|asks| asks as f64);
         // Without any report yet, traffic is unknown; after the first, silence is no traffic.
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
         let volume = if self.share > 0.0 { self.asks / self.share } else { 0.0 };
-        let weight = self.weight.step(Decay::over(elapsed, TRAFFIC_TIME), asks, volume * share);
+        let weight = self.weight.step(short, asks, volume * share);
         if let Some(asks) = asks {
-            let kept = Decay::over(elapsed, VOLUME_MEMORY).kept();
+            let kept = long.kept();
             self.asks = self.asks * kept + asks;
             self.share = self.share * kept + share;
         }
@@ -95,6 +158,7 @@ pub(super) struct Owner<S> {
     pub law: LawChoice,
     pub shape: Option<ShapeId>,
     pub multiplier_max: PacingMultiplier,
+    pub feed: Feed,
     /// Its campaigns.
     pub members: Vec<Slot>,
     pub traffic: Traffic,
@@ -136,6 +200,7 @@ impl<S: Clone> Owner<S> {
             law,
             shape,
             multiplier_max,
+            feed: Feed::None,
             members: Vec::new(),
             traffic: Traffic::new(),
             pace: None,
@@ -166,23 +231,26 @@ impl<S: Clone> Owner<S> {
     }
 
     /// One decision round. Whether it is set aside for bad numbers from now on.
-    pub(super) fn step<L: PacingLaw<State = S>>(&mut self, view: &OwnerView<'_, L>) -> bool {
+    pub(super) fn step<L: PacingLaw<State = S>>(
+        &mut self,
+        view: &OwnerView<'_, L>,
+        rhythm: &mut Rhythm,
+    ) -> bool {
         if self.quarantined_until.is_some_and(|until| view.now < until) {
             return false;
         }
-        let budgets = view.book.budgets();
-        let Some(window) = self.stretch(view.now, budgets, view.days) else {
-            if let Some(pace) = self.pace.take() {
-                self.last_x = Some(view.config.laws.get(self.law).signal(&pace.law).x);
-            }
-            return false;
-        };
         let law = view.config.laws.get(self.law_choice());
         let mut pace = match self.pace.take() {
-            Some(pace) if self.is_current(&pace, window, view) => pace,
-            before => self.replan(law, before, window, view),
+            Some(pace) if self.is_current(&pace, view.now) => pace,
+            before => {
+                let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
+                    self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
+                    return false;
+                };
+                self.replan(law, before, window, view)
+            }
         };
-        let is_sound = self.advance(law, &mut pace, view);
+        let is_sound = self.advance(law, &mut pace, view, rhythm);
         if is_sound {
             self.pace = Some(pace);
         } else {
@@ -191,15 +259,11 @@ impl<S: Clone> Owner<S> {
         !is_sound
     }
 
-    fn is_current<L>(&self, pace: &Pace<S>, window: Window, view: &OwnerView<'_, L>) -> bool {
-        let same_stretch = if view.book.budgets().flights.is_empty() {
-            pace.window.end() > view.now
-        } else {
-            pace.window == window
-        };
-        same_stretch
-            && !self.is_edited
-            && view.now < pace.replan_at
+    /// Whether the plan stands.
+    fn is_current(&self, pace: &Pace<S>, now: Timestamp) -> bool {
+        !self.is_edited
+            && now < pace.replan_at
+            && pace.window.contains(now)
             && pace.idle_minutes < IDLE_MINUTES_MAX
     }
 
@@ -313,12 +377,14 @@ impl<S: Clone> Owner<S> {
         law: &L,
         pace: &mut Pace<S>,
         view: &OwnerView<'_, L>,
+        rhythm: &mut Rhythm,
     ) -> bool {
         let mark = view.watermark.unwrap_or(pace.stepped_to).min(pace.window.end());
         let elapsed = mark - pace.stepped_to;
         if !view.is_stale && elapsed > Span::ZERO {
-            let share = traffic_at(view, self.zone, mark) * elapsed.as_minutes();
-            let weight = self.traffic.step(elapsed, share);
+            let rate = rhythm.traffic(view, self.zone, self.shape, mark);
+            let decays = rhythm.decays(elapsed);
+            let weight = self.traffic.step(decays, rate * elapsed.as_minutes());
             pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
             let measured = measured(view, &pace.base, pace.plan.day_budget(mark));
             let minutes = elapsed.as_minutes() * weight;

@@ -1,10 +1,10 @@
 //! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
 
 use super::campaign::{OwnerSignal, Standing, is_exhausted};
-use super::owner::OwnerView;
+use super::owner::{Feed, OwnerView, Rhythm};
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
-use crate::campaign::{CampaignStatus, SpendSource};
+use crate::campaign::CampaignStatus;
 use crate::guard::GuardView;
 use crate::hash::Digest;
 use crate::input::AllowanceDraw;
@@ -85,7 +85,7 @@ impl<L: PacingLaw> Engine<L> {
 
     /// Recounts what bidders may commit, in every account that would pay for it.
     fn claim_anew(&mut self) {
-        for owner in 0..self.state.owners.len() {
+        for owner in std::mem::take(&mut self.state.claimed) {
             self.state.ledger.book_mut(owner).unclaim();
         }
         for slot in 0..self.state.campaigns.len() {
@@ -104,7 +104,8 @@ impl<L: PacingLaw> Engine<L> {
         if amount == Nanos::ZERO {
             return;
         }
-        for owner in self.state.ledger.campaign(slot).owners.clone() {
+        for owner in self.state.ledger.campaign(slot).owners.iter() {
+            self.state.claimed.insert(owner);
             let days = &self.state.days;
             self.state.ledger.book_mut(owner).touch(at, days, |account| {
                 account.outstanding += amount;
@@ -114,16 +115,15 @@ impl<L: PacingLaw> Engine<L> {
 
     /// Spend is known up to here, for what an owner's members report by.
     fn watermark(&self, owner: Slot) -> Option<Timestamp> {
-        let events = self.state.event_sources.watermark();
-        let counters = self.state.counter_sources.watermark();
-        let mut marks = self.state.owners[owner].members.iter().map(|&member| {
-            match self.state.ledger.campaign(member).source {
-                SpendSource::Events => events,
-                SpendSource::Counters => counters,
+        match self.state.owners[owner].feed {
+            Feed::None => None,
+            Feed::Events => self.state.event_sources.watermark(),
+            Feed::Counters => self.state.counter_sources.watermark(),
+            Feed::Both => {
+                let events = self.state.event_sources.watermark();
+                events.min(self.state.counter_sources.watermark())
             }
-        });
-        let first = marks.next()?;
-        marks.fold(first, Option::min)
+        }
     }
 
     fn is_stale(&self, now: Timestamp, watermark: Option<Timestamp>) -> bool {
@@ -133,6 +133,7 @@ impl<L: PacingLaw> Engine<L> {
     /// Steps every owner's law; how many were set aside.
     fn step_owners(&mut self, now: Timestamp) -> usize {
         let mut quarantined = 0;
+        let mut rhythm = Rhythm::default();
         for slot in 0..self.state.owners.len() {
             let watermark = self.watermark(slot);
             let is_stale = self.is_stale(now, watermark);
@@ -148,7 +149,7 @@ impl<L: PacingLaw> Engine<L> {
                 book: state.ledger.book(slot),
                 config: &self.config,
             };
-            quarantined += usize::from(owner.step(&view));
+            quarantined += usize::from(owner.step(&view, &mut rhythm));
         }
         quarantined
     }
@@ -189,7 +190,7 @@ impl<L: PacingLaw> Engine<L> {
     /// What a campaign's owners say.
     fn gather(&self, slot: Slot, signals: &mut Vec<OwnerSignal>) {
         signals.clear();
-        for &owner in &self.state.ledger.campaign(slot).owners {
+        for owner in self.state.ledger.campaign(slot).owners.iter() {
             let state = &self.state.owners[owner];
             let (Some(pace), Some(signal)) = (&state.pace, state.signal(&self.config)) else {
                 continue;
@@ -211,11 +212,11 @@ impl<L: PacingLaw> Engine<L> {
         signals: &[OwnerSignal],
         tracks: &mut [Track],
     ) -> Option<TableEntry> {
-        let owners = &self.state.ledger.campaign(slot).owners;
+        let owners = self.state.ledger.campaign(slot).owners;
         let is_blind =
-            self.watermark(owners[0]).is_some_and(|mark| now - mark > self.config.blind_limit);
-        let is_aside = |owner: &Slot| {
-            self.state.owners[*owner].quarantined_until.is_some_and(|until| now < until)
+            self.watermark(owners.own()).is_some_and(|mark| now - mark > self.config.blind_limit);
+        let is_aside = |owner: Slot| {
+            self.state.owners[owner].quarantined_until.is_some_and(|until| now < until)
         };
         let standing = Standing {
             now,
@@ -228,7 +229,7 @@ impl<L: PacingLaw> Engine<L> {
         let hands = if self.state.overrides.is_empty() {
             Hands::default()
         } else {
-            self.state.overrides.on(owners.iter().map(|&owner| self.state.owners[owner].owner))
+            self.state.overrides.on(owners.iter().map(|owner| self.state.owners[owner].owner))
         };
         let campaign = &mut self.state.campaigns[slot];
         let news = campaign.resolve(signals, &hands, &standing);
@@ -297,8 +298,8 @@ impl<L: PacingLaw> Engine<L> {
     /// The shortest budget window that holds `at` for a campaign.
     pub(super) fn guard_window(&self, slot: Slot, at: Timestamp) -> Window {
         let day = Window::try_new(at, at + Span::DAY).expect("a day is longer than nothing");
-        let owners = &self.state.ledger.campaign(slot).owners;
-        let windows = owners.iter().flat_map(|&owner| {
+        let owners = self.state.ledger.campaign(slot).owners;
+        let windows = owners.iter().flat_map(|owner| {
             let book = self.state.ledger.book(owner);
             book.windows_at(at, &self.state.days)
         });
@@ -315,12 +316,12 @@ impl<L: PacingLaw> Engine<L> {
             return None;
         }
         let (_, margin) = self.state.ledger.campaign(slot).at_risk();
-        let owners = &self.state.ledger.campaign(slot).owners;
+        let owners = self.state.ledger.campaign(slot).owners;
         let headroom = owners
             .iter()
-            .filter_map(|&owner| self.state.ledger.book(owner).headroom(now, &self.state.days))
+            .filter_map(|owner| self.state.ledger.book(owner).headroom(now, &self.state.days))
             .min();
-        let planned = owners.iter().filter_map(|&owner| self.state.owners[owner].pace.as_ref());
+        let planned = owners.iter().filter_map(|owner| self.state.owners[owner].pace.as_ref());
         let planned = planned.map(|pace| pace.plan.curve.planned_between(now, now + horizon)).min();
         Some(GuardView {
             window: self.guard_window(slot, now),
@@ -389,8 +390,8 @@ impl<L: PacingLaw> Engine<L> {
 
     /// The owners of a campaign, for explanations.
     pub(super) fn owners_of(&self, slot: Slot) -> impl Iterator<Item = BudgetOwner> + '_ {
-        let owners = &self.state.ledger.campaign(slot).owners;
-        owners.iter().map(|&owner| self.state.owners[owner].owner)
+        let owners = self.state.ledger.campaign(slot).owners;
+        owners.iter().map(|owner| self.state.owners[owner].owner)
     }
 }
 

@@ -55,13 +55,13 @@ impl SpendLedger {
             while self.campaigns[slot].counters.len() > COUNTER_WINDOWS_MAX {
                 self.campaigns[slot].counters.pop_first();
             }
-            let own = self.campaigns[slot].owners[0];
+            let own = self.campaigns[slot].owners.own();
             let at = self.books[own].attributed(start, AFTER_FLIGHT_MAX).unwrap_or_else(|| {
                 // A window that begins before the flight does: its money is the flight's.
                 self.books[own].first_moment_in(read.window).unwrap_or(start)
             });
             self.post_all(days, slot, at, Posting::Bill(growth));
-            for &owner in &self.campaigns[slot].owners {
+            for owner in self.campaigns[slot].owners.iter() {
                 self.books[owner].count_billed(growth, true);
             }
         }

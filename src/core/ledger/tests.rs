@@ -39,7 +39,7 @@ fn world() -> (SpendLedger, KnownDays) {
     ledger.enter_campaign(
         C,
         CampaignBook::new(
-            vec![own, advertiser],
+            OwnerSlots::new(own, None, advertiser),
             SpendSource::Events,
             RefundPolicy::Hold,
             BillingEvent::Click,

@@ -78,7 +78,8 @@ impl Default for LogPidGains {
             noise_share_min: 0.25,
             error_clip: 0.15,
             dead_zone: 0.000_5,
-            slew_per_minute: 0.25,
+            // A quarter a minute as published: the dead-band of publication comes on top.
+            slew_per_minute: 0.248,
         }
     }
 }
