@@ -106,6 +106,12 @@ impl Digest {
         (self.high, self.low)
     }
 
+    /// From the halves, as [`Self::halves`] gives them.
+    #[must_use]
+    pub const fn from_halves(high: u64, low: u64) -> Self {
+        Self { high, low }
+    }
+
     const fn wide(self) -> u128 {
         ((self.high as u128) << 64) | self.low as u128
     }

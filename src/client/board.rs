@@ -1,0 +1,239 @@
+//! What bidding threads share: table, leases, holds and counts; and the decision made from them.
+//!
+//! Everything here is atomic: no lock, no allocation, no wait. Tables come in through
+//! `board_writer`. Called by `handle`.
+
+use crate::draw::Wants;
+use crate::hold::{Hold, Holds};
+use crate::lease_board::LeaseBoard;
+use crate::slot::Seen;
+use crate::slot_table::SlotTable;
+use crate::stats::{Decided, Fact, Stats};
+use paceline_core::bid::{self, BidAsk, BidDecision, SkipReason};
+use paceline_core::hash::mix;
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, Nanos, Ppb, Span, Timestamp};
+use std::sync::atomic::AtomicU64;
+
+/// Values are cut at a billion units an impression: no real one is near, and all sums stay far from
+/// overflow.
+const VALUE_MAX: CpmMicros = CpmMicros::new(1_000_000_000_000_000_000);
+
+/// Bounds and times of a client; see the builder for what each means.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BoardLimits {
+    pub(crate) entries_max: usize,
+    pub(crate) holds_max: usize,
+    pub(crate) hold_timeout: Span,
+    pub(crate) has_bidder: bool,
+}
+
+/// The answer to one ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use = "a hold is to be handed to `won` or `lost`"]
+pub struct Answer {
+    /// Bid or not, as the law that everyone runs has it.
+    pub decision: BidDecision,
+    /// Money held for the bid; [`Hold::NONE`] without a bid or without allowances.
+    pub hold: Hold,
+}
+
+impl Answer {
+    const fn skip(reason: SkipReason) -> Self {
+        Self { decision: BidDecision::Skip(reason), hold: Hold::NONE }
+    }
+}
+
+/// All that is shared.
+#[derive(Debug)]
+pub(crate) struct Board {
+    pub(crate) slots: SlotTable,
+    pub(crate) leases: LeaseBoard,
+    pub(crate) holds: Holds,
+    pub(crate) wants: Wants,
+    pub(crate) stats: Stats,
+    /// Entries in the table.
+    pub(crate) entries: AtomicU64,
+    pub(crate) limits: BoardLimits,
+}
+
+impl Board {
+    pub(crate) fn new(limits: BoardLimits) -> Self {
+        let holds = if limits.has_bidder { limits.holds_max } else { 1 };
+        Self {
+            slots: SlotTable::new(limits.entries_max),
+            leases: LeaseBoard::new(),
+            holds: Holds::new(holds),
+            wants: Wants::new(),
+            stats: Stats::new(),
+            entries: AtomicU64::new(0),
+            limits,
+        }
+    }
+
+    /// Place of a campaign and arm that is in the table.
+    pub(crate) fn place(&self, campaign: CampaignId, arm: ArmId) -> Option<usize> {
+        let (place, seen) = self.slots.find(campaign, arm)?;
+        seen.is_present().then_some(place)
+    }
+
+    #[inline]
+    pub(crate) fn decide(
+        &self,
+        shard: usize,
+        campaign: CampaignId,
+        arm: ArmId,
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> Answer {
+        match self.slots.find(campaign, arm) {
+            Some((place, seen)) if seen.is_present() => {
+                self.decide_seen(shard, place, &seen, now, ask)
+            }
+            _ => self.unknown(shard, now),
+        }
+    }
+
+    /// As [`Self::decide`], from a place found before; looks again if another campaign lives there
+    /// now.
+    #[inline]
+    pub(crate) fn decide_at(
+        &self,
+        shard: usize,
+        place: usize,
+        (campaign, arm): (CampaignId, ArmId),
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> Answer {
+        let seen = self.slots.at(place).and_then(crate::slot::Slot::read);
+        match seen {
+            Some(seen) if seen.is(campaign, arm) && seen.is_present() => {
+                self.decide_seen(shard, place, &seen, now, ask)
+            }
+            _ => self.decide(shard, campaign, arm, now, ask),
+        }
+    }
+
+    fn unknown(&self, shard: usize, now: Timestamp) -> Answer {
+        self.leases.observe(now);
+        self.stats.count(shard, Decided::Unknown);
+        Answer::skip(SkipReason::Unknown)
+    }
+
+    #[inline]
+    fn decide_seen(
+        &self,
+        shard: usize,
+        place: usize,
+        seen: &Seen,
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> Answer {
+        let now = self.leases.observe(now);
+        let ask = BidAsk { value: ask.value.clamp(CpmMicros::ZERO, VALUE_MAX), ..*ask };
+        let answer = if self.limits.has_bidder {
+            self.decide_held(place, seen, now, &ask)
+        } else {
+            let lease = self.leases.lease(seen.partition());
+            let decision = bid::decide(&seen.entry(), lease, now, None, &ask);
+            Ok(Answer { decision, hold: Hold::NONE })
+        };
+        let (answer, decided) = match answer {
+            Ok(answer) => (answer, Decided::of(answer.decision)),
+            Err(HoldsFull) => (Answer::skip(SkipReason::Allowance), Decided::HoldsFull),
+        };
+        self.stats.count(shard, decided);
+        answer
+    }
+
+    /// The decision with the allowance: what is bid is held first. Allowances cover a campaign's
+    /// arms together and stand with arm 0.
+    fn decide_held(
+        &self,
+        place: usize,
+        seen: &Seen,
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> Result<Answer, HoldsFull> {
+        let entry = seen.entry();
+        let lease = self.leases.lease(seen.partition());
+        let (place, purse) = if entry.arm == ArmId::default() {
+            (place, *seen)
+        } else {
+            match self.slots.find(entry.campaign, ArmId::default()) {
+                Some(found) => found,
+                None => return Ok(Answer::skip(SkipReason::Allowance)),
+            }
+        };
+        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), ask);
+        match decision {
+            BidDecision::Bid { reserve, .. } => {
+                let slot = self.slots.at(place);
+                if !slot.is_some_and(|slot| slot.reserve(purse.purse, reserve)) {
+                    self.wants.ask(entry.campaign, reserve);
+                    return Ok(Answer::skip(SkipReason::Allowance));
+                }
+                let tag = purse.purse.tag();
+                let seed = mix(ask.auction ^ u64::from(ask.impression)) ^ entry.campaign.key();
+                let deadline = now + self.limits.hold_timeout;
+                match self.holds.open(seed, place, tag, reserve, deadline) {
+                    Some(hold) => Ok(Answer { decision, hold }),
+                    None => {
+                        slot.map(|slot| slot.give(tag, reserve));
+                        Err(HoldsFull)
+                    }
+                }
+            }
+            BidDecision::Skip(reason) => {
+                if reason == SkipReason::Allowance
+                    && let BidDecision::Bid { reserve, .. } =
+                        bid::decide(&entry, lease, now, None, ask)
+                {
+                    self.wants.ask(entry.campaign, reserve);
+                }
+                Ok(Answer::skip(reason))
+            }
+        }
+    }
+
+    /// The bid won: its expected cost is committed, the rest of what was held is free again.
+    pub(crate) fn won(&self, hold: &Hold, price: CpmMicros, bill_probability: Ppb) {
+        if hold.is_none() {
+            return;
+        }
+        let price = price.clamp(CpmMicros::ZERO, VALUE_MAX).per_impression();
+        let expected = bill_probability.expected(price);
+        let Some(slot) = self.slots.at(hold.place()) else { return };
+        if self.holds.end(hold) {
+            slot.give(hold.tag(), hold.amount() - expected);
+        } else {
+            self.stats.note(Fact::WonLate, 1);
+            slot.give(hold.tag(), Nanos::ZERO - expected);
+        }
+    }
+
+    /// The bid lost: what was held is free again.
+    pub(crate) fn lost(&self, hold: &Hold) {
+        if !hold.is_none() && self.holds.end(hold) {
+            self.release(hold);
+        }
+    }
+
+    fn release(&self, hold: &Hold) {
+        if let Some(slot) = self.slots.at(hold.place()) {
+            slot.give(hold.tag(), hold.amount());
+        }
+    }
+
+    /// Ends holds whose time is over. Bounded by the number of cells.
+    pub(crate) fn sweep_holds(&self, now: Timestamp) {
+        let mut ended = 0;
+        self.holds.sweep(now, |hold| {
+            self.release(&hold);
+            ended += 1;
+        });
+        self.stats.note(Fact::HoldTimedOut, ended);
+    }
+}
+
+/// No cell was free for a hold.
+struct HoldsFull;

@@ -1,0 +1,185 @@
+//! Counts of asks, bids and wins by campaign and segment, told to the service every second.
+//!
+//! The law needs them to tell a quiet hour from one in which it bids too low. Counting is one
+//! atomic addition; making a counter takes a lock. Called by bidding threads (counting) and by the
+//! background task (telling).
+
+use crate::stats::Fact;
+use crate::subscribe::{BackOff, Desk};
+use crate::wire;
+use paceline_core::units::{ArmId, Name, Timestamp};
+use paceline_proto::v1;
+use paceline_proto::v1::spend_service_client::SpendServiceClient;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::watch;
+use tonic::transport::Channel;
+
+/// How often counts are told.
+const REPORT_INTERVAL: Duration = Duration::from_secs(1);
+const REPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Counts in one report, as the contract bounds it.
+const BATCH_MAX: usize = 10_000;
+
+/// What was seen of one campaign in one segment. Keep it; make one for each thread's use by
+/// cloning the [`Arc`].
+#[derive(Debug, Default)]
+pub struct OpportunityCounter {
+    asks: AtomicU64,
+    bids: AtomicU64,
+    wins: AtomicU64,
+}
+
+impl OpportunityCounter {
+    /// An auction that the campaign was eligible for, and whether it bid.
+    pub fn asked(&self, is_bid: bool) {
+        self.asks.fetch_add(1, Ordering::Relaxed);
+        self.bids.fetch_add(u64::from(is_bid), Ordering::Relaxed);
+    }
+
+    /// An auction won.
+    pub fn won(&self) {
+        self.wins.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Campaign, segment and arm.
+type CounterKey = (Name, Name, ArmId);
+
+/// All counters of a client, bounded.
+#[derive(Debug)]
+pub struct Opportunities {
+    counters: Mutex<BTreeMap<CounterKey, Arc<OpportunityCounter>>>,
+    counters_max: usize,
+}
+
+impl Opportunities {
+    pub(crate) fn new(counters_max: usize) -> Self {
+        Self { counters: Mutex::default(), counters_max }
+    }
+
+    /// The counter of a campaign in a segment and arm, made if need be; `None` when there are as
+    /// many as the client was built for. Takes a lock: not for the path of a request.
+    #[must_use]
+    pub fn counter(
+        &self,
+        campaign: &Name,
+        segment: &Name,
+        arm: ArmId,
+    ) -> Option<Arc<OpportunityCounter>> {
+        let key = (campaign.clone(), segment.clone(), arm);
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        if counters.len() >= self.counters_max && !counters.contains_key(&key) {
+            return None;
+        }
+        Some(Arc::clone(counters.entry(key).or_default()))
+    }
+
+    /// Takes out what was counted since the last time; counters that nobody holds any more go.
+    fn take(&self) -> Vec<v1::OpportunityCount> {
+        let mut counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = Vec::new();
+        counters.retain(|(campaign, segment, arm), counter| {
+            let is_kept = Arc::strong_count(counter) > 1;
+            let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
+            // Bids before asks: one counted in between is told with the next report, and bids are
+            // never more than asks.
+            let (wins, bids) = (take(&counter.wins), take(&counter.bids));
+            let asks = take(&counter.asks);
+            if asks + bids + wins > 0 {
+                counts.push(v1::OpportunityCount {
+                    campaign_id: campaign.as_str().to_owned(),
+                    segment_id: segment.as_str().to_owned(),
+                    arm: u32::from(arm.0),
+                    asks,
+                    bids,
+                    wins,
+                });
+            }
+            is_kept
+        });
+        counts
+    }
+}
+
+/// Tells the counts until shut down, and then once more.
+pub(crate) async fn run(
+    opportunities: &Opportunities,
+    desk: &Desk,
+    producer_id: Option<String>,
+    channel: &Channel,
+    mut stop: watch::Receiver<bool>,
+) {
+    let mut client = SpendServiceClient::new(channel.clone());
+    let mut sequence = 0;
+    loop {
+        let _ = tokio::time::timeout(REPORT_INTERVAL, stop.changed()).await;
+        let is_stopped = *stop.borrow();
+        if let Some(now) = desk.now() {
+            let counts = opportunities.take();
+            let mut batches: Vec<_> = counts.chunks(BATCH_MAX).collect();
+            if batches.is_empty() {
+                batches.push(&[]);
+            }
+            for counts in batches {
+                // Above every sequence of an earlier run, whose clock was earlier.
+                sequence = (sequence + 1).max(now.as_micros().unsigned_abs());
+                let producer = producer_id.clone();
+                send(&mut client, desk, producer, sequence, now, counts).await;
+            }
+        }
+        if is_stopped {
+            return;
+        }
+    }
+}
+
+async fn send(
+    client: &mut SpendServiceClient<Channel>,
+    desk: &Desk,
+    producer_id: Option<String>,
+    sequence: u64,
+    now: Timestamp,
+    counts: &[v1::OpportunityCount],
+) {
+    let request = v1::ReportOpportunitiesRequest {
+        sequence: producer_id.is_some().then_some(sequence),
+        producer_id,
+        reported_through: Some(wire::to_timestamp(now)),
+        counts: counts.to_vec(),
+    };
+    let mut back_off = BackOff::new();
+    loop {
+        let answer = client.report_opportunities(request.clone());
+        if let Ok(Ok(_)) = tokio::time::timeout(REPORT_TIMEOUT, answer).await {
+            return;
+        }
+        desk.with_writer(|writer| writer.board().stats.note(Fact::ReportRetried, 1));
+        back_off.wait().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_told_once_and_counters_are_bounded() {
+        let opportunities = Opportunities::new(1);
+        let name = |text: &str| Name::try_new(text).unwrap();
+        let counter = opportunities.counter(&name("c"), &name("s"), ArmId(2)).unwrap();
+        counter.asked(true);
+        counter.asked(false);
+        counter.won();
+        assert!(opportunities.counter(&name("d"), &name("s"), ArmId(2)).is_none());
+        let told = opportunities.take();
+        assert_eq!(told.len(), 1);
+        assert_eq!((told[0].asks, told[0].bids, told[0].wins, told[0].arm), (2, 1, 1, 2));
+        assert_eq!(opportunities.take(), []);
+        drop(counter);
+        assert_eq!(opportunities.take(), []);
+        assert!(opportunities.counter(&name("d"), &name("s"), ArmId(2)).is_some());
+    }
+}
