@@ -11,7 +11,7 @@ use crate::slot_table::Put;
 use crate::stats::Fact;
 use paceline_core::hash::Digest;
 use paceline_core::input::HeldAllowance;
-use paceline_core::table::{Allowance, Lease, TableEntry};
+use paceline_core::table::{Allowance, Lease, LeaseState, TableEntry};
 use paceline_core::units::{ArmId, CampaignId, Generation, Nanos, PartitionId, Span, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -288,6 +288,34 @@ impl BoardWriter {
             Some(HeldAllowance { campaign, window_start, left })
         };
         self.allowances.held(now).filter_map(left).collect()
+    }
+
+    /// The latest time that the bidder has told, to ten milliseconds; `None` before the first.
+    #[must_use]
+    pub fn latest(&self) -> Option<Timestamp> {
+        self.board.leases.latest()
+    }
+
+    /// Campaigns that had demand and no money since the last call, and what one event would cost.
+    /// Each is to be drawn for, or not: it asks again at its next auction.
+    pub fn take_wants(&mut self) -> impl Iterator<Item = (CampaignId, Nanos)> + '_ {
+        self.board.wants.take()
+    }
+
+    /// Tells all counts, the worst lease and the greatest age of all partitions to the `metrics`
+    /// recorder that is installed. Without a table the lease counts as safe.
+    pub fn export(&self, now: Timestamp) {
+        let now = now + self.board.leases.skew();
+        let rank = |state: &LeaseState| match state {
+            LeaseState::Fresh => 0,
+            LeaseState::Grace => 1,
+            LeaseState::Safe => 2,
+        };
+        let states = self.held().map(|(id, _)| self.board.leases.lease(id).state(now));
+        let worst = states.max_by_key(rank).unwrap_or(LeaseState::Safe);
+        let ages = self.held().filter_map(|(id, _)| Some(now - self.as_of(id)?));
+        let age = ages.max().unwrap_or(Span::ZERO);
+        self.board.stats.export(self.board.entries.load(Ordering::Relaxed), worst, age);
     }
 
     fn put(&mut self, partition: PartitionId, entry: &TableEntry) -> Option<(Put, usize)> {

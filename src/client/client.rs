@@ -11,8 +11,7 @@ use crate::spend::{self, SpendReporter, SpendSender, WhenFull};
 use crate::stats::Fact;
 use crate::subscribe::Desk;
 use crate::{Settings, open};
-use paceline_core::table::LeaseState;
-use paceline_core::units::{Name, Span};
+use paceline_core::units::Name;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -219,29 +218,12 @@ async fn sweep(desk: &Desk) {
     }
 }
 
-/// Tells the worst lease and the greatest age of all partitions.
 async fn export(desk: &Desk) {
     let mut interval = tokio::time::interval(EXPORT_INTERVAL);
     loop {
         interval.tick().await;
-        let now = desk.now();
-        desk.with_writer(|writer| {
-            let (mut worst, mut age) = (LeaseState::Fresh, Span::ZERO);
-            let mut is_empty = true;
-            for (partition, _) in writer.held() {
-                is_empty = false;
-                let now = now.unwrap_or_default();
-                let state = writer.board().leases.state(partition, now);
-                if worst == LeaseState::Fresh || state == LeaseState::Safe {
-                    worst = state;
-                }
-                age = age.max(now - writer.as_of(partition).unwrap_or(now));
-            }
-            let worst = if is_empty { LeaseState::Safe } else { worst };
-            let board = writer.board();
-            let entries = board.entries.load(std::sync::atomic::Ordering::Relaxed);
-            board.stats.export(entries, worst, age);
-        });
+        let now = desk.now().unwrap_or_default();
+        desk.with_writer(|writer| writer.export(now));
     }
 }
 

@@ -95,14 +95,14 @@ impl LeaseBoard {
 /// Estimates how far the server's clock is ahead. A message takes time, so every sample is too
 /// small; the largest of the last few is the best.
 #[derive(Debug, Default)]
-pub(crate) struct SkewEstimate {
+pub struct SkewEstimate {
     samples: [i64; SAMPLES],
     count: usize,
 }
 
 impl SkewEstimate {
     /// Takes a sample and says by how much the server is ahead; never below zero.
-    pub(crate) fn sample(&mut self, server: Timestamp, bidder: Timestamp) -> Span {
+    pub fn sample(&mut self, server: Timestamp, bidder: Timestamp) -> Span {
         let place = self.count % SAMPLES;
         if let Some(sample) = self.samples.get_mut(place) {
             *sample = (server - bidder).as_micros();

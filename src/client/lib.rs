@@ -68,6 +68,7 @@ pub use board_writer::{ApplyError, BoardWriter, TableHead};
 pub use cold_start::ColdStartError;
 pub use handle::{CampaignHandle, PacelineHandle};
 pub use hold::Hold;
+pub use lease_board::SkewEstimate;
 pub use stats::Fact;
 
 #[cfg(feature = "grpc")]

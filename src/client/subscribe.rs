@@ -101,7 +101,7 @@ enum WatchError {
 impl Inner {
     /// The bidder's time now; `None` before it told any.
     fn now(&mut self) -> Option<Timestamp> {
-        let latest = self.writer.board().leases.latest()?;
+        let latest = self.writer.latest()?;
         if latest != self.clock.latest {
             self.clock = BidderClock { latest, noted: Instant::now() };
         }
@@ -269,7 +269,7 @@ impl Desk {
     fn wants(&self) -> Vec<(CampaignId, Nanos)> {
         let mut inner = self.lock();
         inner.draws_paused.retain(|_, since| since.elapsed() < DRAW_PAUSE);
-        let wants: Vec<_> = inner.writer.board().wants.take().collect();
+        let wants: Vec<_> = inner.writer.take_wants().collect();
         wants.into_iter().filter(|(id, _)| !inner.draws_paused.contains_key(id)).collect()
     }
 

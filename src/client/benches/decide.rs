@@ -295,7 +295,8 @@ fn measure(world: &World, entries: u32) {
                 let (ns, floor) = (medians[place], medians[0].max(0.1));
                 let tail = world.tail(design, order);
                 println!(
-                    "{traffic:8} {readers} reader(s)  {name:28} {ns:8.1} ns  {:6.1} ×  p99.9 {tail:7.0} ns",
+                    "{traffic:8} {readers} reader(s)  {name:28} {ns:8.1} ns  {:6.1} ×  \
+                     p99.9 {tail:7.0} ns",
                     ns / floor
                 );
                 rows.push(serde_json::json!({
