@@ -53,10 +53,11 @@ impl Grant {
         (self.granted_total - self.reported_total).at_least_zero()
     }
 
-    /// What must be held back for it.
+    /// What must be held back for it. Reports beyond the grant come out of what was taken back: the
+    /// bidder had not heard of that yet, and its money must not be counted twice.
     #[must_use]
     pub fn outstanding(&self) -> Nanos {
-        self.left() + self.releasing
+        (self.granted_total + self.releasing - self.reported_total).at_least_zero()
     }
 
     fn lower_to(&mut self, now: Timestamp, horizon: Span, left: Nanos) {
