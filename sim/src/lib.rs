@@ -1,8 +1,12 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, replay, generate, demo, drive.
+//!
+//! A market in a box that drives the very engine the service runs, in virtual time; and readers,
+//! replays and makers of recorded worlds.
 
 pub mod args;
 pub mod generate;
+pub mod market;
+pub mod number;
 pub mod policy;
 pub mod progress;
 pub mod rng;
