@@ -4,10 +4,17 @@
 //! replays and makers of recorded worlds.
 
 pub mod args;
+pub mod auditor;
+pub mod bidder;
+pub mod fault;
 pub mod generate;
 pub mod market;
 pub mod number;
 pub mod policy;
 pub mod progress;
+pub mod report;
 pub mod rng;
+pub mod run;
+pub mod scenario;
 pub mod trace;
+pub mod world;

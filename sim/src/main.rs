@@ -3,10 +3,14 @@
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs};
+use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
 use paceline_sim::generate;
+use paceline_sim::number;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
+use paceline_sim::report::{page, render};
+use paceline_sim::run;
+use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
@@ -14,6 +18,10 @@ use std::process::ExitCode;
 
 /// `EX_USAGE`: the command line is at fault.
 const USAGE: u8 = 64;
+/// Steps of the bar of a run: multiples of the bar's own stride.
+const PROGRESS_STEPS: u64 = 8_192_000;
+/// The same as a real.
+const PROGRESS_WIDTH: f64 = 8_192_000.0;
 
 /// Why a command did not succeed.
 enum Failure {
@@ -38,7 +46,7 @@ fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
         }
     };
-    match run(cli.command) {
+    match obey(cli.command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Usage(message)) => {
             eprintln!("error: {message}");
@@ -51,14 +59,14 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(command: Command) -> Result<(), Failure> {
+fn obey(command: Command) -> Result<(), Failure> {
     match command {
         Command::Replay(args) => match args.control() {
             Control::Law(_) => Ok(replay_with_law(&args)?),
             Control::Policy(policy) => Ok(replay_with_policy(&args, policy)?),
         },
         Command::Generate(args) => generate_file(&args),
-        Command::Run(_) => Err(not_wired("run").into()),
+        Command::Run(args) => Ok(run_scenarios(&args)?),
         Command::Demo(_) => Err(not_wired("demo").into()),
         Command::Drive(_) => Err(not_wired("drive").into()),
     }
@@ -66,6 +74,37 @@ fn run(command: Command) -> Result<(), Failure> {
 
 fn not_wired(command: &str) -> anyhow::Error {
     anyhow::anyhow!("{command}: not wired yet")
+}
+
+/// Runs scenario files, one after the other; fails if one misses a range.
+fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
+    let data = run::data_folder();
+    let mut missed = 0;
+    for path in &args.scenarios {
+        let scenario = match Scenario::load(path, &data) {
+            Ok(scenario) => scenario,
+            Err(error @ ScenarioError::NoData { .. }) => {
+                println!("skipped: {error}");
+                continue;
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let mut progress = Progress::new(Some(PROGRESS_STEPS));
+        let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
+        let report = run::run_scenario(&scenario, args.law, args.seed, &mut tell)?;
+        drop(progress);
+        missed += report.misses.len();
+        print!("{}", render::to_text(&report));
+        if let Some(path) = &args.json {
+            let text = render::to_json(&report);
+            fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+        }
+        if let Some(path) = &args.html {
+            let html = page::to_html(&report);
+            fs::write(path, html).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 
 /// Replays a trace through the engine.

@@ -1,0 +1,141 @@
+//! What goes wrong, and when: rules that return verdicts.
+//!
+//! A rule never touches the world; the world asks it and does what it says. Called by the world
+//! for every report, table and auction.
+
+use crate::rng::Stream;
+pub use crate::scenario::raw::RawFaultKind as FaultKind;
+use paceline_core::units::{Span, Timestamp, Window};
+
+/// One thing that goes wrong for a while.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fault {
+    /// What.
+    pub kind: FaultKind,
+    /// When.
+    pub window: Window,
+    /// Which bidders, by index; all when empty.
+    pub bidders: Vec<u32>,
+    /// Share of reports it strikes.
+    pub share: f64,
+    /// By how long it delays at most.
+    pub by: Span,
+}
+
+impl Fault {
+    fn strikes(&self, kind: FaultKind, bidder: u32, now: Timestamp) -> bool {
+        self.kind == kind
+            && self.window.contains(now)
+            && (self.bidders.is_empty() || self.bidders.contains(&bidder))
+    }
+}
+
+/// When the copies of a report arrive, after the usual time of travel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery {
+    /// Extra delay of the first copy.
+    pub first: Span,
+    /// Extra delay of a second copy, if there is one.
+    pub second: Option<Span>,
+}
+
+/// All rules of a run and the randomness they need.
+#[derive(Debug, Clone)]
+pub struct FaultRules {
+    faults: Vec<Fault>,
+    stream: Stream,
+}
+
+impl FaultRules {
+    /// The rules under a run's seed.
+    #[must_use]
+    pub fn new(faults: &[Fault], seed: u64) -> Self {
+        Self { faults: faults.to_vec(), stream: Stream::new(seed, "faults") }
+    }
+
+    /// Whether a fault of a kind strikes a bidder at `now`.
+    #[must_use]
+    pub fn is_struck(&self, kind: FaultKind, bidder: u32, now: Timestamp) -> bool {
+        self.faults.iter().any(|fault| fault.strikes(kind, bidder, now))
+    }
+
+    /// Whether any bidder is struck by a kind at `now`.
+    #[must_use]
+    pub fn is_any_struck(&self, kind: FaultKind, now: Timestamp) -> bool {
+        self.faults.iter().any(|fault| fault.kind == kind && fault.window.contains(now))
+    }
+
+    /// The crash that is under way at `now`, if any.
+    #[must_use]
+    pub fn crash(&self, now: Timestamp) -> Option<Window> {
+        self.faults
+            .iter()
+            .find(|fault| fault.kind == FaultKind::Crash && fault.window.contains(now))
+            .map(|fault| fault.window)
+    }
+
+    /// What becomes of a report a bidder sends at `now`.
+    pub fn deliver(&mut self, bidder: u32, now: Timestamp) -> Delivery {
+        let mut delivery = Delivery { first: Span::ZERO, second: None };
+        for fault in &self.faults {
+            let is_report = matches!(
+                fault.kind,
+                FaultKind::Lose | FaultKind::Delay | FaultKind::Duplicate | FaultKind::Reorder
+            );
+            if !is_report
+                || !fault.strikes(fault.kind, bidder, now)
+                || !self.stream.chance(fault.share)
+            {
+                continue;
+            }
+            let within = part(fault.by, self.stream.unit());
+            match fault.kind {
+                FaultKind::Lose | FaultKind::Delay => delivery.first = delivery.first + fault.by,
+                FaultKind::Reorder => delivery.first = delivery.first + within,
+                FaultKind::Duplicate => delivery.second = Some(within),
+                FaultKind::Silence | FaultKind::Blind | FaultKind::Crash | FaultKind::Absent => {}
+            }
+        }
+        delivery
+    }
+}
+
+fn part(span: Span, share: f64) -> Span {
+    Span::from_micros(
+        i64::try_from(crate::number::whole(span.as_seconds() * 1e6 * share)).unwrap_or(i64::MAX),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(kind: FaultKind, share: f64) -> Fault {
+        let at = |second| Timestamp::from_micros(0) + Span::from_secs(second);
+        Fault {
+            kind,
+            window: Window::try_new(at(100), at(200)).unwrap(),
+            bidders: vec![1],
+            share,
+            by: Span::from_secs(30),
+        }
+    }
+
+    #[test]
+    fn a_fault_strikes_its_bidders_in_its_time_alone() {
+        let rules = FaultRules::new(&[fault(FaultKind::Silence, 1.0)], 1);
+        let at = |bidder, second| {
+            let now = Timestamp::from_micros(0) + Span::from_secs(second);
+            rules.is_struck(FaultKind::Silence, bidder, now)
+        };
+        assert_eq!([at(1, 99), at(1, 100), at(1, 200), at(0, 150)], [false, true, false, false]);
+    }
+
+    #[test]
+    fn a_share_of_reports_comes_twice() {
+        let mut rules = FaultRules::new(&[fault(FaultKind::Duplicate, 0.25)], 1);
+        let now = Timestamp::from_micros(0) + Span::from_secs(150);
+        let twice = (0..1_000).filter(|_| rules.deliver(1, now).second.is_some()).count();
+        assert!(twice.abs_diff(250) < 60, "{twice}");
+    }
+}

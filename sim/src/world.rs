@@ -1,0 +1,484 @@
+//! Virtual time: drives the very engine the service runs through a market, step by step.
+//!
+//! One step is one tick long: the round, then its auctions in time order, with tables, reports and
+//! billings in between as they fall due. Nothing here reads a clock, and everything random comes
+//! from the seed, so a run repeats to the byte. Called by `run` and by tests.
+
+mod agenda;
+mod hall;
+mod host;
+mod setup;
+
+use crate::auditor::Auditor;
+use crate::bidder::{Bidder, HeldTable};
+use crate::fault::{FaultKind, FaultRules};
+use crate::market::Market;
+use crate::market::billing::Billing;
+use crate::market::buyer::Buyer;
+use crate::report::metric::RunFacts;
+use crate::report::series::Series;
+use crate::report::tally::{MinuteView, Tally};
+use crate::report::{CampaignReport, RunReport};
+use crate::scenario::{Deed, Scenario, ScenarioError};
+use agenda::{Agenda, Occasion};
+use hall::Stand;
+use host::Host;
+use paceline_core::budget::{BudgetOwner, Cap, Horizon};
+use paceline_core::campaign::{CampaignSpec, LawChoice};
+use paceline_core::engine::{Applied, Engine, EngineConfig, Tick};
+use paceline_core::event::Verdict;
+use paceline_core::input::{AllowanceDraw, BidderChange, Input, Stamped};
+use paceline_core::overrides::{Override, OverrideChange};
+use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, Ppm, SegmentId, Span, Timestamp};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Ticks after the run's end in which late money still arrives.
+const DRAIN: Span = Span::from_mins(20);
+
+/// How a run differs from its file.
+#[derive(Debug, Clone, Default)]
+pub struct RunOptions {
+    /// Every campaign under this law instead of its own.
+    pub law: Option<LawChoice>,
+    /// Another seed than the file's.
+    pub seed: Option<u64>,
+    /// Another engine than the default one.
+    pub engine: Option<EngineConfig>,
+    /// Keep the whole log, so that the run can be replayed.
+    pub has_record: bool,
+}
+
+/// A finished run.
+#[derive(Debug)]
+pub struct Run {
+    /// Its numbers.
+    pub report: RunReport,
+    /// Its log, if asked for.
+    pub record: Option<Vec<Stamped>>,
+}
+
+/// Runs a scenario once. `progress` is told the share done, now and then.
+///
+/// # Errors
+/// [`ScenarioError::Rules`] when a campaign's pressure cannot be met by the market.
+pub fn run(
+    scenario: &Scenario,
+    options: &RunOptions,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Run, ScenarioError> {
+    let mut world = World::new(scenario, options)?;
+    world.open();
+    let (start, end) = (scenario.window.start(), scenario.window.end());
+    let mut auctions = Vec::new();
+    let mut now = start;
+    while now < end {
+        world.round(now);
+        let next = (now + scenario.tick).min(end);
+        world.market.fill(now, next, &mut auctions);
+        world.facts.auctions += u64::try_from(auctions.len()).unwrap_or(0);
+        for auction in &auctions {
+            world.attend(auction.at);
+            world.hold(auction);
+        }
+        world.attend(next);
+        now = next;
+        progress((now - start).ratio_to(end - start));
+    }
+    while now < end + DRAIN {
+        world.round(now);
+        now += scenario.tick;
+        world.attend(now);
+    }
+    Ok(world.finish(options))
+}
+
+struct World<'a> {
+    scenario: &'a Scenario,
+    specs: Vec<CampaignSpec>,
+    index: BTreeMap<CampaignId, usize>,
+    buyers: Vec<Buyer>,
+    /// Each campaign's greatest multiplier.
+    most: Vec<Ppm>,
+    /// Campaigns in flight, by segment.
+    eligible: Vec<Vec<usize>>,
+    market: Market,
+    bidders: Vec<Bidder>,
+    /// Bidders that are there.
+    present: Vec<usize>,
+    tallies: Vec<Tally>,
+    series: Vec<Series>,
+    agenda: Agenda,
+    host: Host,
+    faults: FaultRules,
+    auditor: Auditor,
+    facts: RunFacts,
+    inputs: Vec<Input>,
+    next_action: usize,
+    stands: Vec<Stand>,
+    /// Published signals of the round before.
+    signals: Vec<f64>,
+}
+
+impl<'a> World<'a> {
+    fn new(scenario: &'a Scenario, options: &RunOptions) -> Result<Self, ScenarioError> {
+        let seed = options.seed.unwrap_or(scenario.seed);
+        let setup = setup::build(scenario, options.law, seed)?;
+        let segments: Vec<SegmentId> = scenario
+            .segments
+            .iter()
+            .map(|plan| SegmentId::of(plan.segment.name.as_str()))
+            .collect();
+        let campaigns: Vec<CampaignId> = setup.specs.iter().map(|spec| spec.id).collect();
+        let bidders = (0..scenario.bidders.count)
+            .map(|index| Bidder::new(index, &scenario.bidders, &campaigns, &segments));
+        let mut config = options
+            .engine
+            .unwrap_or(EngineConfig { tick: scenario.tick, ..EngineConfig::default() });
+        if !scenario.bidders.has_allowances {
+            config.allowance_horizon = None;
+        }
+        let has_crash = scenario.faults.iter().any(|fault| fault.kind == FaultKind::Crash);
+        Ok(Self {
+            scenario,
+            index: campaigns.iter().enumerate().map(|(index, id)| (*id, index)).collect(),
+            most: setup.specs.iter().map(|spec| spec.multiplier_max.ppm()).collect(),
+            eligible: vec![Vec::new(); segments.len()],
+            bidders: bidders.collect(),
+            present: Vec::new(),
+            tallies: scenario
+                .campaigns
+                .iter()
+                .map(|plan| Tally::new(plan, segments.len()))
+                .collect(),
+            series: vec![Series::new(scenario.window); campaigns.len()],
+            agenda: Agenda::default(),
+            host: Host::new(config, has_crash, options.has_record),
+            faults: FaultRules::new(&scenario.faults, seed),
+            auditor: Auditor::default(),
+            facts: RunFacts::default(),
+            next_action: 0,
+            stands: Vec::new(),
+            signals: vec![0.0; campaigns.len()],
+            specs: setup.specs,
+            buyers: setup.buyers,
+            market: setup.market,
+            inputs: setup.inputs,
+        })
+    }
+
+    /// Before the first tick: catalogue, bidders, first reports.
+    fn open(&mut self) {
+        let start = self.scenario.window.start();
+        for input in std::mem::take(&mut self.inputs) {
+            self.tell(start, &input);
+        }
+        let every = self.scenario.bidders.report_every.as_micros();
+        let count = i64::try_from(self.bidders.len()).unwrap_or(1);
+        for place in 0..self.bidders.len() {
+            // Bidders do not all report at once.
+            let phase = Span::from_micros(every * i64::try_from(place).unwrap_or(0) / count);
+            self.agenda.put(start + phase, Occasion::Report(place));
+        }
+    }
+
+    /// An input reaches the log.
+    fn tell(&mut self, at: Timestamp, input: &Input) {
+        if let Some(applied) = self.host.apply(at, input) {
+            self.facts.refused_inputs += u64::from(matches!(applied, Applied::Refused(_)));
+            self.auditor.observe(at, input, &applied);
+        }
+    }
+
+    /// Everything due by `now`.
+    fn attend(&mut self, now: Timestamp) {
+        while let Some((at, occasion)) = self.agenda.take(now) {
+            match occasion {
+                Occasion::Arrive(input) => self.tell(at, &input),
+                Occasion::Report(bidder) => self.send_report(bidder, at),
+                Occasion::Bill { campaign, bidder, event } => {
+                    self.tallies[campaign].bill(event.attributed_at(), event.price);
+                    if matches!(self.buyers[campaign].billing, Billing::Click { .. }) {
+                        self.tallies[campaign].click();
+                    }
+                    self.bidders[bidder].note(event);
+                }
+                Occasion::Table(table, allowances) => self.spread(at, &table, &allowances),
+            }
+        }
+    }
+
+    /// A table reaches every bidder that is there and sees.
+    fn spread(
+        &mut self,
+        at: Timestamp,
+        table: &Arc<HeldTable>,
+        allowances: &[paceline_core::table::BidderAllowances],
+    ) {
+        let generation = table.generation;
+        let mut acknowledged = Vec::new();
+        for (place, bidder) in self.bidders.iter_mut().enumerate() {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            if self.faults.is_struck(FaultKind::Blind, place, at)
+                || self.faults.is_struck(FaultKind::Absent, place, at)
+            {
+                continue;
+            }
+            bidder.table = Some(Arc::clone(table));
+            acknowledged.push(bidder.id());
+            if let Ok(own) = allowances.binary_search_by_key(&bidder.id(), |set| set.bidder) {
+                for allowance in &allowances[own].allowances {
+                    if let Some(&campaign) = self.index.get(&allowance.campaign) {
+                        bidder.grant(campaign, *allowance, at);
+                    }
+                }
+            }
+        }
+        for bidder in acknowledged {
+            self.tell(at, &Input::Bidder(BidderChange::Acknowledged { bidder, generation }));
+        }
+    }
+
+    /// A bidder sends what it has, unless it is silent or away, and plans its next report.
+    fn send_report(&mut self, place: usize, now: Timestamp) {
+        let plan = self.scenario.bidders;
+        self.agenda.put(now + plan.report_every, Occasion::Report(place));
+        let number = u32::try_from(place).unwrap_or(u32::MAX);
+        if self.faults.is_struck(FaultKind::Silence, number, now)
+            || self.faults.is_struck(FaultKind::Absent, number, now)
+        {
+            return;
+        }
+        self.bidders[place].hear(now);
+        let (spend, opportunities) = self.bidders[place].report(now);
+        let delivery = self.faults.deliver(number, now);
+        let arrives = now + plan.report_delay + delivery.first;
+        if let Some(second) = delivery.second {
+            let again = arrives + second;
+            self.agenda.put(again, Occasion::Arrive(Input::Spend(spend.clone())));
+            self.agenda.put(again, Occasion::Arrive(Input::Opportunities(opportunities.clone())));
+        }
+        self.agenda.put(arrives, Occasion::Arrive(Input::Spend(spend)));
+        self.agenda.put(arrives, Occasion::Arrive(Input::Opportunities(opportunities)));
+    }
+
+    /// A bidder asks for money ahead of the tick; whether it has some more now.
+    fn draw(&mut self, bidder: usize, campaign: usize, now: Timestamp, price: Nanos) -> bool {
+        let draw = AllowanceDraw {
+            bidder: self.bidders[bidder].id(),
+            campaign: self.specs[campaign].id,
+            price,
+        };
+        if self.host.engine().is_none() {
+            return false;
+        }
+        match self.host.apply(now, &Input::Draw(draw)) {
+            Some(Applied::Granted(Some(allowance))) => {
+                self.bidders[bidder].granted(campaign, allowance, now);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A decision round and all that belongs to its instant.
+    fn round(&mut self, now: Timestamp) {
+        self.attend(now);
+        self.live_or_die(now);
+        self.come_and_go(now);
+        self.act(now);
+        if let Some(tick) = self.host.tick(now) {
+            self.facts.ticks += 1;
+            self.publish(now, tick);
+        }
+        self.find_eligible(now);
+        if (now - self.scenario.window.start()).as_micros() % Span::MINUTE.as_micros() == 0 {
+            self.minute(now);
+        }
+    }
+
+    /// Kills and revives the engine.
+    fn live_or_die(&mut self, now: Timestamp) {
+        match (self.faults.crash(now).is_some(), self.host.engine().is_some()) {
+            (true, true) => self.host.kill(),
+            (false, false) => {
+                for (stamped, applied) in self.host.revive(now) {
+                    self.auditor.observe(stamped.at, &stamped.input, &applied);
+                }
+                self.facts.digest_mismatches = self.host.mismatches;
+            }
+            _ => {}
+        }
+    }
+
+    /// Bidders that came or went since the last round.
+    fn come_and_go(&mut self, now: Timestamp) {
+        for place in 0..self.bidders.len() {
+            let number = u32::try_from(place).unwrap_or(u32::MAX);
+            let is_away = self.faults.is_struck(FaultKind::Absent, number, now);
+            let bidder = self.bidders[place].id();
+            match (self.present.binary_search(&place), is_away) {
+                (Err(spot), false) => {
+                    self.present.insert(spot, place);
+                    let holds = self.bidders[place].table.as_ref().map(|held| held.generation);
+                    let held = Vec::new();
+                    self.tell(now, &Input::Bidder(BidderChange::Joined { bidder, holds, held }));
+                }
+                (Ok(spot), true) if self.present.len() > 1 => {
+                    self.present.remove(spot);
+                    self.tell(now, &Input::Bidder(BidderChange::Left { bidder }));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// What operators do.
+    fn act(&mut self, now: Timestamp) {
+        while let Some(action) = self.scenario.actions.get(self.next_action) {
+            if action.at > now {
+                break;
+            }
+            self.next_action += 1;
+            let number = u64::try_from(self.next_action).unwrap_or(0);
+            let spec = &mut self.specs[action.campaign];
+            let tally = &mut self.tallies[action.campaign];
+            let input = match action.deed {
+                Deed::Override { action, until } => {
+                    Input::Override(OverrideChange::Set(Override {
+                        id: OverrideId::from_key(number),
+                        target: BudgetOwner::Campaign(spec.id),
+                        action,
+                        reason: "scenario".to_owned(),
+                        author: "scenario".to_owned(),
+                        set_at: now,
+                        expires_at: until.max(now + Span::from_micros(1)),
+                    }))
+                }
+                Deed::Budget(amount) => {
+                    spec.budgets.flights[0].budget = Some(amount);
+                    tally.set_budget(amount);
+                    Input::Campaign(spec.clone())
+                }
+                Deed::DailyCap(amount) => {
+                    spec.budgets.caps = vec![Cap { horizon: Horizon::Day, amount }];
+                    tally.set_daily_cap(now, amount);
+                    Input::Campaign(spec.clone())
+                }
+            };
+            self.tell(now, &input);
+        }
+    }
+
+    /// Sends the table on its way, and checks what was decided.
+    fn publish(&mut self, now: Timestamp, tick: Tick) {
+        let Some(engine) = self.host.engine() else { return };
+        self.auditor.check(now, engine);
+        let table = engine.table();
+        let mut entries: Vec<Option<TableEntry>> = vec![None; self.specs.len()];
+        for entry in table.entries.iter().filter(|entry| entry.arm == ArmId(0)) {
+            if let Some(&campaign) = self.index.get(&entry.campaign) {
+                entries[campaign] = Some(*entry);
+            }
+        }
+        let signals: Vec<f64> = entries.iter().map(signal_of).collect();
+        if self.is_all_silent(now) {
+            let rises = signals
+                .iter()
+                .zip(&self.signals)
+                .filter(|(after, before)| **before > 0.0 && **after > **before);
+            self.facts.rises_in_silence += u64::try_from(rises.count()).unwrap_or(0);
+        }
+        self.signals = signals;
+        let held = HeldTable { generation: table.generation, lease: table.lease, entries };
+        self.agenda.put(
+            now + self.scenario.bidders.publish_delay,
+            Occasion::Table(Arc::new(held), Arc::new(tick.allowances)),
+        );
+    }
+
+    /// Whether no bidder has reported for more than three ticks and a report's way.
+    fn is_all_silent(&self, now: Timestamp) -> bool {
+        let plan = self.scenario.bidders;
+        let since = now - self.scenario.tick.times(4) - plan.report_every - plan.report_delay;
+        self.present.iter().all(|&place| {
+            let place = u32::try_from(place).unwrap_or(u32::MAX);
+            self.faults.is_struck(FaultKind::Silence, place, now)
+                && self.faults.is_struck(FaultKind::Silence, place, since)
+        })
+    }
+
+    /// Campaigns that may be asked in the coming step, by segment.
+    fn find_eligible(&mut self, now: Timestamp) {
+        for row in &mut self.eligible {
+            row.clear();
+        }
+        for (campaign, spec) in self.specs.iter().enumerate() {
+            if spec.flight_at(now).is_some() {
+                for &segment in &self.buyers[campaign].segments {
+                    self.eligible[segment].push(campaign);
+                }
+            }
+        }
+    }
+
+    /// What the engine thinks and what came of it, once a minute.
+    fn minute(&mut self, now: Timestamp) {
+        let Some(engine) = self.host.engine() else { return };
+        for (campaign, spec) in self.specs.iter().enumerate() {
+            let (view, entry) = view_of(engine, spec.id);
+            let tally = &mut self.tallies[campaign];
+            tally.minute(now, view);
+            self.series[campaign].note(now, tally.spent(), view, entry);
+        }
+    }
+
+    fn finish(mut self, options: &RunOptions) -> Run {
+        self.facts.audit_failures = self.auditor.failures;
+        self.facts.events_posted =
+            self.auditor.count(Verdict::Posted) + self.auditor.count(Verdict::PostedLate);
+        self.facts.events_duplicate = self.auditor.count(Verdict::Duplicate);
+        let all: u64 = Verdict::ALL.iter().map(|verdict| self.auditor.count(*verdict)).sum();
+        self.facts.events_refused = all - self.facts.events_posted - self.facts.events_duplicate;
+        let campaigns = self
+            .specs
+            .iter()
+            .zip(&self.tallies)
+            .zip(self.series)
+            .map(|((spec, tally), series)| CampaignReport {
+                name: spec.name.as_str().to_owned(),
+                metrics: tally.finish(),
+                series,
+            })
+            .collect();
+        let report = RunReport::new(
+            self.scenario,
+            options.law,
+            options.seed.unwrap_or(self.scenario.seed),
+            self.facts,
+            campaigns,
+            self.auditor.told,
+        );
+        Run { report, record: self.host.into_record() }
+    }
+}
+
+/// Multiplier × participation as published; zero where there are no bids.
+fn signal_of(entry: &Option<TableEntry>) -> f64 {
+    entry.as_ref().map_or(0.0, |entry| match entry.state {
+        EntryState::Run | EntryState::Safe => {
+            entry.multiplier.ppm().as_f64() * entry.participation.ppm().as_f64()
+        }
+        EntryState::Paused | EntryState::Exhausted => 0.0,
+    })
+}
+
+fn view_of(engine: &Engine, campaign: CampaignId) -> (MinuteView, Option<TableEntry>) {
+    let entry = engine.table().get(campaign, ArmId(0)).copied();
+    let plan = engine.explain(campaign).and_then(|told| {
+        let own = told.owners.first()?.plan?;
+        Some((own.planned, own.measured, own.planned_at))
+    });
+    (MinuteView { signal: signal_of(&entry), plan }, entry)
+}
