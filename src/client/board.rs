@@ -8,7 +8,7 @@ use crate::hold::{Hold, Holds};
 use crate::lease_board::LeaseBoard;
 use crate::slot::Seen;
 use crate::slot_table::SlotTable;
-use crate::stats::{Decided, Fact, Stats};
+use crate::stats::{Counts, Decided, Fact, Stats};
 use paceline_core::bid::{self, BidAsk, BidDecision, SkipReason};
 use paceline_core::hash::mix;
 use paceline_core::units::{ArmId, CampaignId, CpmMicros, Nanos, Ppb, Span, Timestamp};
@@ -79,7 +79,7 @@ impl Board {
     #[inline]
     pub(crate) fn decide(
         &self,
-        shard: usize,
+        counts: &Counts,
         campaign: CampaignId,
         arm: ArmId,
         now: Timestamp,
@@ -87,9 +87,9 @@ impl Board {
     ) -> Answer {
         match self.slots.find(campaign, arm) {
             Some((place, seen)) if seen.is_present() => {
-                self.decide_seen(shard, place, &seen, now, ask)
+                self.decide_seen(counts, place, &seen, now, ask)
             }
-            _ => self.unknown(shard, now),
+            _ => self.unknown(counts, now),
         }
     }
 
@@ -98,7 +98,7 @@ impl Board {
     #[inline]
     pub(crate) fn decide_at(
         &self,
-        shard: usize,
+        counts: &Counts,
         place: usize,
         (campaign, arm): (CampaignId, ArmId),
         now: Timestamp,
@@ -107,22 +107,22 @@ impl Board {
         let seen = self.slots.at(place).and_then(crate::slot::Slot::read);
         match seen {
             Some(seen) if seen.is(campaign, arm) && seen.is_present() => {
-                self.decide_seen(shard, place, &seen, now, ask)
+                self.decide_seen(counts, place, &seen, now, ask)
             }
-            _ => self.decide(shard, campaign, arm, now, ask),
+            _ => self.decide(counts, campaign, arm, now, ask),
         }
     }
 
-    fn unknown(&self, shard: usize, now: Timestamp) -> Answer {
+    fn unknown(&self, counts: &Counts, now: Timestamp) -> Answer {
         self.leases.observe(now);
-        self.stats.count(shard, Decided::Unknown);
+        counts.count(Decided::Unknown);
         Answer::skip(SkipReason::Unknown)
     }
 
     #[inline]
     fn decide_seen(
         &self,
-        shard: usize,
+        counts: &Counts,
         place: usize,
         seen: &Seen,
         now: Timestamp,
@@ -141,12 +141,13 @@ impl Board {
             Ok(answer) => (answer, Decided::of(answer.decision)),
             Err(HoldsFull) => (Answer::skip(SkipReason::Allowance), Decided::HoldsFull),
         };
-        self.stats.count(shard, decided);
+        counts.count(decided);
         answer
     }
 
     /// The decision with the allowance: what is bid is held first. Allowances cover a campaign's
     /// arms together and stand with arm 0.
+    #[inline]
     fn decide_held(
         &self,
         place: usize,

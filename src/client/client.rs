@@ -3,6 +3,7 @@
 //! The task follows the tables, draws money, reports spend and traffic, keeps the table on disk and
 //! tells the counters. It ends with the client.
 
+use crate::board::Board;
 use crate::cold_start;
 use crate::handle::PacelineHandle;
 use crate::opportunity::{self, Opportunities};
@@ -90,7 +91,8 @@ impl Builder {
     /// Outside a tokio runtime.
     #[must_use]
     pub fn start(self) -> PacelineClient {
-        let (handle, mut writer) = open(self.settings);
+        let (_, mut writer) = open(self.settings);
+        let board = Arc::clone(writer.board());
         if let Some(path) = &self.cold_start
             && writer.read_kept(path).is_err()
         {
@@ -117,14 +119,14 @@ impl Builder {
         };
         #[expect(clippy::disallowed_methods, reason = "the client's one background task")]
         let task = tokio::spawn(task.run());
-        PacelineClient { handle, reporter, opportunities, stop, task: Some(task) }
+        PacelineClient { board, reporter, opportunities, stop, task: Some(task) }
     }
 }
 
 /// A running client. Dropping it stops its background task at once; see [`Self::shut_down`].
 #[derive(Debug)]
 pub struct PacelineClient {
-    handle: PacelineHandle,
+    board: Arc<Board>,
     reporter: SpendReporter,
     opportunities: Arc<Opportunities>,
     stop: watch::Sender<bool>,
@@ -135,7 +137,7 @@ impl PacelineClient {
     /// Decides; one clone for each bidding thread.
     #[must_use]
     pub fn handle(&self) -> PacelineHandle {
-        self.handle.clone()
+        PacelineHandle::new(Arc::clone(&self.board))
     }
 
     /// Reports spend.

@@ -5,7 +5,7 @@
 
 use crate::board::{Answer, Board};
 use crate::hold::Hold;
-use crate::stats::Fact;
+use crate::stats::{Counts, Fact};
 use paceline_core::bid::BidAsk;
 use paceline_core::table::LeaseState;
 use paceline_core::units::{ArmId, CampaignId, CpmMicros, PartitionId, Ppb, Timestamp};
@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering;
 pub struct CampaignHandle {
     campaign: CampaignId,
     arm: ArmId,
-    place: usize,
+    place: u32,
 }
 
 impl CampaignHandle {
@@ -35,11 +35,11 @@ impl CampaignHandle {
     }
 }
 
-/// Decides. Cheap to clone; give each thread its own, since each counts apart.
+/// Decides. Cheap to clone; each thread has its own, since each counts apart.
 #[derive(Debug)]
 pub struct PacelineHandle {
     board: Arc<Board>,
-    shard: usize,
+    counts: Counts,
 }
 
 impl Clone for PacelineHandle {
@@ -50,29 +50,29 @@ impl Clone for PacelineHandle {
 
 impl PacelineHandle {
     pub(crate) fn new(board: Arc<Board>) -> Self {
-        let shard = board.stats.shard();
-        Self { board, shard }
+        let counts = board.stats.counts();
+        Self { board, counts }
     }
 
     /// Finds a campaign's place once; `None` while it is not in the table.
     #[must_use]
     pub fn resolve(&self, campaign: CampaignId, arm: ArmId) -> Option<CampaignHandle> {
         let place = self.board.place(campaign, arm)?;
-        Some(CampaignHandle { campaign, arm, place })
+        Some(CampaignHandle { campaign, arm, place: u32::try_from(place).ok()? })
     }
 
     /// May this campaign bid, and how much? `now` is the bidder's clock in UTC. An unknown campaign
     /// does not bid.
     #[inline]
     pub fn decide(&self, campaign: CampaignId, arm: ArmId, now: Timestamp, ask: &BidAsk) -> Answer {
-        self.board.decide(self.shard, campaign, arm, now, ask)
+        self.board.decide(&self.counts, campaign, arm, now, ask)
     }
 
     /// As [`Self::decide`], without looking for the place.
     #[inline]
     pub fn decide_at(&self, handle: &CampaignHandle, now: Timestamp, ask: &BidAsk) -> Answer {
         let id = (handle.campaign, handle.arm);
-        self.board.decide_at(self.shard, handle.place, id, now, ask)
+        self.board.decide_at(&self.counts, handle.place as usize, id, now, ask)
     }
 
     /// The bid won at `price` and is billed with this chance: its expected cost is committed, the

@@ -110,7 +110,9 @@ impl Holds {
     ) -> Option<Hold> {
         let first = spread(mix(seed), self.cells.len());
         for step in 0..CELLS_TRIED {
-            let index = (first + step) % self.cells.len();
+            let index = first + step;
+            let wraps = index >= self.cells.len();
+            let index = if wraps { index - self.cells.len() } else { index };
             let cell = self.cells.get(index)?;
             let word = cell.word.load(Ordering::Relaxed);
             if word & STATE_MASK != FREE {

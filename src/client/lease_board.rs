@@ -50,6 +50,7 @@ impl LeaseBoard {
         }
     }
 
+    #[inline]
     pub(crate) fn lease(&self, partition: PartitionId) -> Lease {
         let word = self.leases.get(usize::from(partition.0));
         unpack(word.map_or(0, |word| word.load(Ordering::Relaxed)))

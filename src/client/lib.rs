@@ -34,6 +34,11 @@
     warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)
 )]
 
+/// The examples of the README are compiled with the tests.
+#[cfg(all(doctest, feature = "grpc"))]
+#[doc = include_str!("README.md")]
+struct Readme;
+
 mod allowance;
 mod board;
 mod board_writer;

@@ -98,10 +98,12 @@ impl Seen {
     }
 
     /// What may be committed at `now`.
+    #[inline]
     pub(crate) fn left(&self, now: Timestamp) -> Nanos {
         if now < self.expires_at() { Nanos::new(self.purse.left()) } else { Nanos::ZERO }
     }
 
+    #[inline]
     pub(crate) fn entry(&self) -> TableEntry {
         // The masks keep the ratios in range but for a few values that were never written.
         let multiplier = |bits: u64| {
@@ -170,6 +172,7 @@ impl Slot {
     }
 
     /// The whole slot; `None` when the writer is in its middle for too long.
+    #[inline]
     pub(crate) fn read(&self) -> Option<Seen> {
         for _ in 0..READ_TRIES {
             let meta = self.meta.load(Ordering::Acquire);
@@ -263,6 +266,7 @@ impl Slot {
 
     /// Takes `amount` if the purse, still of the window of `seen`, holds it. Tries again only when
     /// another thread changed the purse in between, at most [`READ_TRIES`] times.
+    #[inline]
     pub(crate) fn reserve(&self, seen: Purse, amount: Nanos) -> bool {
         let mut purse = seen;
         for _ in 0..READ_TRIES {

@@ -66,17 +66,19 @@ impl SlotTable {
     /// The slot of a key and what it holds, present or not.
     #[inline]
     pub(crate) fn find(&self, campaign: CampaignId, arm: ArmId) -> Option<(usize, Seen)> {
-        for (place, slot) in self.probes(campaign, arm) {
-            match slot.key() {
-                0 => return None,
-                key if key == campaign.key() => {
-                    let seen = slot.read()?;
-                    if seen.is(campaign, arm) {
-                        return Some((place, seen));
-                    }
+        let mut place = self.start(campaign, arm);
+        for _ in 0..PROBES_MAX {
+            let slot = self.slots.get(place)?;
+            let key = slot.key();
+            if key == campaign.key() {
+                let seen = slot.read()?;
+                if seen.is(campaign, arm) {
+                    return Some((place, seen));
                 }
-                _ => {}
+            } else if key == 0 {
+                return None;
             }
+            place = if place + 1 < self.slots.len() { place + 1 } else { 0 };
         }
         None
     }

@@ -172,16 +172,16 @@ impl SpendSender {
         self.go_on(&mut client).await;
         loop {
             let is_stopped = *stop.borrow();
-            let (events, is_drained) = self.next_batch();
-            if is_stopped && events.is_empty() {
+            if is_stopped {
+                // What was handed in before this is still drained.
                 self.rx.close();
             }
-            let is_last = is_stopped && is_drained && self.rx.is_closed();
+            let (events, is_drained) = self.next_batch();
             self.send(&mut client, events, is_drained).await;
-            if is_last {
+            if is_stopped && is_drained {
                 return;
             }
-            if is_drained && !is_stopped {
+            if is_drained {
                 let _ = tokio::time::timeout(REPORT_INTERVAL, stop.changed()).await;
             }
         }
@@ -223,10 +223,8 @@ impl SpendSender {
         is_drained: bool,
     ) {
         // With events still waiting, nothing can be said of how far the reports reach.
-        let through = self.desk.now().filter(|_| is_drained).map(|now| {
-            let through = Timestamp::from_micros((now - Timestamp::MIN).as_micros());
-            through + Span::from_micros(-HAND_IN_MAX.as_micros())
-        });
+        let through = self.desk.now().filter(|_| is_drained);
+        let through = through.map(|now| now + Span::from_micros(-HAND_IN_MAX.as_micros()));
         let through = through.filter(|at| at.is_plausible());
         if events.is_empty() && through.is_none() {
             return;

@@ -1,15 +1,16 @@
 //! Counters: cheap atomics on the hot path, told to the `metrics` facade from time to time.
 //!
-//! The only file here that names `metrics`. Each handle counts in a shard of its own, so that
-//! threads do not fight for a cache line. Called by `board` and by the background task.
+//! The only file here that names `metrics`. Each handle counts in a shard of its own, by plain
+//! loads and stores: an atomic addition would hold back the look-ups that follow it. Called by
+//! `handle`, by `board` and by the background task.
 
 use paceline_core::bid::{BidDecision, SkipReason};
 use paceline_core::table::LeaseState;
 use paceline_core::units::Span;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-
-/// Shards; handles beyond share.
-const SHARDS: usize = 32;
+use std::cell::Cell;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What is counted on the hot path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,34 +142,69 @@ struct Shard {
     counts: [AtomicU64; Decided::ALL.len()],
 }
 
+/// Counts for one handle. Not to be shared between threads, so that nobody else writes in between
+/// a load and its store.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    shard: Arc<Shard>,
+    is_one_threads: PhantomData<Cell<()>>,
+}
+
+impl Counts {
+    #[inline]
+    pub(crate) fn count(&self, decided: Decided) {
+        if let Some(count) = self.shard.counts.get(decided as usize) {
+            count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Shards of living handles, and the sums of those that are gone.
+#[derive(Debug, Default)]
+struct Shards {
+    living: Vec<Arc<Shard>>,
+    gone: [u64; Decided::ALL.len()],
+}
+
+impl Shards {
+    /// Adds up and lets go the shards whose handles are gone.
+    fn bury(&mut self) {
+        let gone = &mut self.gone;
+        self.living.retain(|shard| {
+            let is_living = Arc::strong_count(shard) > 1;
+            if !is_living {
+                gone.iter_mut()
+                    .zip(&shard.counts)
+                    .for_each(|(sum, count)| *sum += count.load(Ordering::Relaxed));
+            }
+            is_living
+        });
+    }
+}
+
 /// All counts.
 #[derive(Debug)]
 pub(crate) struct Stats {
-    shards: [Shard; SHARDS],
-    next_shard: AtomicUsize,
+    shards: Mutex<Shards>,
     facts: [AtomicU64; Fact::ALL.len()],
 }
 
 impl Stats {
     pub(crate) fn new() -> Self {
-        Self {
-            shards: std::array::from_fn(|_| Shard::default()),
-            next_shard: AtomicUsize::new(0),
-            facts: std::array::from_fn(|_| AtomicU64::new(0)),
-        }
+        Self { shards: Mutex::default(), facts: std::array::from_fn(|_| AtomicU64::new(0)) }
     }
 
-    /// The shard of a new handle.
-    pub(crate) fn shard(&self) -> usize {
-        self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS
+    fn shards(&self) -> MutexGuard<'_, Shards> {
+        self.shards.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    #[inline]
-    pub(crate) fn count(&self, shard: usize, decided: Decided) {
-        let shard = self.shards.get(shard);
-        if let Some(count) = shard.and_then(|shard| shard.counts.get(decided as usize)) {
-            count.fetch_add(1, Ordering::Relaxed);
-        }
+    /// Counts for a new handle. There are as many shards as handles live.
+    pub(crate) fn counts(&self) -> Counts {
+        let shard = Arc::new(Shard::default());
+        let mut shards = self.shards();
+        shards.bury();
+        shards.living.push(Arc::clone(&shard));
+        Counts { shard, is_one_threads: PhantomData }
     }
 
     pub(crate) fn note(&self, fact: Fact, times: u64) {
@@ -182,8 +218,10 @@ impl Stats {
     }
 
     pub(crate) fn decided(&self, decided: Decided) -> u64 {
-        let counts = self.shards.iter().filter_map(|shard| shard.counts.get(decided as usize));
-        counts.map(|count| count.load(Ordering::Relaxed)).sum()
+        let shards = self.shards();
+        let living = shards.living.iter().filter_map(|shard| shard.counts.get(decided as usize));
+        let living: u64 = living.map(|count| count.load(Ordering::Relaxed)).sum();
+        living + shards.gone.get(decided as usize).copied().unwrap_or_default()
     }
 
     /// Tells everything to the recorder that is installed.
@@ -213,12 +251,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shards_add_up() {
+    fn handles_add_up_living_or_gone() {
         let stats = Stats::new();
+        let kept = stats.counts();
         for _ in 0..70 {
-            stats.count(stats.shard(), Decided::Floor);
+            stats.counts().count(Decided::Floor);
+            kept.count(Decided::Floor);
         }
-        assert_eq!((stats.decided(Decided::Floor), stats.decided(Decided::Bid)), (70, 0));
+        assert_eq!((stats.decided(Decided::Floor), stats.decided(Decided::Bid)), (140, 0));
+        assert_eq!(stats.shards().living.len(), 2);
     }
 
     #[test]

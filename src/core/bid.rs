@@ -83,6 +83,7 @@ pub enum BidDecision {
 ///
 /// `left` is what this bidder may still commit for the campaign; `None` when allowances are not in
 /// use (simulated readers without one). Shading is the identity until landscapes are learned.
+#[inline]
 #[must_use]
 pub fn decide(
     entry: &TableEntry,

@@ -171,6 +171,12 @@ impl<L: PacingLaw> Engine<L> {
         &self.state.table
     }
 
+    /// The calendar as far as it is known.
+    #[must_use]
+    pub fn days(&self) -> &KnownDays {
+        &self.state.days
+    }
+
     /// The books.
     #[must_use]
     pub fn ledger(&self) -> &SpendLedger {

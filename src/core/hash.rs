@@ -8,6 +8,7 @@ const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
 
 /// The finaliser of splitmix64: every input bit moves every output bit.
+#[inline]
 #[must_use]
 pub const fn mix(mut word: u64) -> u64 {
     word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -58,6 +59,7 @@ impl Purpose {
 ///
 /// `salt` is the campaign's; `auction` is the auction's key and `impression` the index within it
 /// (for [`Purpose::Arm`], the experiment unit's key and zero).
+#[inline]
 #[must_use]
 pub fn draw_ppm(purpose: Purpose, salt: u64, auction: u64, impression: u32) -> u32 {
     let seeded = mix(purpose.word() ^ salt);

@@ -3,19 +3,28 @@
 //! Knows every part and decides nothing itself. Called by `main`, and by whoever carries the
 //! service inside another process.
 
+mod parts;
+
+use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
-use crate::health::Health;
+use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
+use crate::partition::Partitions;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{MetricsPage, event};
 use crate::{health::Stage, tls};
 use anyhow::Context;
 use axum::Router;
-use paceline_core::units::Span;
+use parts::duration;
+pub use parts::engine_config;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+
+/// How often facts are put on the health board.
+const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 
 /// Where the service listens, with the ports that were taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,16 +44,46 @@ pub async fn run(
     signals: Signals,
     announce: oneshot::Sender<Addresses>,
 ) -> anyhow::Result<()> {
-    let health = Health::new(&[], duration(config.control_loop.blind_limit));
+    let expected = [Condition::StoreReachable, Condition::LogFollowed];
+    let health = Health::new(&expected, duration(config.control_loop.blind_limit));
     let http = open_pages(&config, &health, page)?;
+    let clock = Clock::of(config.clock.kind);
+    let store = parts::open_store(&config).await?;
+    let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
+    let watch = tokio::spawn(watch(health.clone(), partitions.clone()));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address() });
-    event::readiness_changed(health.readiness().is_ready);
 
     let stop = Shutdown::requested(config.shutdown.clone(), health, signals).await;
-    let result = wind_down(stop, &config.shutdown, http).await;
+    watch.abort();
+    let result = wind_down(stop, &config.shutdown, http, &partitions, threads).await;
     event::stopped();
     result
+}
+
+/// Puts what is known of store and loops on the health board, every quarter of a second.
+async fn watch(health: Health, partitions: Partitions) {
+    let mut was_ready = false;
+    loop {
+        let store = partitions.store().check().await;
+        let fact = store.map_err(|error| crate::error_chain(&error));
+        health.report(Condition::StoreReachable, fact);
+        let idle = partitions.all().find(|handle| !handle.facts().leads());
+        let fact = match idle {
+            None => Ok(()),
+            Some(handle) => Err(format!("partition {} is not led here", handle.partition().0)),
+        };
+        health.report(Condition::LogFollowed, fact);
+        for handle in partitions.all().filter(|handle| handle.facts().leads()) {
+            health.beat(u16::from(handle.partition().0));
+        }
+        let is_ready = health.readiness().is_ready;
+        if is_ready != was_ready {
+            event::readiness_changed(is_ready);
+            was_ready = is_ready;
+        }
+        tokio::time::sleep(WATCH_INTERVAL).await;
+    }
 }
 
 /// The HTTP port and what stands on it.
@@ -64,11 +103,25 @@ async fn wind_down(
     mut stop: Shutdown,
     config: &ShutdownConfig,
     http: HttpServer,
+    partitions: &Partitions,
+    threads: Vec<JoinHandle<()>>,
 ) -> anyhow::Result<()> {
     let wait = duration(config.not_ready_wait);
     stop.stage(Stage::NotReady, async {
         tokio::time::sleep(wait).await;
         Ok::<_, Infallible>(())
+    })
+    .await;
+    stop.stage(Stage::LastTick, async {
+        for handle in partitions.all() {
+            handle.stop().await;
+        }
+        for thread in threads {
+            if thread.join().is_err() {
+                return Err("a loop ended in a panic");
+            }
+        }
+        Ok(())
     })
     .await;
     stop.stage(Stage::CloseStreams, async {
@@ -77,10 +130,6 @@ async fn wind_down(
     })
     .await;
     stop.finish().context("stopping")
-}
-
-fn duration(span: Span) -> Duration {
-    Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -92,6 +141,8 @@ mod tests {
     async fn runs_until_told_and_stops_well() {
         let mut config = Config::default();
         config.server.http_listen.set_port(0);
+        let folder = tempfile::tempdir().unwrap();
+        config.store.path = folder.path().to_owned();
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let (hand, signals) = Signals::manual();
         let (announce, announced) = oneshot::channel::<Addresses>();

@@ -4,6 +4,7 @@
 //! and applied with whatever came before it, so that the engine's state is a fold over the log and
 //! nothing else. Others talk to the loop through [`LoopHandle`] alone; the loop waits for nobody.
 
+mod intake;
 mod leader;
 mod term;
 #[cfg(test)]
@@ -86,6 +87,10 @@ pub struct LoopSettings {
     pub tick_min: Span,
     /// How often the state is written down.
     pub checkpoint_interval: Span,
+    /// How often entries of other programs are fetched when there were none.
+    pub foreign_interval: Span,
+    /// How often counters are read; absent: never.
+    pub counters_interval: Option<Span>,
     /// Requests the loop may have waiting.
     pub inbox_max: usize,
 }

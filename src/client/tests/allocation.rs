@@ -69,7 +69,6 @@ fn decide_allocates_nothing() {
                 }
             }
             handle.lost(handle.decide_at(&resolved, now, &ask).hold);
-            let _ = handle.clone();
         }
     });
     assert_eq!(counted.count_total, 0);

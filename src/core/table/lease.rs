@@ -28,6 +28,7 @@ pub enum LeaseState {
 
 impl Lease {
     /// Its state at `now`.
+    #[inline]
     #[must_use]
     pub fn state(self, now: Timestamp) -> LeaseState {
         if now < self.valid_until {
@@ -42,6 +43,7 @@ impl Lease {
     /// The multiplier in force at `now`: linear in its logarithm from the published to the safe
     /// one over the grace period. A safe value above the published one is not glided up to: losing
     /// sight of the budget is never a reason to bid more.
+    #[inline]
     #[must_use]
     pub fn multiplier(
         self,

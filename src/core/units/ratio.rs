@@ -58,9 +58,17 @@ impl Ppm {
     }
 
     /// `amount × self`, rounded down.
+    ///
+    /// Whole millions and the rest are multiplied apart, which is as exact as 128 bits and spares a
+    /// bidder their division at every ask.
+    #[inline]
     #[must_use]
     pub fn of(self, amount: Nanos) -> Nanos {
-        amount.mul_div(u64::from(self.0), u64::from(Self::ONE.0))
+        let (one, share) = (i64::from(Self::ONE.0), i64::from(self.0));
+        let (millions, rest) = (amount.get().div_euclid(one), amount.get().rem_euclid(one));
+        let exact =
+            millions.checked_mul(share).and_then(|part| part.checked_add(rest * share / one));
+        Nanos::new(exact.expect("a share of an amount fits"))
     }
 }
 
@@ -208,6 +216,17 @@ mod tests {
         assert_eq!(Ppm::try_from_ratio(-0.1), None);
         assert_eq!(ParticipationRate::clamped(f64::NAN), ParticipationRate::ZERO);
         assert_eq!(PacingMultiplier::clamped(9.0, PacingMultiplier::ONE), PacingMultiplier::ONE);
+    }
+
+    #[test]
+    fn a_share_of_an_amount_is_exact_and_rounded_down() {
+        let amounts = [0, 1, -1, 999_999, 1_000_001, -7_654_321, 4_000_000_000_000_000_000];
+        for amount in amounts.map(Nanos::new) {
+            for share in [0, 1, 333_333, 999_999, 1_000_000, 2_000_001] {
+                let wide = amount.mul_div(u64::from(share), 1_000_000);
+                assert_eq!(Ppm::new(share).of(amount), wide, "{amount:?} by {share}");
+            }
+        }
     }
 
     #[test]

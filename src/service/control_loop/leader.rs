@@ -1,5 +1,6 @@
 //! A term of leadership: catch up with the log, then tick, answer, renew, write down.
 
+use super::intake::Intake;
 use super::{Event, LoopError, LoopFacts, LoopParts, term};
 use crate::clock::Stopwatch;
 use crate::store::{Checkpoint, LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
@@ -22,10 +23,11 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The one who decides.
 pub(super) struct Leader<'a> {
-    parts: &'a LoopParts,
+    pub(super) parts: &'a LoopParts,
     facts: &'a LoopFacts,
-    engine: Engine,
-    lease: LeadLease,
+    pub(super) engine: Engine,
+    pub(super) lease: LeadLease,
+    pub(super) intake: Intake,
     /// The last record applied.
     at: Offset,
     next_tick: Timestamp,
@@ -51,6 +53,7 @@ impl<'a> Leader<'a> {
             facts,
             engine,
             lease,
+            intake: Intake::new(&parts.clock),
             at,
             next_tick: now,
             ticked_at: Timestamp::MIN,
@@ -71,7 +74,7 @@ impl<'a> Leader<'a> {
 
     /// How long until something is due.
     pub(super) fn until_due(&self) -> Duration {
-        let due = self.next_tick.min(self.renew_at());
+        let due = self.next_tick.min(self.renew_at()).min(self.intake.due(&self.parts.store));
         let ahead = due - self.parts.clock.now();
         self.parts.clock.real(ahead.max(Span::ZERO)).min(WAIT_MAX)
     }
@@ -103,6 +106,7 @@ impl<'a> Leader<'a> {
                 self.parts.store.renew_lead(self.parts.partition, &self.lease, span, now).await?;
             self.lease = renewed;
         }
+        self.take_in(now).await?;
         if now >= self.next_tick {
             self.tick(now).await?;
         }
@@ -168,7 +172,7 @@ impl<'a> Leader<'a> {
     }
 
     /// Appends inputs and applies the log up to them; the answers to them, in order.
-    async fn append(&mut self, inputs: Vec<Input>) -> Result<Vec<Applied>, StoreError> {
+    pub(super) async fn append(&mut self, inputs: Vec<Input>) -> Result<Vec<Applied>, StoreError> {
         if inputs.is_empty() {
             return Ok(Vec::new());
         }
@@ -180,7 +184,7 @@ impl<'a> Leader<'a> {
     }
 
     /// Applies the log up to `last`; the answers to the `keep` records that end there.
-    async fn read_through(
+    pub(super) async fn read_through(
         &mut self,
         last: Offset,
         keep: usize,

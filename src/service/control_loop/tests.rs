@@ -19,6 +19,8 @@ fn parts(store: &Store, clock: &Clock) -> LoopParts {
             lead_span: Span::from_secs(30),
             tick_min: Span::from_millis(200),
             checkpoint_interval: Span::from_secs(60),
+            foreign_interval: Span::from_millis(200),
+            counters_interval: None,
             inbox_max: 64,
         },
         publisher: Publisher::new(partition),

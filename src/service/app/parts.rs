@@ -1,0 +1,133 @@
+//! From the configuration to parts: the store, the engine's settings, the loops.
+
+use crate::clock::Clock;
+use crate::config::{Config, StoreKind};
+use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
+use crate::directory::Directory;
+use crate::partition::Partitions;
+use crate::publish::Publisher;
+use crate::store::redis::RedisConfig;
+use crate::store::{EmbeddedStore, RedisStore, Store};
+use anyhow::Context;
+use paceline_core::engine::{EngineConfig, Laws};
+use paceline_core::pace::{LogPidGains, PassThroughStep, ShippedLaw};
+use paceline_core::units::{PartitionId, Span};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How often the streams of foreign producers are looked at when they were empty.
+const FOREIGN_INTERVAL: Span = Span::from_millis(200);
+/// How long a lead lasts without renewal, in the world's time: long enough for two renewals to
+/// fail, short enough that a follower takes over within a table's lease.
+const LEAD_SPAN: Span = Span::from_secs(15);
+
+/// A real duration.
+pub(super) fn duration(span: Span) -> Duration {
+    Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
+}
+
+/// Opens the store the configuration names.
+pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    let partitions = u8::try_from(config.partitions).context("partitions: at most 64")?;
+    match config.store.kind {
+        StoreKind::Embedded => {
+            let path = &config.store.path;
+            std::fs::create_dir_all(path)
+                .with_context(|| format!("making store.path = {}", path.display()))?;
+            Ok(EmbeddedStore::open(path, partitions)?.into())
+        }
+        StoreKind::Redis => {
+            let mut settings = RedisConfig::new(config.store.redis_url.clone());
+            let username = &config.store.redis_username;
+            settings.username = (!username.is_empty()).then(|| username.clone());
+            if let Some(file) = config.store.redis_password_file.file() {
+                let password = std::fs::read_to_string(file).with_context(|| {
+                    format!("reading store.redis_password_file = {}", file.display())
+                })?;
+                settings.password = Some(password.trim_end().to_owned());
+            }
+            settings.connect_timeout = duration(config.store.connect_timeout);
+            settings.command_timeout = duration(config.store.command_timeout);
+            Ok(RedisStore::connect(&settings, partitions).await?.into())
+        }
+    }
+}
+
+/// What the engine of a partition is told.
+#[must_use]
+pub fn engine_config(config: &Config, partition: PartitionId) -> EngineConfig {
+    let defaults = EngineConfig::default();
+    let gains = LogPidGains {
+        // A quarter a minute as published: the dead-band of publication comes on top.
+        slew_per_minute: config.law.slew_per_minute - defaults.publish_threshold,
+        ..LogPidGains::default()
+    };
+    let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
+    let mut ledger = defaults.ledger;
+    ledger.dedup_window = config.ledger.dedup_window;
+    ledger.dedup_events_max = count(config.ledger.dedup_events_max);
+    ledger.producers_max = count(config.ledger.producers_max);
+    EngineConfig {
+        partition,
+        laws: Laws {
+            log_pid: ShippedLaw::LogPid(gains),
+            pass_through: ShippedLaw::PassThrough(PassThroughStep::default()),
+            asap: ShippedLaw::Asap,
+        },
+        ledger,
+        tick: config.control_loop.tick,
+        lease_valid: config.lease.valid,
+        lease_grace: config.lease.grace,
+        replan_interval: config.plan.replan_interval,
+        blind_limit: config.control_loop.blind_limit,
+        source_timeout: config.control_loop.source_timeout,
+        finish: config.plan.finish_share,
+        billed_share: config.law.billed_share.as_f64(),
+        elasticity: config.law.elasticity,
+        allowance_horizon: config.allowance.enabled.then_some(config.allowance.horizon),
+        ..defaults
+    }
+}
+
+/// Starts a loop for every partition.
+pub(super) fn start_loops(
+    config: &Config,
+    store: &Store,
+    clock: &Clock,
+) -> anyhow::Result<(Partitions, Vec<JoinHandle<()>>)> {
+    let directory = Directory::default();
+    let mut loops: Vec<(LoopHandle, Publisher)> = Vec::new();
+    let mut threads = Vec::new();
+    for number in 0..store.partitions() {
+        let partition = PartitionId(number);
+        let publisher = Publisher::new(partition);
+        let (handle, thread) = control_loop::start(LoopParts {
+            partition,
+            store: store.clone(),
+            clock: clock.clone(),
+            engine: engine_config(config, partition),
+            settings: loop_settings(config, store, clock),
+            publisher: publisher.clone(),
+            directory: directory.clone(),
+        })
+        .with_context(|| format!("starting the loop of partition {number}"))?;
+        loops.push((handle, publisher));
+        threads.push(thread);
+    }
+    let partitions = Partitions::new(loops, directory, store.clone(), clock.clone());
+    Ok((partitions, threads))
+}
+
+fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings {
+    let counters = &config.counters;
+    LoopSettings {
+        holder: format!("{}-{}", std::process::id(), clock.now().as_micros()),
+        is_alone: matches!(store, Store::Embedded(_)),
+        lead_span: LEAD_SPAN.max(config.control_loop.tick.times(2)),
+        tick_min: config.control_loop.min_tick_interval,
+        checkpoint_interval: config.log.checkpoint_interval,
+        foreign_interval: FOREIGN_INTERVAL,
+        counters_interval: counters.enabled.then_some(counters.poll_interval),
+        inbox_max: usize::try_from(config.control_loop.inbox_events_max).unwrap_or(1_024).max(1),
+    }
+}

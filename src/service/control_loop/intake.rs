@@ -1,0 +1,133 @@
+//! What the leader fetches by itself: entries other programs added to Redis, and counters.
+//!
+//! Both end up in the log before they count, so a replay needs neither.
+
+use super::leader::Leader;
+use crate::clock::Clock;
+use crate::store::{Store, StoreError, StoreFault};
+use paceline_core::campaign::{CampaignStatus, SpendSource};
+use paceline_core::engine::Engine;
+use paceline_core::input::Input;
+use paceline_core::units::{CampaignId, Name, Nanos, Span, Timestamp, Window};
+use std::collections::BTreeMap;
+
+/// Entries taken from the streams at a time.
+const FOREIGN_PAGE: usize = 1_000;
+/// A day's counters are still read this long after its end: late growth belongs to it.
+const AFTER_DAY: Span = Span::HOUR;
+
+/// When to look next, and what was seen last.
+#[derive(Debug)]
+pub(super) struct Intake {
+    foreign_at: Timestamp,
+    counters_at: Timestamp,
+    /// Counters as last read, by campaign and window: only what moved goes into the log. Holds the
+    /// windows of the last reading, two a campaign at most.
+    counters: BTreeMap<(CampaignId, Timestamp), Option<Nanos>>,
+}
+
+impl Intake {
+    pub(super) fn new(clock: &Clock) -> Self {
+        Self { foreign_at: clock.now(), counters_at: clock.now(), counters: BTreeMap::new() }
+    }
+
+    /// The next moment it has something to do.
+    pub(super) fn due(&self, store: &Store) -> Timestamp {
+        match store {
+            Store::Embedded(_) => Timestamp::MAX,
+            Store::Redis(_) => self.foreign_at.min(self.counters_at),
+        }
+    }
+}
+
+impl Leader<'_> {
+    /// Fetches what is due.
+    pub(super) async fn take_in(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        if !matches!(self.parts.store, Store::Redis(_)) {
+            return Ok(());
+        }
+        if now >= self.intake.foreign_at {
+            let is_more = self.take_foreign(now).await?;
+            let pause = self.parts.settings.foreign_interval;
+            self.intake.foreign_at = if is_more { now } else { now + pause };
+        }
+        if let Some(period) = self.parts.settings.counters_interval
+            && now >= self.intake.counters_at
+        {
+            self.intake.counters_at = now + period;
+            self.take_counters(now).await?;
+        }
+        Ok(())
+    }
+
+    /// One page of the streams; whether there may be more.
+    async fn take_foreign(&mut self, now: Timestamp) -> Result<bool, StoreError> {
+        let Store::Redis(store) = &self.parts.store else { return Ok(false) };
+        let page = store.read_foreign(self.parts.partition, FOREIGN_PAGE).await?;
+        for refusal in &page.refusals {
+            tracing::warn!(%refusal, "foreign entry refused");
+        }
+        if page.is_empty() {
+            return Ok(false);
+        }
+        let epoch = self.lease.epoch;
+        match store.take_foreign(self.parts.partition, epoch, &page, now).await {
+            Ok(last) => {
+                if let Some(last) = last {
+                    self.read_through(last, 0).await?;
+                }
+                Ok(true)
+            }
+            // Somebody, perhaps we before a time-out, did it already.
+            Err(error) if matches!(error.fault(), StoreFault::AlreadyTaken { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The counters of every campaign that is fed by them, for today and for the day just over.
+    async fn take_counters(&mut self, now: Timestamp) -> Result<(), StoreError> {
+        let Store::Redis(store) = &self.parts.store else { return Ok(()) };
+        let mut inputs = Vec::new();
+        for (window, names) in counter_windows(&self.engine, now) {
+            let page = store.read_counters(self.parts.partition, window, &names, now).await?;
+            for refusal in &page.refusals {
+                tracing::warn!(%refusal, "counter refused");
+            }
+            inputs.extend(page.reads);
+        }
+        let seen: BTreeMap<_, _> =
+            inputs.iter().map(|read| ((read.campaign, read.window.start()), read.value)).collect();
+        let before = std::mem::replace(&mut self.intake.counters, seen);
+        // One that did not move goes along: it says how far the counters have been read.
+        let mut is_first = true;
+        inputs.retain(|read| {
+            let moved = before.get(&(read.campaign, read.window.start())) != Some(&read.value);
+            moved | std::mem::take(&mut is_first)
+        });
+        let inputs: Vec<Input> = inputs.into_iter().map(Input::Counter).collect();
+        for batch in inputs.chunks(crate::store::BATCH_RECORDS_MAX) {
+            let _ = self.append(batch.to_vec()).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Which counters are read at `now`: by window, the campaigns' names.
+fn counter_windows(engine: &Engine, now: Timestamp) -> BTreeMap<Window, Vec<Name>> {
+    let mut windows: BTreeMap<Window, Vec<Name>> = BTreeMap::new();
+    let fed = engine.campaigns().filter(|spec| {
+        spec.spend_source == SpendSource::Counters && spec.status != CampaignStatus::Archived
+    });
+    for spec in fed {
+        let Some(advertiser) = engine.advertiser(spec.advertiser) else { continue };
+        for at in [now - AFTER_DAY, now] {
+            if let Some(day) = engine.days().day_at(advertiser.zone, at) {
+                let names = windows.entry(day.window).or_default();
+                if names.last() != Some(&spec.name) {
+                    names.push(spec.name.clone());
+                }
+            }
+        }
+    }
+    windows
+}
