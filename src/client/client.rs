@@ -19,8 +19,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tonic::transport::Channel;
 
-/// How often holds and windows are looked through: a twentieth of a hold's time.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 /// How often counters are told to the recorder.
 const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the table is kept on disk.
@@ -195,7 +193,7 @@ impl Background {
             tokio::join!(
                 desk.watch(&channel),
                 desk.draw(&channel),
-                sweep(&desk),
+                desk.sweep(),
                 export(&desk),
                 keep(&desk, cold_start.as_ref()),
             );
@@ -207,14 +205,6 @@ impl Background {
         if let Some(path) = cold_start {
             keep_once(&desk, path).await;
         }
-    }
-}
-
-async fn sweep(desk: &Desk) {
-    let mut interval = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        interval.tick().await;
-        desk.sweep();
     }
 }
 

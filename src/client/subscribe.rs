@@ -15,7 +15,6 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
 
@@ -31,8 +30,10 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(20);
 /// Draws under way at a time.
 const DRAWS_MAX: usize = 32;
 const DRAW_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long a campaign that was refused a draw is not asked for again.
-const DRAW_PAUSE: Duration = Duration::from_secs(1);
+/// For how many rounds of draws, a second in all, a campaign that was refused is not asked for.
+const DRAW_PAUSE_ROUNDS: u32 = 50;
+/// How often holds and windows are looked through: a twentieth of a hold's time.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Waits between tries: doubled from the first to the longest, each cut by a random share of a
 /// half, so that a fleet does not come back at once.
@@ -61,11 +62,12 @@ impl BackOff {
     }
 }
 
-/// The bidder's clock between two asks: its latest time, and what has passed since it was noted.
-#[derive(Debug)]
+/// The bidder's clock between two asks: its latest time, and the sweeps that have passed since. At
+/// most one sweep slow, which makes the server look that much further ahead, and a lease shorter.
+#[derive(Debug, Default)]
 struct BidderClock {
     latest: Timestamp,
-    noted: Instant,
+    since: Span,
 }
 
 /// What the background task's parts share; never locked while waiting.
@@ -80,7 +82,8 @@ struct Inner {
     writer: BoardWriter,
     skew: SkewEstimate,
     clock: BidderClock,
-    draws_paused: BTreeMap<CampaignId, Instant>,
+    /// Campaigns that were refused a draw, and for how many rounds they still wait.
+    draws_paused: BTreeMap<CampaignId, u32>,
 }
 
 /// Why a stream ended.
@@ -103,10 +106,9 @@ impl Inner {
     fn now(&mut self) -> Option<Timestamp> {
         let latest = self.writer.latest()?;
         if latest != self.clock.latest {
-            self.clock = BidderClock { latest, noted: Instant::now() };
+            self.clock = BidderClock { latest, since: Span::ZERO };
         }
-        let since = i64::try_from(self.clock.noted.elapsed().as_micros()).unwrap_or(i64::MAX);
-        Some(latest + Span::from_micros(since))
+        Some(latest + self.clock.since)
     }
 
     /// Takes one piece of news. The acknowledgement to send, if a new table is live.
@@ -167,7 +169,7 @@ impl Inner {
 
 impl Desk {
     pub(crate) fn new(writer: BoardWriter, bidder_id: Option<String>) -> Self {
-        let clock = BidderClock { latest: Timestamp::MIN, noted: Instant::now() };
+        let clock = BidderClock::default();
         let skew = SkewEstimate::default();
         let inner = Inner { writer, skew, clock, draws_paused: BTreeMap::new() };
         Self { inner: Mutex::new(inner), bidder_id }
@@ -182,11 +184,17 @@ impl Desk {
         self.lock().now()
     }
 
-    /// Ends what is over.
-    pub(crate) fn sweep(&self) {
-        let mut inner = self.lock();
-        if let Some(now) = inner.now() {
-            inner.writer.sweep(now);
+    /// Ends what is over, for ever.
+    pub(crate) async fn sweep(&self) {
+        let mut interval = tokio::time::interval(SWEEP_INTERVAL);
+        loop {
+            interval.tick().await;
+            let mut inner = self.lock();
+            let step = i64::try_from(SWEEP_INTERVAL.as_micros()).unwrap_or(0);
+            inner.clock.since = inner.clock.since + Span::from_micros(step);
+            if let Some(now) = inner.now() {
+                inner.writer.sweep(now);
+            }
         }
     }
 
@@ -268,7 +276,10 @@ impl Desk {
     /// What is wanted and was not refused of late; at most as many as the set of wants holds.
     fn wants(&self) -> Vec<(CampaignId, Nanos)> {
         let mut inner = self.lock();
-        inner.draws_paused.retain(|_, since| since.elapsed() < DRAW_PAUSE);
+        inner.draws_paused.retain(|_, rounds| {
+            *rounds = rounds.saturating_sub(1);
+            *rounds > 0
+        });
         let wants: Vec<_> = inner.writer.take_wants().collect();
         wants.into_iter().filter(|(id, _)| !inner.draws_paused.contains_key(id)).collect()
     }
@@ -296,7 +307,7 @@ impl Desk {
             Some(())
         });
         if granted.is_none() {
-            inner.draws_paused.insert(campaign, Instant::now());
+            inner.draws_paused.insert(campaign, DRAW_PAUSE_ROUNDS);
         }
         let fact = if granted.is_some() { Fact::DrawGranted } else { Fact::DrawRefused };
         inner.writer.board().stats.note(fact, 1);
