@@ -7,6 +7,7 @@ pub mod clock;
 pub mod config;
 
 pub mod store;
+pub mod wire;
 
 pub mod app;
 pub mod args;
