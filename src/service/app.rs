@@ -22,6 +22,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
 
 /// How often facts are put on the health board.
 const WATCH_INTERVAL: Duration = Duration::from_millis(250);
@@ -50,7 +51,8 @@ pub async fn run(
     let clock = Clock::of(config.clock.kind);
     let store = parts::open_store(&config).await?;
     let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
-    let watch = tokio::spawn(watch(health.clone(), partitions.clone()));
+    let tasks = TaskTracker::new();
+    let watch = tasks.spawn(watch(health.clone(), partitions.clone()));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address() });
 

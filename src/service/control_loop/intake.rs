@@ -79,7 +79,7 @@ impl Leader<'_> {
                 Ok(true)
             }
             // Somebody, perhaps we before a time-out, did it already.
-            Err(error) if matches!(error.fault(), StoreFault::AlreadyTaken { .. }) => Ok(true),
+            Err(error) if matches!(error.fault(), StoreFault::AlreadyTaken) => Ok(true),
             Err(error) => Err(error),
         }
     }
