@@ -15,7 +15,8 @@ use crate::directory::Directory;
 use crate::publish::Publisher;
 use crate::store::{Store, StoreError};
 use paceline_core::engine::{Applied, Engine, EngineConfig};
-use paceline_core::input::Input;
+use paceline_core::input::{AllowanceDraw, Input};
+use paceline_core::table::Allowance;
 use paceline_core::units::{PartitionId, Span};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -176,6 +177,18 @@ impl LoopHandle {
         let (reply, answer) = oneshot::channel();
         self.send(Event::Submit(inputs, reply)).await?;
         answer.await.map_err(|_| LoopError::Stopped)?
+    }
+
+    /// A bidder draws between ticks; its allowance now, or nothing while headroom is short.
+    ///
+    /// # Errors
+    /// As [`Self::submit`].
+    pub async fn draw(&self, draw: AllowanceDraw) -> Result<Option<Allowance>, LoopError> {
+        let answers = self.submit(vec![Input::Draw(draw)]).await?;
+        Ok(answers.into_iter().find_map(|answer| match answer {
+            Applied::Granted(allowance) => allowance,
+            _ => None,
+        }))
     }
 
     /// A question about the engine, answered between ticks.

@@ -1,17 +1,67 @@
-//! What a partition publishes: the table in force, patched at each tick, and who waits for it.
+//! What a partition publishes: the table in force, its latest deltas, its allowances; and news of it.
 //!
-//! Never blocks the control loop: short critical sections, and watchers that miss steps.
+//! Written by the control loop, which never waits here: critical sections are short, and watchers
+//! that are slow miss steps and get a full table. Everything is encoded once for all bidders.
 
+pub mod grpc;
+
+use bytes::Bytes;
 use paceline_core::engine::Tick;
-use paceline_core::table::{Lease, MultiplierTable};
-use paceline_core::units::{PartitionId, Timestamp};
-use std::sync::{Arc, Mutex, PoisonError};
+use paceline_core::table::{Allowance, Lease, MultiplierTable, TableDelta, codec};
+use paceline_core::units::{BidderId, Generation, PartitionId, Timestamp};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+
+/// Deltas kept for bidders that are behind: five minutes of ticks. Beyond it a full table is cheaper.
+const DELTAS_MAX: usize = 32;
+
+/// A delta, encoded.
+#[derive(Debug, Clone)]
+pub struct EncodedDelta {
+    /// What it fits on and makes; entries left out.
+    pub head: TableDelta,
+    /// Entries new or changed.
+    pub changed: Bytes,
+    /// Entries gone.
+    pub removed: Bytes,
+}
+
+/// A full table, encoded.
+#[derive(Debug, Clone)]
+pub struct EncodedTable {
+    /// Which one; entries left out.
+    pub head: MultiplierTable,
+    /// How many entries.
+    pub count: usize,
+    /// All of them.
+    pub entries: Bytes,
+}
+
+/// What a bidder that holds some table is to be told.
+#[derive(Debug, Clone)]
+pub enum News {
+    /// It holds the table in force.
+    Nothing,
+    /// It is a few steps behind.
+    Deltas(Vec<Arc<EncodedDelta>>),
+    /// It holds nothing that can be patched.
+    Table(Arc<EncodedTable>),
+}
+
+#[derive(Debug)]
+struct Published {
+    table: MultiplierTable,
+    encoded: Option<Arc<EncodedTable>>,
+    deltas: VecDeque<Arc<EncodedDelta>>,
+    allowances: BTreeMap<BidderId, Vec<Allowance>>,
+    has_table: bool,
+}
 
 /// One partition's publisher. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Publisher {
-    table: Arc<Mutex<MultiplierTable>>,
+    published: Arc<Mutex<Published>>,
     news: Arc<watch::Sender<u64>>,
 }
 
@@ -20,33 +70,127 @@ impl Publisher {
     #[must_use]
     pub fn new(partition: PartitionId) -> Self {
         let lease = Lease { valid_until: Timestamp::MIN, grace_until: Timestamp::MIN };
-        let table = Arc::new(Mutex::new(MultiplierTable::empty(partition, lease)));
-        Self { table, news: Arc::new(watch::Sender::new(0)) }
+        let published = Published {
+            table: MultiplierTable::empty(partition, lease),
+            encoded: None,
+            deltas: VecDeque::new(),
+            allowances: BTreeMap::new(),
+            has_table: false,
+        };
+        Self { published: Arc::new(Mutex::new(published)), news: Arc::new(watch::Sender::new(0)) }
+    }
+
+    fn published(&self) -> MutexGuard<'_, Published> {
+        // Every section leaves it whole, so a panic elsewhere does not spoil it.
+        self.published.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A round was decided and is durable.
     pub fn publish(&self, tick: &Tick) {
-        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
-        table.patch(&tick.delta).expect("the loop publishes every round, in order");
-        drop(table);
-        self.news.send_modify(|count| *count += 1);
+        let delta = Arc::new(EncodedDelta {
+            changed: Bytes::from(codec::encode_entries(&tick.delta.changed)),
+            removed: Bytes::from(codec::encode_removed(&tick.delta.removed)),
+            head: TableDelta { changed: Vec::new(), removed: Vec::new(), ..tick.delta.clone() },
+        });
+        let mut published = self.published();
+        published.table.patch(&tick.delta).expect("the loop publishes every round, in order");
+        published.encoded = None;
+        published.has_table = true;
+        if published.deltas.len() == DELTAS_MAX {
+            published.deltas.pop_front();
+        }
+        published.deltas.push_back(delta);
+        let held = tick.allowances.iter();
+        published.allowances = held.map(|held| (held.bidder, held.allowances.clone())).collect();
+        drop(published);
+        self.wake();
     }
 
     /// A term began: this is the table in force.
     pub fn restore(&self, table: &MultiplierTable) {
-        table.clone_into(&mut self.table.lock().unwrap_or_else(PoisonError::into_inner));
-        self.news.send_modify(|count| *count += 1);
+        let mut published = self.published();
+        table.clone_into(&mut published.table);
+        published.encoded = None;
+        published.deltas.clear();
+        published.has_table = table.generation != Generation::default();
+        drop(published);
+        self.wake();
     }
 
     /// The log cannot be reached: the table in force holds a little longer.
     pub fn renew(&self, lease: Lease, _now: Timestamp) {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).lease = lease;
-        self.news.send_modify(|count| *count += 1);
+        self.published().table.lease = lease;
+        self.wake();
     }
 
-    /// The table in force.
+    /// A draw was granted between ticks: the bidder's cumulative allowance now.
+    pub fn note_draw(&self, bidder: BidderId, allowance: Allowance) {
+        let mut published = self.published();
+        let held = published.allowances.entry(bidder).or_default();
+        let same = |other: &&mut Allowance| {
+            (other.campaign, other.window_start) == (allowance.campaign, allowance.window_start)
+        };
+        match held.iter_mut().find(same) {
+            Some(known) => *known = allowance,
+            None => held.push(allowance),
+        }
+    }
+
+    fn wake(&self) {
+        self.news.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Wakes at every round.
     #[must_use]
-    pub fn table(&self) -> MultiplierTable {
-        self.table.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.news.subscribe()
+    }
+
+    /// The table's generation and lease now.
+    #[must_use]
+    pub fn standing(&self) -> (Generation, Lease) {
+        let published = self.published();
+        (published.table.generation, published.table.lease)
+    }
+
+    /// What one bidder may commit.
+    #[must_use]
+    pub fn allowances(&self, bidder: BidderId) -> Vec<Allowance> {
+        self.published().allowances.get(&bidder).cloned().unwrap_or_default()
+    }
+
+    /// What to tell whoever holds `held`, and the lease that comes with it.
+    #[must_use]
+    pub fn news(&self, held: Option<Generation>) -> (News, Lease) {
+        let mut published = self.published();
+        let lease = published.table.lease;
+        if !published.has_table || held == Some(published.table.generation) {
+            return (News::Nothing, lease);
+        }
+        let from =
+            held.and_then(|held| published.deltas.iter().position(|delta| delta.head.base == held));
+        if let Some(from) = from {
+            return (News::Deltas(published.deltas.iter().skip(from).cloned().collect()), lease);
+        }
+        let table = published.encoded.take().unwrap_or_else(|| {
+            let entries = Bytes::from(codec::encode_entries(&published.table.entries));
+            let count = published.table.entries.len();
+            let head = shallow(&published.table);
+            Arc::new(EncodedTable { head, count, entries })
+        });
+        published.encoded = Some(Arc::clone(&table));
+        (News::Table(table), lease)
+    }
+}
+
+/// The table without its entries.
+fn shallow(table: &MultiplierTable) -> MultiplierTable {
+    MultiplierTable {
+        partition: table.partition,
+        generation: table.generation,
+        as_of: table.as_of,
+        lease: table.lease,
+        entries: Vec::new(),
+        digest: table.digest,
     }
 }

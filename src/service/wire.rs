@@ -4,6 +4,7 @@
 //! value and rule; nothing is guessed and nothing panics. This file holds what all messages share.
 //! Knows no socket, no store and no engine. Called by the RPC handlers.
 
+pub mod multiplier;
 pub mod status;
 
 use paceline_core::units::{

@@ -1,0 +1,360 @@
+//! `MultiplierService`: tables to bidders by stream and by poll, and allowances between ticks.
+//!
+//! One task a stream; a slow stream holds up nobody but itself, and gets a full table later.
+
+use super::Publisher;
+use crate::control_loop::{LoopError, LoopHandle};
+use crate::partition::Partitions;
+use crate::wire::multiplier::{self as wire, BidderId, Hello, PAGE_ENTRIES, Telling};
+use crate::wire::status;
+use paceline_proto::v1;
+use paceline_proto::v1::multiplier_service_server::MultiplierService;
+use std::collections::BTreeMap;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::{Stream, StreamExt as _};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Messages a stream may have waiting: a full table of a million entries is twenty pages.
+const STREAM_MESSAGES_MAX: usize = 64;
+/// How long a bidder that disconnected may take to come back before it counts as gone.
+const RETURN_MAX: Duration = Duration::from_secs(30);
+
+/// Tables and allowances by RPC.
+#[derive(Debug, Clone)]
+pub struct Multipliers {
+    partitions: Partitions,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+    streams: Streams,
+}
+
+/// The latest stream of each bidder: one that ends may have a successor already. Holds as many as
+/// there are streams.
+#[derive(Debug, Clone, Default)]
+struct Streams(Arc<Mutex<(u64, BTreeMap<BidderId, u64>)>>);
+
+impl Streams {
+    fn guard(&self) -> MutexGuard<'_, (u64, BTreeMap<BidderId, u64>)> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A stream begins; its number.
+    fn begin(&self, bidder: BidderId) -> u64 {
+        let mut streams = self.guard();
+        streams.0 += 1;
+        let number = streams.0;
+        streams.1.insert(bidder, number);
+        number
+    }
+
+    /// A stream ended a while ago; whether its bidder is gone.
+    fn end(&self, bidder: BidderId, number: u64) -> bool {
+        let mut streams = self.guard();
+        let is_latest = streams.1.get(&bidder) == Some(&number);
+        if is_latest {
+            streams.1.remove(&bidder);
+        }
+        is_latest
+    }
+}
+
+impl Multipliers {
+    /// Streams run in `tasks` and end with `stop`.
+    #[must_use]
+    pub fn new(partitions: Partitions, tasks: TaskTracker, stop: CancellationToken) -> Self {
+        Self { partitions, tasks, stop, streams: Streams::default() }
+    }
+}
+
+/// What the reader of a stream is known to hold, and how to reach it.
+struct Watcher {
+    service: Multipliers,
+    hello: Hello,
+    sent: mpsc::Sender<Result<v1::WatchMultipliersResponse, Status>>,
+}
+
+type Updates = Pin<Box<dyn Stream<Item = Result<v1::WatchMultipliersResponse, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl MultiplierService for Multipliers {
+    type WatchMultipliersStream = Updates;
+
+    async fn watch_multipliers(
+        &self,
+        request: Request<Streaming<v1::WatchMultipliersRequest>>,
+    ) -> Result<Response<Updates>, Status> {
+        let mut heard = request.into_inner();
+        let first = heard.next().await.transpose()?.and_then(|request| request.message);
+        let Some(v1::watch_multipliers_request::Message::Hello(hello)) = first else {
+            return Err(Status::invalid_argument("the first message must be hello"));
+        };
+        let hello =
+            wire::hello(hello.bidder_id.as_deref(), &hello.held_tables, &hello.held_allowances)?;
+        let (sent, updates) = mpsc::channel(STREAM_MESSAGES_MAX);
+        let watcher = Watcher { service: self.clone(), hello, sent };
+        let stop = self.stop.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = watcher.run(heard) => {}
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(updates))))
+    }
+
+    async fn get_multipliers(
+        &self,
+        request: Request<v1::GetMultipliersRequest>,
+    ) -> Result<Response<v1::GetMultipliersResponse>, Status> {
+        let request = request.into_inner();
+        let hello = wire::hello(
+            request.bidder_id.as_deref(),
+            &request.held_tables,
+            &request.held_allowances,
+        )?;
+        if !request.page_token.is_empty() {
+            let update = self.page(&hello, &request.page_token)?;
+            return Ok(Response::new(v1::GetMultipliersResponse { updates: vec![update] }));
+        }
+        let mut updates = Vec::new();
+        for handle in self.partitions.all() {
+            let partition = handle.partition();
+            if let Some(bidder) = hello.bidder {
+                let input = match hello.tables.get(&partition) {
+                    Some(&held) => wire::acknowledged(bidder, held),
+                    None => wire::joined(bidder, &hello, partition),
+                };
+                tell_loop(handle, input).await;
+            }
+            let told = self.updates(handle, &hello);
+            updates.extend(told.into_iter().take(1).map(|mut update| {
+                if let Some(v1::partition_update::News::Page(page)) = &mut update.news {
+                    page.next_page_token = next_token(partition.0, page);
+                }
+                update
+            }));
+        }
+        Ok(Response::new(v1::GetMultipliersResponse { updates }))
+    }
+
+    async fn draw_allowance(
+        &self,
+        request: Request<v1::DrawAllowanceRequest>,
+    ) -> Result<Response<v1::DrawAllowanceResponse>, Status> {
+        let draw = wire::draw(request.get_ref())?;
+        let server_time = Some(crate::wire::instant_message(self.partitions.clock().now()));
+        let refused = |refusal: v1::DrawRefusal| {
+            let refusal = refusal.into();
+            Ok(Response::new(v1::DrawAllowanceResponse { allowance: None, refusal, server_time }))
+        };
+        let Some(handle) =
+            self.partitions.of_campaign(draw.campaign).and_then(|at| self.partitions.get(at))
+        else {
+            return refused(v1::DrawRefusal::UnknownCampaign);
+        };
+        let granted = handle.draw(draw).await.map_err(|error| loop_status(&error))?;
+        let Some(allowance) = granted else { return refused(v1::DrawRefusal::NoHeadroom) };
+        self.partitions.publisher(handle.partition()).note_draw(draw.bidder, allowance);
+        Ok(Response::new(v1::DrawAllowanceResponse {
+            allowance: Some(wire::allowance_message(&allowance)),
+            refusal: v1::DrawRefusal::Unspecified.into(),
+            server_time,
+        }))
+    }
+}
+
+/// The answer when the loop cannot do as asked.
+fn loop_status(error: &LoopError) -> Status {
+    match error {
+        LoopError::NotLeader { leader } => status::not_leader(leader.as_deref()),
+        LoopError::Unavailable { .. } | LoopError::Stopped => {
+            Status::unavailable(crate::error_chain(error))
+        }
+    }
+}
+
+/// Tells the loop about a bidder. A loop that cannot hear it now hears it again at the next poll or
+/// reconnection.
+async fn tell_loop(handle: &LoopHandle, input: crate::wire::multiplier::Input) {
+    if let Err(error) = handle.submit(vec![input]).await {
+        let error = crate::error_chain(&error);
+        tracing::debug!(error, "the loop did not hear of a bidder");
+    }
+}
+
+/// The token of the page after this one; empty after the last.
+fn next_token(partition: u8, page: &v1::TablePage) -> String {
+    let next = page.entries_before + u64::try_from(PAGE_ENTRIES).unwrap_or(u64::MAX);
+    if next >= page.entries_total { String::new() } else { format!("{partition}.{next}") }
+}
+
+impl Multipliers {
+    fn updates(&self, handle: &LoopHandle, hello: &Hello) -> Vec<v1::PartitionUpdate> {
+        let partition = handle.partition();
+        let publisher = self.partitions.publisher(partition);
+        let (news, lease) = publisher.news(hello.tables.get(&partition).copied());
+        let allowances = hello.bidder.map(|bidder| publisher.allowances(bidder));
+        let telling = Telling {
+            partition,
+            now: self.partitions.clock().now(),
+            lease,
+            standing: publisher.standing().0,
+            allowances: allowances.as_deref().unwrap_or_default(),
+        };
+        wire::updates(&telling, &news)
+    }
+
+    /// One page of a table that was begun by poll.
+    fn page(&self, hello: &Hello, token: &str) -> Result<v1::PartitionUpdate, Status> {
+        let refuse =
+            || crate::wire::Refusal::new("page_token", token, "must be one that was given out");
+        let (partition, from) = token.split_once('.').ok_or_else(refuse)?;
+        let partition: u32 = partition.parse().map_err(|_| refuse())?;
+        let from: usize = from.parse().map_err(|_| refuse())?;
+        let partition = crate::wire::partition("page_token", partition)?;
+        let handle = self.partitions.get(partition).ok_or_else(refuse)?;
+        let whole = Hello { bidder: hello.bidder, ..Hello::default() };
+        let mut updates = self.updates(handle, &whole);
+        let place = from / PAGE_ENTRIES;
+        let place = if place < updates.len() { place } else { 0 };
+        let mut update = updates.swap_remove(place);
+        if let Some(v1::partition_update::News::Page(page)) = &mut update.news {
+            page.next_page_token = next_token(partition.0, page);
+        }
+        Ok(update)
+    }
+}
+
+impl Watcher {
+    async fn run(mut self, mut heard: Streaming<v1::WatchMultipliersRequest>) {
+        let handles: Vec<LoopHandle> = self.service.partitions.all().cloned().collect();
+        let number = self.hello.bidder.map(|bidder| self.service.streams.begin(bidder));
+        if let Some(bidder) = self.hello.bidder {
+            for handle in &handles {
+                tell_loop(handle, wire::joined(bidder, &self.hello, handle.partition())).await;
+            }
+        }
+        let (wake, mut woken) = mpsc::channel::<usize>(handles.len().max(1));
+        for (place, handle) in handles.iter().enumerate() {
+            let publisher = self.service.partitions.publisher(handle.partition()).clone();
+            self.service.tasks.spawn(relay(publisher, place, wake.clone()));
+        }
+        let mut acknowledged = BTreeMap::new();
+        loop {
+            tokio::select! {
+                message = heard.next() => match message {
+                    Some(Ok(request)) => {
+                        if !self.hear(request, &mut acknowledged).await {
+                            break;
+                        }
+                    }
+                    Some(Err(_)) | None => break,
+                },
+                place = woken.recv() => {
+                    let Some(handle) = place.and_then(|place| handles.get(place)) else { break };
+                    if !self.tell(handle).await {
+                        break;
+                    }
+                    self.acknowledge(handle, &mut acknowledged).await;
+                }
+            }
+        }
+        // Closing the relays' way ends them.
+        drop(woken);
+        self.part(&handles, number).await;
+    }
+
+    /// Sends what is new; whether the reader still listens.
+    async fn tell(&mut self, handle: &LoopHandle) -> bool {
+        let updates = self.service.updates(handle, &self.hello);
+        for update in updates {
+            if let Some(generation) = newest(&update) {
+                self.hello.tables.insert(handle.partition(), generation);
+            }
+            let response = v1::WatchMultipliersResponse { update: Some(update) };
+            if self.sent.send(Ok(response)).await.is_err() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Takes in one message; whether the stream goes on.
+    async fn hear(
+        &mut self,
+        request: v1::WatchMultipliersRequest,
+        acknowledged: &mut BTreeMap<u8, Acknowledged>,
+    ) -> bool {
+        use v1::watch_multipliers_request::Message;
+        let heard = match &request.message {
+            Some(Message::Acknowledgement(message)) => wire::acknowledgement(message),
+            Some(Message::Hello(_)) | None => Err(crate::wire::Refusal::absent("acknowledgement")),
+        };
+        match heard {
+            Ok((partition, generation)) => {
+                acknowledged.insert(partition.0, generation);
+                true
+            }
+            Err(refusal) => {
+                // The stream ends either way.
+                let _ = self.sent.send(Err(refusal.into())).await;
+                false
+            }
+        }
+    }
+
+    /// Passes the latest acknowledgement on, once a round: the log need not hold every one.
+    async fn acknowledge(
+        &self,
+        handle: &LoopHandle,
+        acknowledged: &mut BTreeMap<u8, Acknowledged>,
+    ) {
+        let latest = acknowledged.remove(&handle.partition().0);
+        if let (Some(bidder), Some(generation)) = (self.hello.bidder, latest) {
+            tell_loop(handle, wire::acknowledged(bidder, generation)).await;
+        }
+    }
+
+    /// The stream ended: unless the bidder is back in time, it is gone.
+    async fn part(self, handles: &[LoopHandle], number: Option<u64>) {
+        let (Some(bidder), Some(number)) = (self.hello.bidder, number) else { return };
+        let Self { service, sent, .. } = self;
+        drop(sent);
+        tokio::time::sleep(RETURN_MAX).await;
+        if !service.streams.end(bidder, number) {
+            return;
+        }
+        for handle in handles {
+            tell_loop(handle, wire::left(bidder)).await;
+        }
+    }
+}
+
+type Acknowledged = wire::Generation;
+
+/// The generation an update brings its reader to.
+fn newest(update: &v1::PartitionUpdate) -> Option<Acknowledged> {
+    use v1::partition_update::News as Message;
+    let generation = match update.news.as_ref()? {
+        Message::Page(page) => page.generation,
+        Message::Delta(delta) => delta.generation,
+        Message::Heartbeat(_) => None,
+    };
+    generation.map(crate::wire::generation)
+}
+
+/// Wakes the stream's task at once, and then at every round. Ends when the stream does.
+async fn relay(publisher: Publisher, place: usize, wake: mpsc::Sender<usize>) {
+    let mut news: watch::Receiver<u64> = publisher.subscribe();
+    loop {
+        if wake.send(place).await.is_err() || news.changed().await.is_err() {
+            return;
+        }
+    }
+}
