@@ -5,7 +5,7 @@
 //! the first time, and a date that is skipped whole (Pacific/Apia, 30 December 2011) is no day.
 
 use crate::hour;
-use jiff::civil::{Date, Time};
+use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{SignedDuration, ToSpan};
 use paceline_core::input::{CalendarChange, LocalDay};
@@ -35,6 +35,18 @@ pub enum ZoneError {
         /// As the time zone data has it.
         spelling: String,
     },
+}
+
+/// Why a time was refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TimeError {
+    /// When it is neither an instant nor a local date and time.
+    #[error("must be RFC 3339, or a local date and time such as 2026-11-23T00:00")]
+    Form,
+    /// When it lies before 1970 or after 2200.
+    #[error("must lie between 1970-01-01 and 2200-01-01")]
+    Range,
 }
 
 /// A time zone of the compiled-in data. Cheap to clone.
@@ -116,6 +128,28 @@ impl Zone {
         self.change(now - OUTLOOK_BACK, now + OUTLOOK_AHEAD)
     }
 
+    /// The instant a text names: RFC 3339 with an offset or Z, or a local date and time on this
+    /// zone's clock. A local time shown twice is the first of the two, and one that is skipped is
+    /// the moment of the skip, so that local midnight is always the beginning of a local day.
+    ///
+    /// # Errors
+    /// [`TimeError`].
+    pub fn instant(&self, text: &str) -> Result<Timestamp, TimeError> {
+        let text = text.trim();
+        let at = match text.parse::<jiff::Timestamp>() {
+            Ok(at) => hour::from_jiff(at),
+            Err(_) => {
+                let local: DateTime = text.parse().map_err(|_| TimeError::Form)?;
+                let years = 1970..=2200;
+                if !years.contains(&local.year()) {
+                    return Err(TimeError::Range);
+                }
+                self.first_showing(local)
+            }
+        };
+        if at.is_plausible() { Ok(at) } else { Err(TimeError::Range) }
+    }
+
     /// The date whose day holds `at`. The date on the clock may be a neighbour when clocks go back
     /// across midnight.
     fn date_of(&self, at: Timestamp) -> Date {
@@ -131,17 +165,21 @@ impl Zone {
 
     /// The first instant at which the clock shows `date` or later.
     fn first_instant(&self, date: Date) -> Timestamp {
-        let midnight = date.to_datetime(Time::midnight());
-        let (before, is_skipped) = match self.rules.to_ambiguous_timestamp(midnight).offset() {
+        self.first_showing(date.to_datetime(Time::midnight()))
+    }
+
+    /// The first instant at which the clock shows `local` or later. For years 1969 to 2201.
+    fn first_showing(&self, local: DateTime) -> Timestamp {
+        let (before, is_skipped) = match self.rules.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } => (offset, false),
             AmbiguousOffset::Fold { before, .. } => (before, false),
             AmbiguousOffset::Gap { before, .. } => (before, true),
         };
-        let reading = before.to_timestamp(midnight).expect("dates lie within 1969 to 2201");
+        let reading = before.to_timestamp(local).expect("dates lie within 1969 to 2201");
         if !is_skipped {
             return hour::from_jiff(reading);
         }
-        // The old offset puts a skipped midnight at or after the skip that swallowed it.
+        // The old offset puts a skipped time at or after the skip that swallowed it.
         let just_after = reading + SignedDuration::from_nanos(1);
         let skip = self.rules.preceding(just_after).next().expect("a gap is made by a transition");
         hour::from_jiff(skip.timestamp())

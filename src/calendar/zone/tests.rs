@@ -251,3 +251,20 @@ fn every_zone_tiles_its_next_shifts() {
         }
     }
 }
+
+#[test]
+fn a_text_names_an_instant_or_a_local_time() {
+    let zone = Zone::try_new("America/New_York").unwrap();
+    let micros = |text| zone.instant(text).map(Timestamp::as_micros);
+    let second = |seconds: i64| Ok(seconds * 1_000_000);
+    assert_eq!(micros("2026-03-08T12:00:00Z"), second(1_772_971_200));
+    assert_eq!(micros("2026-03-08T14:00:00.5+02:00"), Ok(1_772_971_200_500_000));
+    assert_eq!(micros("2026-03-08T08:00"), second(1_772_971_200));
+    // Skipped at 02:00, which is 07:00 UTC; shown twice on 1 November, first at 05:30 UTC.
+    assert_eq!(micros("2026-03-08T02:30"), second(1_772_953_200));
+    assert_eq!(micros("2026-11-01 01:30:00"), micros("2026-11-01T05:30:00Z"));
+    assert_eq!(zone.instant("tomorrow"), Err(TimeError::Form));
+    assert_eq!(zone.instant("2026-02-30T00:00"), Err(TimeError::Form));
+    assert_eq!(zone.instant("1969-12-31T00:00:00Z"), Err(TimeError::Range));
+    assert_eq!(zone.instant("9999-01-01T00:00"), Err(TimeError::Range));
+}
