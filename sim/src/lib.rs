@@ -12,6 +12,7 @@ pub mod market;
 pub mod number;
 pub mod policy;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod rng;
 pub mod run;

@@ -3,17 +3,20 @@
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
 use paceline_sim::generate;
 use paceline_sim::number;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
-use paceline_sim::report::{page, render};
+use paceline_sim::replay::{self, ReplayOptions};
+use paceline_sim::report::{RunReport, page, render};
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 /// `EX_USAGE`: the command line is at fault.
@@ -62,7 +65,7 @@ fn main() -> ExitCode {
 fn obey(command: Command) -> Result<(), Failure> {
     match command {
         Command::Replay(args) => match args.control() {
-            Control::Law(_) => Ok(replay_with_law(&args)?),
+            Control::Law(law) => Ok(replay_with_law(&args, law)?),
             Control::Policy(policy) => Ok(replay_with_policy(&args, policy)?),
         },
         Command::Generate(args) => generate_file(&args),
@@ -95,21 +98,50 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
         drop(progress);
         missed += report.misses.len();
         print!("{}", render::to_text(&report));
-        if let Some(path) = &args.json {
-            let text = render::to_json(&report);
-            fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-        }
-        if let Some(path) = &args.html {
-            let html = page::to_html(&report);
-            fs::write(path, html).with_context(|| format!("writing {}", path.display()))?;
-        }
+        write_report(&report, args.json.as_deref(), args.html.as_deref())?;
     }
     if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 
 /// Replays a trace through the engine.
-fn replay_with_law(_args: &ReplayArgs) -> anyhow::Result<()> {
-    bail!("replay --law: not wired yet")
+fn replay_with_law(args: &ReplayArgs, law: LawChoice) -> anyhow::Result<()> {
+    let options = ReplayOptions {
+        law,
+        price: args.price,
+        tie: args.tie,
+        budget: args.budget_nanos,
+        value_column: args.value_column.clone(),
+        value_scale: args.value_scale,
+        bill_clicks: args.bill_clicks,
+    };
+    let file = match &args.campaigns {
+        None => None,
+        Some(path) => Some(campaigns::read(path, &CampaignOptions::default())?),
+    };
+    let world = replay::world_of(&args.auctions, &options, file.as_ref())?;
+    let mut progress = Progress::new(Some(PROGRESS_STEPS));
+    let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
+    let report = run::run_scenario(&world, Some(law), Some(args.seed), &mut tell)?;
+    drop(progress);
+    print!("{}", render::to_text(&report));
+    write_report(&report, args.json.as_deref(), args.html.as_deref())
+}
+
+/// Writes a report where it was asked for.
+fn write_report(
+    report: &RunReport,
+    json: Option<&Path>,
+    html: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let Some(path) = json {
+        let text = render::to_json(report);
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = html {
+        let text = page::to_html(report);
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
 }
 
 /// Replays a trace under a fixed policy.

@@ -3,7 +3,7 @@
 //! Knows nothing of budgets or pacing. Called by the world for every auction.
 
 use paceline_core::bid::AuctionType;
-use paceline_core::units::{CpmMicros, Timestamp};
+use paceline_core::units::{CpmMicros, Ppb, Timestamp};
 
 /// Who wins when the bid equals the price to beat.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, serde::Serialize)]
@@ -42,6 +42,8 @@ pub struct Recorded {
     pub index: u32,
     /// Whether it was clicked, if the record tells.
     pub clicked: Option<bool>,
+    /// Chance of a click, if the record tells.
+    pub probability: Option<Ppb>,
 }
 
 /// How an auction of one bid against the price to beat ended.

@@ -36,6 +36,8 @@ pub struct Buyer {
     pub billing: Billing,
     /// Values before the scale by place in the record, for a recorded market; modelled when absent.
     pub recorded: Option<Arc<[f64]>>,
+    /// Whether each win counts as a value of one, because nobody says what it is worth.
+    pub counts_as_one: bool,
     /// No value above this before the scale, in units per thousand; infinite for none.
     pub value_most: f64,
 }
@@ -61,13 +63,17 @@ impl Buyer {
     pub fn offer(&self, auction: &Auction) -> Offer {
         Offer {
             value: to_cpm(self.scale * self.worth(auction)),
-            probability: self.probability(auction.key),
+            probability: self.probability(auction),
         }
     }
 
-    fn probability(&self, auction: u64) -> Ppb {
+    fn probability(&self, auction: &Auction) -> Ppb {
+        let recorded = auction.recorded.and_then(|recorded| recorded.probability);
+        if let (Billing::Click { .. }, Some(probability)) = (self.billing, recorded) {
+            return probability;
+        }
         self.response.as_ref().map_or(Ppb::ONE, |response| {
-            let chance = response.at(draw::unit(Use::Response, self.salt, auction));
+            let chance = response.at(draw::unit(Use::Response, self.salt, auction.key));
             let ppb = whole((chance * 1e9).clamp(1.0, 1e9));
             u32::try_from(ppb).ok().and_then(Ppb::new).unwrap_or(Ppb::ONE)
         })
@@ -150,6 +156,7 @@ mod tests {
             response: None,
             billing: Billing::Impression,
             recorded: None,
+            counts_as_one: false,
             value_most: f64::INFINITY,
         }
     }

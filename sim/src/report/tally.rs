@@ -13,6 +13,9 @@ use paceline_core::bid::{AuctionType, SkipReason};
 use paceline_core::budget::Horizon;
 use paceline_core::units::{CpmMicros, Nanos, Timestamp, Window};
 
+/// A value of one unit of currency an impression.
+const ONE_UNIT: CpmMicros = CpmMicros::new(1_000_000_000);
+
 /// One stretch of time with a bound on spend.
 #[derive(Debug, Clone)]
 struct Purse {
@@ -55,6 +58,8 @@ pub struct Tally {
     metrics: Metrics,
     billed_events: u64,
     segment_wins: Vec<u64>,
+    /// Whether each win counts as a value of one.
+    counts_as_one: bool,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -102,6 +107,7 @@ impl Tally {
             metrics: Metrics::default(),
             billed_events: 0,
             segment_wins: vec![0; segments],
+            counts_as_one: plan.buyer.counts_as_one,
         }
     }
 
@@ -150,6 +156,7 @@ impl Tally {
         };
         if let Some(place) = place {
             if self.is_second_price {
+                let value = if self.counts_as_one { ONE_UNIT } else { value };
                 self.knapsacks[place].add(value, alone.min_to_win);
             }
             if let Some(price) = charge.filter(|charge| charge.after.is_some()) {
@@ -186,6 +193,7 @@ impl Tally {
     /// An auction was won.
     pub fn win(&mut self, auction: &Auction, value: CpmMicros) {
         self.metrics.wins += 1;
+        let value = if self.counts_as_one { ONE_UNIT } else { value };
         self.metrics.value += value.per_impression().as_f64() / 1e9;
         self.segment_wins[auction.segment] += 1;
     }

@@ -216,6 +216,7 @@ impl Common {
             response: self.response.clone(),
             billing: self.billing,
             recorded: self.recorded.clone(),
+            counts_as_one: false,
             value_most: own.value_most.or(raw.value_most_cpm).unwrap_or(f64::INFINITY),
         };
         Some(CampaignPlan { spec, buyer, pressure: own.pressure, forecast: self.forecast, clock })

@@ -159,6 +159,7 @@ fn auction(row: &AuctionRow, forced: Option<RawAuction>) -> Auction {
         recorded: Some(Recorded {
             index: u32::try_from(row.index).unwrap_or(u32::MAX),
             clicked: row.click,
+            probability: None,
         }),
     }
 }
