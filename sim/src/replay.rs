@@ -3,9 +3,9 @@
 //!
 //! Each campaign bids alone against the recorded prices. Without a campaign file a single campaign
 //! wants every auction, over the span of the trace. An impression is worth what the value column
-//! says; else click value × pctr or conversion value × pcvr; else so much that a full bid wins every
-//! auction, and then counts as one. Nothing is told of the traffic ahead. Called by the command
-//! line.
+//! says; else click value × pctr or conversion value × pcvr; else so much that a full bid wins
+//! every auction, and then counts as one. Nothing is told of the traffic ahead. Called by the
+//! command line.
 
 use crate::market::Segment;
 use crate::market::auction::{Auction, Recorded, Tie};
