@@ -11,6 +11,7 @@ mod config;
 mod explain;
 mod owner;
 mod round;
+mod traffic;
 
 use crate::budget::BudgetOwner;
 use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError};
