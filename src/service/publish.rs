@@ -1,4 +1,5 @@
-//! What a partition publishes: the table in force, its latest deltas, its allowances; and news of it.
+//! What a partition publishes: the table in force, its latest deltas, its allowances; and news of
+//! it.
 //!
 //! Written by the control loop, which never waits here: critical sections are short, and watchers
 //! that are slow miss steps and get a full table. Everything is encoded once for all bidders.
@@ -13,7 +14,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Deltas kept for bidders that are behind: five minutes of ticks. Beyond it a full table is cheaper.
+/// Deltas kept for bidders that are behind: five minutes of ticks. Beyond it a full table is
+/// cheaper.
 const DELTAS_MAX: usize = 32;
 
 /// A delta, encoded.
