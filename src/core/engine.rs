@@ -215,6 +215,10 @@ impl<L: PacingLaw> Engine<L> {
                 self.lead(*epoch);
                 Applied::Done
             }
+            Input::Elsewhere(elsewhere) => {
+                self.state.ledger.note_elsewhere(elsewhere);
+                Applied::Done
+            }
             Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
         }
     }

@@ -5,7 +5,8 @@ use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch};
 use crate::overrides::OverrideChange;
 use crate::units::{
-    BidderId, CampaignId, Epoch, EventId, Generation, Nanos, ShapeId, Timestamp, Window, ZoneId,
+    BidderId, CampaignId, Epoch, EventId, Generation, Nanos, ProducerId, ShapeId, Timestamp,
+    Window, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +46,18 @@ pub enum Input {
     Lead(Epoch),
     /// A decision round. Its table may leave the process only after this is durable.
     Tick,
+    /// A producer's events went to other partitions.
+    Elsewhere(Elsewhere),
+}
+
+/// Sequence numbers that a producer gave to events of other partitions. A producer counts over all
+/// of them, so that without this every partition would see gaps that never close.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    /// Who counts.
+    pub producer: ProducerId,
+    /// From 1; bounded at the edge, as the events are.
+    pub sequences: Vec<u64>,
 }
 
 /// Advertisers, groups, campaigns and shapes that are made or edited together.

@@ -15,6 +15,7 @@ pub mod control_loop;
 pub mod directory;
 pub mod health;
 pub mod http;
+pub mod ingest;
 pub mod journal;
 pub mod partition;
 pub mod publish;

@@ -5,6 +5,7 @@
 //! Knows no socket, no store and no engine. Called by the RPC handlers.
 
 pub mod multiplier;
+pub mod spend;
 pub mod status;
 
 use paceline_core::units::{

@@ -56,6 +56,13 @@ impl Sequence {
         Seen::First
     }
 
+    fn max(&self) -> u64 {
+        let held = self.above.iter().rposition(|&word| word != 0);
+        let Some(word) = held else { return self.low };
+        let below = u64::try_from(word).expect("at most 128 words") * 64;
+        self.low + below + u64::from(64 - self.above[word].leading_zeros())
+    }
+
     /// Moves the low-water mark over what is complete, a word at a time once there is one.
     fn settle(&mut self) {
         let full = self.above.iter().take_while(|&&word| word == u64::MAX).count();
@@ -114,6 +121,12 @@ impl Dedup {
         seen
     }
 
+    /// The highest number seen of a producer.
+    #[must_use]
+    pub fn sequence_max(&self, producer: ProducerId) -> Option<u64> {
+        self.producers.get(&producer).map(Sequence::max)
+    }
+
     /// Asks and remembers, for an opaque id received `now`. An event that happened before memory
     /// begins could have been seen and forgotten.
     pub fn note_event(&mut self, now: Timestamp, event: EventId, occurred_at: Timestamp) -> Seen {
@@ -167,6 +180,21 @@ mod tests {
         assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::First);
         assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::Refused);
         assert_eq!(dedup.note_sequence(P, 3), Seen::First, "gaps can be filled");
+    }
+
+    #[test]
+    fn the_highest_number_is_known_over_gaps_and_full_words() {
+        let mut dedup = dedup();
+        assert_eq!(dedup.sequence_max(P), None);
+        for n in (1..=64).chain([200]) {
+            assert_eq!(dedup.note_sequence(P, n), Seen::First);
+        }
+        assert_eq!(dedup.sequence_max(P), Some(200));
+        let mut whole = Dedup::new(Span::from_mins(30), 2, 10);
+        for n in 1..=64 {
+            assert_eq!(whole.note_sequence(P, n), Seen::First);
+        }
+        assert_eq!(whole.sequence_max(P), Some(64));
     }
 
     #[test]
