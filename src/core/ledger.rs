@@ -10,13 +10,13 @@ pub mod cohort;
 mod counter;
 pub mod dedup;
 pub mod delay;
+mod elsewhere;
 pub mod suspense;
 pub mod wins;
 
 use crate::campaign::{BillingEvent, RefundPolicy, SpendSource};
 use crate::days::KnownDays;
 use crate::event::{SpendEvent, SpendKind, Verdict};
-use crate::input::Elsewhere;
 use crate::units::{CampaignId, Nanos, ProducerId, Span, Timestamp};
 pub use account::{Account, Posting};
 pub use book::{Book, SpendTotals};
@@ -245,20 +245,6 @@ impl SpendLedger {
     pub fn held(&self) -> (usize, usize, usize) {
         let (events, producers) = self.dedup.held();
         (events, producers, self.wins.len())
-    }
-
-    /// The highest sequence number known of a producer, here or elsewhere.
-    #[must_use]
-    pub fn sequence_max(&self, producer: ProducerId) -> Option<u64> {
-        self.dedup.sequence_max(producer)
-    }
-
-    /// Numbers that a producer gave to events of other partitions: no gaps here.
-    pub fn note_elsewhere(&mut self, elsewhere: &Elsewhere) {
-        for &sequence in &elsewhere.sequences {
-            // One too far ahead is refused, like the event itself would be.
-            let _ = self.dedup.note_sequence(elsewhere.producer, sequence);
-        }
     }
 
     /// Posts one event. Never fails: what could not be posted is said in the verdict.

@@ -7,13 +7,14 @@
 pub mod grpc;
 
 use crate::clock::Stopwatch;
+use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::store::StoreError;
 use crate::telemetry::event;
 use crate::wire::spend::{OpportunityReport, SpendReport};
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent};
 use paceline_core::input::{Elsewhere, Input};
-use paceline_core::units::{CampaignId, PartitionId};
+use paceline_core::units::{CampaignId, PartitionId, ProducerId};
 use std::collections::BTreeMap;
 use tokio::task::JoinSet;
 
@@ -95,4 +96,21 @@ async fn append(
         result = result.and(done.expect("an append is neither cancelled nor panics"));
     }
     result
+}
+
+/// The highest sequence number of a producer that is durable, over all partitions. Each leader
+/// first takes in all that is in its log.
+async fn sequence_max(
+    partitions: &Partitions,
+    producer: ProducerId,
+) -> Result<Option<u64>, LoopError> {
+    let mut highest = None;
+    for handle in partitions.all() {
+        let (reported_through, events) = (None, Vec::new());
+        let batch = SpendBatch { producer: Some(producer), reported_through, events };
+        let _ = handle.submit(vec![Input::Spend(batch)]).await?;
+        let held = handle.ask(move |engine| engine.ledger().sequence_max(producer)).await?;
+        highest = highest.max(held);
+    }
+    Ok(highest)
 }

@@ -3,16 +3,13 @@
 //! A call is refused whole only for what is wrong with its head; while the log cannot be reached it
 //! is answered `UNAVAILABLE`, and the producer keeps what it has. Called by tonic.
 
-use super::{append, opportunity_inputs, spend_inputs};
+use super::{append, opportunity_inputs, sequence_max, spend_inputs};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::store::StoreError;
 use crate::telemetry::event;
 use crate::wire::spend::{REPORT_MAX, opportunity_report, spend_report};
 use crate::wire::status;
-use paceline_core::event::{SpendBatch, Verdict};
-use paceline_core::input::Input;
-use paceline_core::units::ProducerId;
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_server::SpendService;
 use tokio::sync::Semaphore;
@@ -37,20 +34,6 @@ impl Intake {
         let report_max = report_max.min(REPORT_MAX);
         Self { partitions, report_max, room: Semaphore::new(REPORTS_MAX) }
     }
-
-    /// The highest sequence that is durable, over all partitions. Each leader first takes in all
-    /// that is in its log.
-    async fn sequence_max(&self, producer: ProducerId) -> Result<Option<u64>, LoopError> {
-        let mut highest = None;
-        for handle in self.partitions.all() {
-            let batch =
-                SpendBatch { producer: Some(producer), reported_through: None, events: Vec::new() };
-            let _ = handle.submit(vec![Input::Spend(batch)]).await?;
-            let held = handle.ask(move |engine| engine.ledger().sequence_max(producer)).await?;
-            highest = highest.max(held);
-        }
-        Ok(highest)
-    }
 }
 
 /// Whatever ails the log, the producer keeps its report.
@@ -71,12 +54,6 @@ fn count(length: usize) -> u32 {
     u32::try_from(length).expect("a report is bounded")
 }
 
-fn refused(length: usize) {
-    if length > 0 {
-        event::spend_received(Verdict::Invalid, u64::from(count(length)));
-    }
-}
-
 #[tonic::async_trait]
 impl SpendService for Intake {
     async fn report_spend(
@@ -89,17 +66,17 @@ impl SpendService for Intake {
         append(&self.partitions, spend_inputs(&self.partitions, &report))
             .await
             .map_err(|error| kept(&error))?;
-        refused(report.refusals.len());
+        event::spend_refused(u64::from(count(report.refusals.len())));
         // Without events the report may be the question where to go on, after a restart; a wrong
         // answer would have the producer's next events taken for repeated ones.
         let is_question = request.events.is_empty() && report.reported_through.is_none();
         let sequence_max = match report.producer {
-            Some(producer) if is_question => {
-                self.sequence_max(producer).await.map_err(|error| unanswered(&error))?
-            }
+            Some(producer) if is_question => sequence_max(&self.partitions, producer)
+                .await
+                .map_err(|error| unanswered(&error))?,
             Some(producer) if request.events.is_empty() => {
                 // How far it has looked is taken all the same.
-                self.sequence_max(producer).await.unwrap_or_default()
+                sequence_max(&self.partitions, producer).await.unwrap_or_default()
             }
             _ => report.events.iter().filter_map(|event| event.sequence).max(),
         };

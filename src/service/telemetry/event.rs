@@ -97,6 +97,11 @@ pub fn spend_received(verdict: Verdict, count: u64) {
     metric::SPEND_EVENTS.add(count, [word(verdict.as_str())]);
 }
 
+/// Spend events of reports broke a rule of the contract and were told so.
+pub fn spend_refused(count: u64) {
+    spend_received(Verdict::Invalid, count);
+}
+
 /// A currency has its first account: its series appear.
 pub fn currency_appeared(currency: Currency) {
     metric::SPEND_MICROS.add(0, [number(currency)]);

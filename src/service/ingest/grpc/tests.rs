@@ -12,6 +12,7 @@ use paceline_core::campaign::{
     BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::engine::EngineConfig;
+use paceline_core::input::Input;
 use paceline_core::units::{
     AdvertiserId, CampaignId, Name, PacingMultiplier, PartitionId, Span, Timestamp,
 };
