@@ -4,6 +4,7 @@
 //! service inside another process.
 
 mod parts;
+mod rpc;
 
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
@@ -32,6 +33,8 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(250);
 pub struct Addresses {
     /// Pages, probes and metrics.
     pub http: SocketAddr,
+    /// RPCs.
+    pub grpc: SocketAddr,
 }
 
 /// Runs until told to stop, then stops stage by stage. `announce` hears where the service listens
@@ -45,20 +48,26 @@ pub async fn run(
     signals: Signals,
     announce: oneshot::Sender<Addresses>,
 ) -> anyhow::Result<()> {
-    let expected = [Condition::StoreReachable, Condition::LogFollowed];
+    let expected = [Condition::StoreReachable, Condition::LogFollowed, Condition::RpcListening];
     let health = Health::new(&expected, duration(config.control_loop.blind_limit));
-    let http = open_pages(&config, &health, page)?;
+    let grpc = config.server.grpc_listen;
+    let listener = TcpListener::bind(grpc)
+        .with_context(|| format!("listening on server.grpc_listen = {grpc}"))?;
     let clock = Clock::of(config.clock.kind);
     let store = parts::open_store(&config).await?;
     let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
     let tasks = TaskTracker::new();
+    let http = open_pages(&config, &health, page)?;
+    let rpc = rpc::serve(listener, &partitions, &tasks).await?;
+    event::listening("grpc", rpc.address);
+    health.report(Condition::RpcListening, Ok(()));
     let watch = tasks.spawn(watch(health.clone(), partitions.clone()));
     // Nobody need listen.
-    let _ = announce.send(Addresses { http: http.address() });
+    let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
 
     let stop = Shutdown::requested(config.shutdown.clone(), health, signals).await;
     watch.abort();
-    let result = wind_down(stop, &config.shutdown, http, &partitions, threads).await;
+    let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
     event::stopped();
     result
 }
@@ -104,13 +113,18 @@ fn open_pages(config: &Config, health: &Health, page: MetricsPage) -> anyhow::Re
 async fn wind_down(
     mut stop: Shutdown,
     config: &ShutdownConfig,
-    http: HttpServer,
+    (http, rpc): (HttpServer, rpc::Rpc),
     partitions: &Partitions,
     threads: Vec<JoinHandle<()>>,
 ) -> anyhow::Result<()> {
     let wait = duration(config.not_ready_wait);
     stop.stage(Stage::NotReady, async {
         tokio::time::sleep(wait).await;
+        Ok::<_, Infallible>(())
+    })
+    .await;
+    stop.stage(Stage::StopIntake, async {
+        rpc.stop_intake();
         Ok::<_, Infallible>(())
     })
     .await;
@@ -128,7 +142,7 @@ async fn wind_down(
     .await;
     stop.stage(Stage::CloseStreams, async {
         http.stop().await;
-        Ok::<_, Infallible>(())
+        rpc.close().await
     })
     .await;
     stop.finish().context("stopping")
@@ -143,6 +157,7 @@ mod tests {
     async fn runs_until_told_and_stops_well() {
         let mut config = Config::default();
         config.server.http_listen.set_port(0);
+        config.server.grpc_listen.set_port(0);
         let folder = tempfile::tempdir().unwrap();
         config.store.path = folder.path().to_owned();
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
@@ -164,6 +179,9 @@ mod tests {
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let mut config = Config::default();
         config.server.http_listen = taken.local_addr().unwrap();
+        config.server.grpc_listen.set_port(0);
+        let folder = tempfile::tempdir().unwrap();
+        config.store.path = folder.path().to_owned();
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let (_hand, signals) = Signals::manual();
         let error = run(config, page, signals, oneshot::channel().0).await.unwrap_err();

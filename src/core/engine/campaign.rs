@@ -218,13 +218,13 @@ fn differs(published: Ppm, now: Ppm, threshold: f64) -> bool {
     old == 0.0 || new == 0.0 || now == Ppm::ONE || (new - old).abs() > threshold * old
 }
 
-/// Whether one of the budgets cannot afford one more event: for impressions its price, for what is
-/// billed later also two standard deviations of what is in flight.
+/// Whether one of the budgets cannot afford one more event at the cheapest recent price; what is
+/// billed later also needs two standard deviations of what is in flight.
 pub(super) fn is_exhausted(ledger: &SpendLedger, campaign: Slot, now: Timestamp) -> bool {
     let (_, margin) = ledger.campaign(campaign).at_risk();
     ledger.campaign(campaign).owners.iter().any(|owner| {
         let book = ledger.book(owner);
-        let event = Nanos::floor_from(book.totals().event_price);
+        let event = Nanos::floor_from(book.totals().cheapest);
         book.accounts().iter().any(|account| {
             let free = account.available - margin;
             account.window.contains(now) && (free < event || free <= Nanos::ZERO)

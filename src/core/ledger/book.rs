@@ -42,6 +42,8 @@ pub struct SpendTotals {
     pub event_price: f64,
     /// Everything that ever moved, whatever its sign: keeps the books inside their range.
     pub turnover: Nanos,
+    /// The cheapest recent billing event, rising by a hundredth with each dearer one, in nanos.
+    pub cheapest: f64,
     /// The dearest recent billing event, fading by a hundredth with each cheaper one, in nanos.
     pub dearest: f64,
 }
@@ -241,6 +243,8 @@ impl Book {
         }
         let gain = if totals.events == 1 { 1.0 } else { PRICE_GAIN };
         totals.event_price += gain * (price.as_f64() - totals.event_price);
+        let risen = if totals.events == 1 { price.as_f64() } else { totals.cheapest * (1.0 + PRICE_GAIN) };
+        totals.cheapest = price.as_f64().min(risen);
         totals.dearest = price.as_f64().max(totals.dearest * (1.0 - PRICE_GAIN));
     }
 

@@ -1,0 +1,66 @@
+//! The gRPC port: every service, health and reflection.
+
+use crate::partition::Partitions;
+use crate::publish::grpc::Multipliers;
+use anyhow::Context;
+use paceline_proto::v1::FILE_DESCRIPTOR_SET;
+use paceline_proto::v1::multiplier_service_server::MultiplierServiceServer;
+use std::net::{SocketAddr, TcpListener};
+use tokio::task::JoinHandle;
+use tokio_stream::wrappers::TcpListenerStream;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tonic::transport::Server;
+
+/// The largest message taken: a batch of spend at its bound is half of this.
+const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// The port, serving.
+pub(super) struct Rpc {
+    pub(super) address: SocketAddr,
+    streams: CancellationToken,
+    stop: CancellationToken,
+    served: JoinHandle<Result<(), tonic::transport::Error>>,
+}
+
+/// Begins to serve on a listener that is bound already.
+pub(super) async fn serve(
+    listener: TcpListener,
+    partitions: &Partitions,
+    tasks: &TaskTracker,
+) -> anyhow::Result<Rpc> {
+    let address = listener.local_addr().context("asking for the RPC port")?;
+    listener.set_nonblocking(true).context("preparing the RPC port")?;
+    let incoming = TcpListenerStream::new(
+        tokio::net::TcpListener::from_std(listener).context("preparing the RPC port")?,
+    );
+    let (stop, streams) = (CancellationToken::new(), CancellationToken::new());
+    let multipliers = Multipliers::new(partitions.clone(), tasks.clone(), streams.clone());
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<MultiplierServiceServer<Multipliers>>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
+        .build_v1()
+        .context("describing the services")?;
+    let router = Server::builder().add_service(health_service).add_service(reflection).add_service(
+        MultiplierServiceServer::new(multipliers).max_decoding_message_size(MESSAGE_BYTES_MAX),
+    );
+    let until = stop.clone();
+    let served = tasks.spawn(async move {
+        router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
+    });
+    Ok(Rpc { address, streams, stop, served })
+}
+
+impl Rpc {
+    /// Takes no new calls and waits for those in hand; streams go on.
+    pub(super) fn stop_intake(&self) {
+        self.stop.cancel();
+    }
+
+    /// Ends the streams and waits for the port to close.
+    pub(super) async fn close(self) -> anyhow::Result<()> {
+        self.streams.cancel();
+        self.served.await.context("the RPC port ended in a panic")?.context("the RPC port failed")
+    }
+}
