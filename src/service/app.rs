@@ -58,7 +58,8 @@ pub async fn run(
     let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
     let tasks = TaskTracker::new();
     let http = open_pages(&config, &health, page)?;
-    let rpc = rpc::serve(listener, &partitions, &tasks).await?;
+    let report_max = usize::try_from(config.ingest.batch_events_max).unwrap_or(usize::MAX);
+    let rpc = rpc::serve(listener, &partitions, report_max, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let watch = tasks.spawn(watch(health.clone(), partitions.clone()));

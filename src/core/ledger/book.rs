@@ -243,7 +243,8 @@ impl Book {
         }
         let gain = if totals.events == 1 { 1.0 } else { PRICE_GAIN };
         totals.event_price += gain * (price.as_f64() - totals.event_price);
-        let risen = if totals.events == 1 { price.as_f64() } else { totals.cheapest * (1.0 + PRICE_GAIN) };
+        let risen =
+            if totals.events == 1 { price.as_f64() } else { totals.cheapest * (1.0 + PRICE_GAIN) };
         totals.cheapest = price.as_f64().min(risen);
         totals.dearest = price.as_f64().max(totals.dearest * (1.0 - PRICE_GAIN));
     }

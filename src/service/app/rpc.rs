@@ -1,10 +1,12 @@
 //! The gRPC port: every service, health and reflection.
 
+use crate::ingest::grpc::Intake;
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
 use anyhow::Context;
 use paceline_proto::v1::FILE_DESCRIPTOR_SET;
 use paceline_proto::v1::multiplier_service_server::MultiplierServiceServer;
+use paceline_proto::v1::spend_service_server::SpendServiceServer;
 use std::net::{SocketAddr, TcpListener};
 use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -27,6 +29,7 @@ pub(super) struct Rpc {
 pub(super) async fn serve(
     listener: TcpListener,
     partitions: &Partitions,
+    report_max: usize,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Rpc> {
     let address = listener.local_addr().context("asking for the RPC port")?;
@@ -38,13 +41,20 @@ pub(super) async fn serve(
     let multipliers = Multipliers::new(partitions.clone(), tasks.clone(), streams.clone());
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<MultiplierServiceServer<Multipliers>>().await;
+    health.set_serving::<SpendServiceServer<Intake>>().await;
+    let intake = Intake::new(partitions.clone(), report_max);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()
         .context("describing the services")?;
-    let router = Server::builder().add_service(health_service).add_service(reflection).add_service(
-        MultiplierServiceServer::new(multipliers).max_decoding_message_size(MESSAGE_BYTES_MAX),
-    );
+    let spend = SpendServiceServer::new(intake).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let tables =
+        MultiplierServiceServer::new(multipliers).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let router = Server::builder()
+        .add_service(health_service)
+        .add_service(reflection)
+        .add_service(spend)
+        .add_service(tables);
     let until = stop.clone();
     let served = tasks.spawn(async move {
         router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
