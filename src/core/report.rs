@@ -3,12 +3,12 @@
 //! Explanations are data: logs, metrics, RPCs and the simulator's report are views of these.
 
 use crate::budget::{BudgetOwner, Horizon};
-use crate::campaign::LawChoice;
-use crate::ledger::Account;
+use crate::campaign::{CampaignSpec, LawChoice};
+use crate::ledger::{Account, SpendTotals};
 use crate::overrides::Override;
 use crate::pace::{LawTerms, PaceSample};
 use crate::table::TableEntry;
-use crate::units::{CampaignId, Generation, Nanos, Timestamp, Window};
+use crate::units::{CampaignId, Currency, Generation, Nanos, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// Edges told in one report; more are only counted.
@@ -157,6 +157,27 @@ pub struct PlanExplanation {
     pub unplaced: Nanos,
     /// The horizon whose cap is tight.
     pub tight: Option<Horizon>,
+}
+
+/// Where a campaign stands, without its owners' parts: little enough to be told of all of them.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CampaignOverview<'a> {
+    /// Which.
+    pub spec: &'a CampaignSpec,
+    /// Of every amount here.
+    pub currency: Currency,
+    /// What is published; absent before its first round and once it is archived.
+    pub entry: Option<&'a TableEntry>,
+    /// Why.
+    pub reason: Reason,
+    /// Its own plan, if it has one.
+    pub plan: Option<PlanExplanation>,
+    /// Its own budget over the flight it is in.
+    pub flight: Option<&'a Account>,
+    /// Money since it was entered.
+    pub totals: SpendTotals,
+    /// Money bidders may still commit.
+    pub outstanding: Nanos,
 }
 
 /// Everything about one campaign, now.

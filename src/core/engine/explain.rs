@@ -1,11 +1,13 @@
 //! Any campaign, at any time: plan, spend, in flight, law, clamp, hands, allowance.
 
+use super::owner::Pace;
 use super::{CampaignState, Engine};
+use crate::budget::Horizon;
 use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
-use crate::report::{Explanation, OwnerExplanation, PlanExplanation};
-use crate::units::{AdvertiserId, CampaignId, GroupId};
+use crate::report::{CampaignOverview, Explanation, OwnerExplanation, PlanExplanation};
+use crate::units::{AdvertiserId, CampaignId, Currency, GroupId, Timestamp};
 
 impl<L: PacingLaw> Engine<L> {
     /// Everything about a campaign as of the last round; nothing before its first, or when unknown.
@@ -42,22 +44,47 @@ impl<L: PacingLaw> Engine<L> {
             owner: owner.owner,
             accounts: accounts.iter().filter(|held| held.window.contains(now)).cloned().collect(),
             law: owner.law_choice(),
-            plan: owner.pace.as_ref().map(|pace| PlanExplanation {
-                window: pace.window,
-                planned_at: pace.planned_at,
-                planned: pace.sample.planned,
-                measured: pace.sample.measured,
-                total: pace.plan.curve.total(),
-                day_budget: pace.sample.day_budget,
-                unplaced: pace.plan.unplaced,
-                tight: pace.plan.tight,
-            }),
+            plan: owner.pace.as_ref().map(explain_plan),
             x: signal.map(|signal| signal.x),
             terms: signal.map(|signal| signal.terms),
             sample: owner.pace.as_ref().map(|pace| pace.sample),
             brake: owner.pace.as_ref().map_or(1.0, |pace| pace.brake.participation()),
             quarantined_until: owner.quarantined_until,
         }
+    }
+
+    /// Where every campaign stands, in order of entry, archived ones too.
+    pub fn overviews(&self) -> impl Iterator<Item = CampaignOverview<'_>> {
+        (0..self.state.campaigns.len()).map(|slot| self.overview(slot))
+    }
+
+    /// Where a campaign stands; nothing when it is unknown.
+    #[must_use]
+    pub fn overview_of(&self, campaign: CampaignId) -> Option<CampaignOverview<'_>> {
+        self.state.campaign_slots.get(&campaign).map(|&slot| self.overview(slot))
+    }
+
+    fn overview(&self, slot: Slot) -> CampaignOverview<'_> {
+        let state = &self.state.campaigns[slot];
+        let own = self.state.ledger.campaign(slot).owners.own();
+        let book = self.state.ledger.book(own);
+        let payer = self.state.advertisers.get(&state.spec.advertiser);
+        CampaignOverview {
+            spec: &state.spec,
+            currency: payer.map_or(Currency::NONE, |(spec, _)| spec.currency),
+            entry: state.entry.as_ref(),
+            reason: state.reason,
+            plan: self.state.owners[own].pace.as_ref().map(explain_plan),
+            flight: book.account_at(Horizon::Flight, self.state.now),
+            totals: *book.totals(),
+            outstanding: state.grants.outstanding(),
+        }
+    }
+
+    /// Spend that comes by events is known up to here; nothing before the first report.
+    #[must_use]
+    pub fn events_watermark(&self) -> Option<Timestamp> {
+        self.state.event_sources.watermark()
     }
 
     /// Every campaign's specification, in order of entry.
@@ -89,5 +116,18 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn group(&self, id: GroupId) -> Option<&GroupSpec> {
         self.state.groups.get(&id).map(|(spec, _)| spec)
+    }
+}
+
+fn explain_plan<S>(pace: &Pace<S>) -> PlanExplanation {
+    PlanExplanation {
+        window: pace.window,
+        planned_at: pace.planned_at,
+        planned: pace.sample.planned,
+        measured: pace.sample.measured,
+        total: pace.plan.curve.total(),
+        day_budget: pace.sample.day_budget,
+        unplaced: pace.plan.unplaced,
+        tight: pace.plan.tight,
     }
 }
