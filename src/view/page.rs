@@ -105,6 +105,8 @@ pub enum Block {
     Charts(Vec<Chart>),
     /// A table.
     Table(Table),
+    /// Ways to go on, such as other pages of a table.
+    Links(Vec<NavLink>),
     /// Something the reader may do.
     Form(Form),
 }

@@ -25,7 +25,9 @@ fn main() {
             ],
         )
         .with_section(Section::new("").with(notice()).with(tiles()))
-        .with_section(Section::new("Campaigns").with(Block::Table(campaigns())))
+        .with_section(Section::new("Campaigns").with(Block::Table(campaigns())).with(Block::Links(
+            vec![NavLink::current("1", "?page=1"), NavLink::new("2", "?page=2")],
+        )))
         .with_section(
             Section::new("Spring sale").with(Block::Chart(spend())).with(Block::Charts(vec![
                 multiplier(),

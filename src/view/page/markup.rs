@@ -103,6 +103,9 @@ fn block(block: &Block) -> Markup {
             }
         },
         Block::Table(table) => html! { div.card { (table::embed(table)) } },
+        Block::Links(links) => html! {
+            p.links { @for link in links { (nav_link(link)) " " } }
+        },
         Block::Form(form) => html! { div.card { (form::draw(form)) } },
     }
 }
