@@ -11,6 +11,7 @@ pub mod wire;
 
 pub mod app;
 pub mod args;
+pub mod console;
 pub mod control_loop;
 pub mod directory;
 pub mod health;

@@ -1,0 +1,162 @@
+//! The console: pages for people who look after campaigns, made on the server, without scripts.
+//!
+//! Shows and changes nothing: what a page says comes from one question to each loop and from the
+//! recorded history. Merged into the HTTP port by `app`.
+
+mod campaign;
+mod history;
+mod overview;
+mod portfolio;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use crate::control_loop::LoopError;
+use crate::partition::Partitions;
+use axum::Router;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+pub use history::{History, record};
+use paceline_core::units::{CampaignId, PartitionId};
+use paceline_view::{Block, CONTENT_SECURITY_POLICY, NavLink, Page, Section, State as Judged};
+use std::future::Future;
+use std::time::Duration;
+
+/// The longest wait for the loops' answers. Real time: a person is waiting.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// Seconds after which a browser loads a page again.
+const REFRESH: u32 = 5;
+
+#[derive(Debug, Clone)]
+struct Console {
+    partitions: Partitions,
+    history: History,
+}
+
+/// The pages. Charts are drawn from `history`, which somebody has to [`record`].
+pub fn routes(partitions: Partitions, history: History) -> Router {
+    Router::new()
+        .route("/", get(portfolio))
+        .route("/campaigns/{name}", get(campaign))
+        .fallback(nowhere)
+        .with_state(Console { partitions, history })
+}
+
+async fn portfolio(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
+    let view = portfolio::View::of(query.as_deref().unwrap_or_default());
+    let Some(told) = in_time(portfolio::ask(&console.partitions, view)).await else {
+        return busy();
+    };
+    let is_led = !told.tables.is_empty();
+    match told.missing.first() {
+        Some((partition, error)) if !is_led => unled(*partition, error),
+        _ => {
+            let page = portfolio::page(&told, view, &console.history, &console.partitions);
+            respond(StatusCode::OK, &page)
+        }
+    }
+}
+
+async fn campaign(
+    State(console): State<Console>,
+    name: Result<Path<String>, PathRejection>,
+) -> Response {
+    let Ok(Path(name)) = name else { return nowhere().await };
+    let id = CampaignId::of(&name);
+    let Some(partition) = console.partitions.of_campaign(id) else { return unknown() };
+    let Some(handle) = console.partitions.get(partition) else { return unknown() };
+    let question = handle.ask(move |engine| campaign::Story::of(engine, id));
+    match in_time(question).await {
+        None => busy(),
+        Some(Err(error)) => unled(partition, &error),
+        Some(Ok(None)) => unknown(),
+        Some(Ok(Some(story))) => {
+            respond(StatusCode::OK, &campaign::page(&story, &console.history.campaign(id)))
+        }
+    }
+}
+
+/// The answer, unless it takes too long.
+async fn in_time<T>(question: impl Future<Output = T>) -> Option<T> {
+    tokio::time::timeout(ANSWER_WAIT, question).await.ok()
+}
+
+async fn nowhere() -> Response {
+    let why = "There is no such page. The portfolio has links to all that there are.";
+    respond(StatusCode::NOT_FOUND, &notice("Not found", Judged::Watch, why.to_owned()))
+}
+
+fn unknown() -> Response {
+    let why = "No campaign of this name is known here. It may have been renamed, or belong to a \
+         partition that another process leads.";
+    respond(StatusCode::NOT_FOUND, &notice("No such campaign", Judged::Watch, why.to_owned()))
+}
+
+fn busy() -> Response {
+    let why = "The control loop did not answer within five seconds. This page tries again.";
+    let page = notice("No answer", Judged::Bad, why.to_owned()).with_refresh(REFRESH);
+    respond(StatusCode::SERVICE_UNAVAILABLE, &page)
+}
+
+fn unled(partition: PartitionId, error: &LoopError) -> Response {
+    let title = match error {
+        LoopError::NotLeader { .. } => "Led elsewhere",
+        LoopError::Unavailable { .. } | LoopError::Stopped => "No answer",
+    };
+    let page = notice(title, Judged::Watch, absence(partition, error)).with_refresh(REFRESH);
+    respond(StatusCode::SERVICE_UNAVAILABLE, &page)
+}
+
+/// Why a partition is not on a page.
+fn absence(partition: PartitionId, error: &LoopError) -> String {
+    let partition = partition.0;
+    match error {
+        LoopError::NotLeader { leader: Some(leader) } => {
+            format!("Partition {partition} is led by {leader}: look at its console.")
+        }
+        LoopError::NotLeader { leader: None } => {
+            format!("Nobody is known to lead partition {partition} yet.")
+        }
+        LoopError::Unavailable { why } => {
+            format!("Partition {partition} cannot answer now: {why}.")
+        }
+        LoopError::Stopped => format!("The loop of partition {partition} has stopped."),
+    }
+}
+
+/// A page that only says something, with a way back.
+fn notice(title: &str, judged: Judged, why: String) -> Page {
+    let back = NavLink::new("Back to the portfolio", "/");
+    let section = Section::new("").with(Block::Notice(judged, why)).with(Block::Links(vec![back]));
+    frame(title, false).with_section(section)
+}
+
+/// What all pages have in common.
+fn frame(title: &str, is_portfolio: bool) -> Page {
+    let home = if is_portfolio { NavLink::current } else { NavLink::new };
+    Page::new(title).with_nav(
+        "paceline",
+        vec![
+            home("Portfolio".to_owned(), "/".to_owned()),
+            NavLink::new("Metrics", "/metrics"),
+            NavLink::new("Readiness", "/readyz"),
+        ],
+    )
+}
+
+/// A page as an answer that no other site can frame, sniff or keep.
+fn respond(status: StatusCode, page: &Page) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    (status, headers, page.to_html()).into_response()
+}

@@ -1,0 +1,259 @@
+//! What the portfolio page asks of each engine, and how the answers of all partitions are put
+//! together: one question a partition, however many campaigns there are.
+//!
+//! Knows engines and loops, no pages. Called by `portfolio` and `history`.
+
+use crate::control_loop::LoopError;
+use crate::partition::Partitions;
+use paceline_core::campaign::CampaignStatus;
+use paceline_core::engine::Engine;
+use paceline_core::report::{CampaignOverview, Reason, StateCounts};
+use paceline_core::table::{EntryState, Lease};
+use paceline_core::units::{
+    CampaignId, Currency, Generation, Name, Nanos, PartitionId, Ppm, Timestamp,
+};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use tokio::task::JoinSet;
+
+/// Rows gathered beyond those asked for before the hindmost are dropped: few enough to hold, many
+/// enough that dropping is rare.
+const SURPLUS: usize = 2_000;
+
+/// Which campaigns come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// The furthest behind its plan, in days of its budget.
+    Behind,
+    /// By name.
+    Name,
+    /// The greatest spend so far.
+    Spend,
+}
+
+impl Sort {
+    /// All of them, as they are offered.
+    pub(super) const ALL: [Self; 3] = [Self::Behind, Self::Name, Self::Spend];
+
+    /// The word for it in addresses.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Behind => "behind",
+            Self::Name => "name",
+            Self::Spend => "spend",
+        }
+    }
+
+    fn compare(self, one: &Row, other: &Row) -> Ordering {
+        let first = match self {
+            Self::Behind => other.behind.total_cmp(&one.behind),
+            Self::Name => Ordering::Equal,
+            Self::Spend => other.actual.cmp(&one.actual),
+        };
+        first.then_with(|| one.name.cmp(&other.name))
+    }
+}
+
+/// Sums over campaigns of one currency; a portfolio may exceed what one budget may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Amounts {
+    pub campaigns: u64,
+    /// In nanos, as all below.
+    pub planned: i128,
+    pub actual: i128,
+    pub in_flight: i128,
+    pub outstanding: i128,
+}
+
+impl Amounts {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.campaigns += other.campaigns;
+        self.planned += other.planned;
+        self.actual += other.actual;
+        self.in_flight += other.in_flight;
+        self.outstanding += other.outstanding;
+    }
+}
+
+/// One campaign's line.
+#[derive(Debug, Clone)]
+pub(super) struct Row {
+    pub id: CampaignId,
+    pub name: Name,
+    pub state: Option<EntryState>,
+    pub reason: Reason,
+    pub currency: Currency,
+    pub budget: Option<Nanos>,
+    pub planned: Option<Nanos>,
+    pub actual: Nanos,
+    /// In days of its budget; below zero is ahead.
+    behind: f64,
+    pub multiplier: Option<Ppm>,
+    pub participation: Option<Ppm>,
+    pub in_flight: Nanos,
+}
+
+/// The table of one partition.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table {
+    pub generation: Generation,
+    pub as_of: Timestamp,
+    pub lease: Lease,
+}
+
+/// A page of the portfolio.
+#[derive(Debug, Default)]
+pub(super) struct Portfolio {
+    pub tables: Vec<Table>,
+    /// Of the partitions led here, the one seen least far; absent when one has heard nothing.
+    pub watermark: Option<Timestamp>,
+    pub states: StateCounts,
+    pub totals: BTreeMap<Currency, Amounts>,
+    pub rows: Vec<Row>,
+    /// Partitions that gave no answer, and why.
+    pub missing: Vec<(PartitionId, LoopError)>,
+}
+
+struct Answer {
+    table: Table,
+    watermark: Option<Timestamp>,
+    states: StateCounts,
+    totals: BTreeMap<Currency, Amounts>,
+    rows: Vec<Row>,
+}
+
+/// Actual spend of the flight it is in; since it was entered when no budget is stated for that.
+pub(super) fn actual(held: &CampaignOverview<'_>) -> Nanos {
+    held.flight.map_or(held.totals.billed, |account| account.spent)
+}
+
+/// What should have been spent by now: what was spent when the plan was last made, plus what it has
+/// planned since. Nothing while there is no plan.
+pub(super) fn planned(held: &CampaignOverview<'_>) -> Option<Nanos> {
+    let plan = held.plan?;
+    Some((actual(held) + plan.planned - plan.measured).at_least_zero())
+}
+
+/// A campaign's part of the sums.
+pub(super) fn amounts(held: &CampaignOverview<'_>) -> Amounts {
+    let wide = |amount: Nanos| i128::from(amount.get());
+    Amounts {
+        campaigns: 1,
+        planned: wide(planned(held).unwrap_or(Nanos::ZERO)),
+        actual: wide(actual(held)),
+        in_flight: wide(held.totals.in_flight),
+        outstanding: wide(held.outstanding),
+    }
+}
+
+impl Row {
+    fn of(held: &CampaignOverview<'_>, now: Timestamp) -> Self {
+        let behind = held.plan.map_or(f64::NEG_INFINITY, |plan| {
+            (plan.planned - plan.measured).ratio_to(plan.day_budget)
+        });
+        Self {
+            id: held.spec.id,
+            name: held.spec.name.clone(),
+            state: held.entry.map(|entry| entry.state),
+            reason: held.reason,
+            currency: held.currency,
+            budget: held.spec.flight_at(now).and_then(|flight| flight.budget),
+            planned: planned(held),
+            actual: actual(held),
+            behind,
+            multiplier: held.entry.map(|entry| entry.multiplier.ppm()),
+            participation: held.entry.map(|entry| entry.participation.ppm()),
+            in_flight: held.totals.in_flight,
+        }
+    }
+}
+
+/// Asks every partition; rows `skip..skip + take` of all campaigns in order. Archived campaigns are
+/// left out.
+pub(super) async fn ask(
+    partitions: &Partitions,
+    sort: Sort,
+    skip: usize,
+    take: usize,
+) -> Portfolio {
+    let most = skip.saturating_add(take);
+    let mut asked = JoinSet::new();
+    for handle in partitions.all() {
+        let handle = handle.clone();
+        asked.spawn(async move {
+            let answer = handle.ask(move |engine| look(engine, sort, most)).await;
+            (handle.partition(), answer)
+        });
+    }
+    let mut answers = asked.join_all().await;
+    answers.sort_unstable_by_key(|(partition, _)| *partition);
+    let mut all = Portfolio::default();
+    let mut marks = Vec::new();
+    for (partition, answer) in answers {
+        match answer {
+            Ok(answer) => {
+                marks.push(answer.watermark);
+                all.add(answer);
+            }
+            Err(error) => all.missing.push((partition, error)),
+        }
+    }
+    all.watermark = marks.into_iter().min().flatten();
+    all.rows.sort_unstable_by(|one, other| sort.compare(one, other));
+    all.rows.truncate(most);
+    all.rows.drain(..skip.min(all.rows.len()));
+    all
+}
+
+impl Portfolio {
+    fn add(&mut self, answer: Answer) {
+        self.tables.push(answer.table);
+        self.states.running += answer.states.running;
+        self.states.paused += answer.states.paused;
+        self.states.exhausted += answer.states.exhausted;
+        self.states.safe += answer.states.safe;
+        for (currency, amounts) in answer.totals {
+            self.totals.entry(currency).or_default().add(&amounts);
+        }
+        self.rows.extend(answer.rows);
+    }
+
+    /// Campaigns in all, on this page and others.
+    pub(super) fn campaigns(&self) -> u64 {
+        self.totals.values().map(|amounts| amounts.campaigns).sum()
+    }
+}
+
+/// The answer of one engine, with its first `most` rows.
+fn look(engine: &Engine, sort: Sort, most: usize) -> Answer {
+    let table = engine.table();
+    let mut answer = Answer {
+        table: Table { generation: table.generation, as_of: table.as_of, lease: table.lease },
+        watermark: engine.events_watermark(),
+        states: StateCounts::default(),
+        totals: BTreeMap::new(),
+        rows: Vec::new(),
+    };
+    for held in engine.overviews() {
+        if held.spec.status == CampaignStatus::Archived {
+            continue;
+        }
+        count(&mut answer.states, held.entry.map(|entry| entry.state));
+        answer.totals.entry(held.currency).or_default().add(&amounts(&held));
+        answer.rows.push(Row::of(&held, engine.now()));
+        if answer.rows.len() > most.saturating_add(SURPLUS) {
+            answer.rows.select_nth_unstable_by(most, |one, other| sort.compare(one, other));
+            answer.rows.truncate(most);
+        }
+    }
+    answer
+}
+
+fn count(states: &mut StateCounts, state: Option<EntryState>) {
+    match state {
+        Some(EntryState::Run) => states.running += 1,
+        Some(EntryState::Exhausted) => states.exhausted += 1,
+        Some(EntryState::Safe) => states.safe += 1,
+        Some(EntryState::Paused) | None => states.paused += 1,
+    }
+}
