@@ -52,6 +52,12 @@ impl KnownDays {
         Ok(())
     }
 
+    /// The end of the last day known of a zone.
+    #[must_use]
+    pub fn known_until(&self, zone: ZoneId) -> Option<Timestamp> {
+        self.zones.get(&zone)?.last().map(|day| day.window.end())
+    }
+
     /// The local day that holds `at`.
     #[must_use]
     pub fn day_at(&self, zone: ZoneId, at: Timestamp) -> Option<&LocalDay> {

@@ -6,6 +6,7 @@
 mod parts;
 mod rpc;
 
+use crate::admin::keep_calendar;
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
 use crate::health::{Condition, Health};
@@ -63,11 +64,13 @@ pub async fn run(
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let watch = tasks.spawn(watch(health.clone(), partitions.clone()));
+    let calendar = tasks.spawn(keep_calendar(partitions.clone()));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
 
     let stop = Shutdown::requested(config.shutdown.clone(), health, signals).await;
     watch.abort();
+    calendar.abort();
     let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
     event::stopped();
     result

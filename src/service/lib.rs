@@ -9,6 +9,7 @@ pub mod config;
 pub mod store;
 pub mod wire;
 
+pub mod admin;
 pub mod app;
 pub mod args;
 pub mod console;

@@ -4,6 +4,8 @@
 //! value and rule; nothing is guessed and nothing panics. This file holds what all messages share.
 //! Knows no socket, no store and no engine. Called by the RPC handlers.
 
+pub mod admin;
+pub mod catalogue;
 pub mod multiplier;
 pub mod spend;
 pub mod status;

@@ -56,7 +56,10 @@ impl<L: PacingLaw> Engine<L> {
         Ok(())
     }
 
-    fn check_catalogue(&self, change: &CatalogueChange) -> Vec<SpecError> {
+    /// Every rule a change would break, under paths such as `campaigns[3].group`; empty when it
+    /// would be taken.
+    #[must_use]
+    pub fn check_catalogue(&self, change: &CatalogueChange) -> Vec<SpecError> {
         let mut complaints = Vec::new();
         for (index, shape) in change.shapes.iter().enumerate() {
             complaints.extend(under("shapes", index, self.check_shape(shape)));

@@ -7,7 +7,8 @@ use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
 use crate::report::{CampaignOverview, Explanation, OwnerExplanation, PlanExplanation};
-use crate::units::{AdvertiserId, CampaignId, Currency, GroupId, Timestamp};
+use crate::units::{AdvertiserId, CampaignId, Currency, GroupId, Nanos, Timestamp, ZoneId};
+use std::collections::BTreeMap;
 
 impl<L: PacingLaw> Engine<L> {
     /// Everything about a campaign as of the last round; nothing before its first, or when unknown.
@@ -90,6 +91,37 @@ impl<L: PacingLaw> Engine<L> {
     /// Every campaign's specification, in order of entry.
     pub fn campaigns(&self) -> impl Iterator<Item = &CampaignSpec> {
         self.state.campaigns.iter().map(|campaign: &CampaignState| &campaign.spec)
+    }
+
+    /// Every advertiser's specification, by id.
+    pub fn advertisers(&self) -> impl Iterator<Item = &AdvertiserSpec> {
+        self.state.advertisers.values().map(|(spec, _)| spec)
+    }
+
+    /// The end of the last local day known of a zone.
+    #[must_use]
+    pub fn days_known_until(&self, zone: ZoneId) -> Option<Timestamp> {
+        self.state.days.known_until(zone)
+    }
+
+    /// Bidders that have not left, and how many of them run the table in force.
+    #[must_use]
+    pub fn bidders(&self) -> (usize, usize) {
+        let here = self.state.bidders.values().filter(|bidder| !bidder.has_left);
+        let runs = |bidder: &&super::Bidder| bidder.runs == Some(self.state.generation);
+        (here.clone().count(), here.filter(runs).count())
+    }
+
+    /// Allowances outstanding in all, by currency: money at risk if the controller died now.
+    #[must_use]
+    pub fn outstanding(&self) -> BTreeMap<Currency, Nanos> {
+        let mut sums = BTreeMap::new();
+        for campaign in &self.state.campaigns {
+            let Some(payer) = self.advertiser(campaign.spec.advertiser) else { continue };
+            let sum: &mut Nanos = sums.entry(payer.currency).or_default();
+            *sum = sum.saturating_add(campaign.grants.outstanding());
+        }
+        sums
     }
 
     /// A campaign's specification.

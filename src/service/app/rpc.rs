@@ -1,10 +1,12 @@
 //! The gRPC port: every service, health and reflection.
 
+use crate::admin::Admin;
 use crate::ingest::grpc::Intake;
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
 use anyhow::Context;
 use paceline_proto::v1::FILE_DESCRIPTOR_SET;
+use paceline_proto::v1::admin_service_server::AdminServiceServer;
 use paceline_proto::v1::multiplier_service_server::MultiplierServiceServer;
 use paceline_proto::v1::spend_service_server::SpendServiceServer;
 use std::net::{SocketAddr, TcpListener};
@@ -39,9 +41,12 @@ pub(super) async fn serve(
     );
     let (stop, streams) = (CancellationToken::new(), CancellationToken::new());
     let multipliers = Multipliers::new(partitions.clone(), tasks.clone(), streams.clone());
+    let admin = Admin::new(partitions.clone(), format!("{address}#{}", std::process::id()));
+    let admin = AdminServiceServer::new(admin).max_decoding_message_size(MESSAGE_BYTES_MAX);
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<MultiplierServiceServer<Multipliers>>().await;
     health.set_serving::<SpendServiceServer<Intake>>().await;
+    health.set_serving::<AdminServiceServer<Admin>>().await;
     let intake = Intake::new(partitions.clone(), report_max);
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
@@ -54,6 +59,7 @@ pub(super) async fn serve(
         .add_service(health_service)
         .add_service(reflection)
         .add_service(spend)
+        .add_service(admin)
         .add_service(tables);
     let until = stop.clone();
     let served = tasks.spawn(async move {

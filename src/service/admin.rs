@@ -1,0 +1,219 @@
+//! `AdminService`: what operators may do and see, on every partition led here.
+//!
+//! Turns requests into questions and inputs; decides nothing. A change is answered once it is
+//! durable and applied. Called by the RPC server; the calendar's keeper is run by `app`.
+
+mod apply;
+mod calendar;
+mod find;
+mod list;
+
+pub use calendar::keep_calendar;
+
+use crate::control_loop::{LoopError, LoopHandle};
+use crate::partition::Partitions;
+use crate::wire::catalogue::Complaints;
+use crate::wire::{self, admin as message, status};
+use paceline_proto::v1;
+use paceline_proto::v1::admin_service_server::AdminService;
+use tonic::{Request, Response, Status};
+
+/// Operators' requests. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    partitions: Partitions,
+    instance: String,
+}
+
+type Answer<T> = Result<Response<T>, Status>;
+
+impl Admin {
+    /// `instance` is what this process calls itself.
+    #[must_use]
+    pub fn new(partitions: Partitions, instance: impl Into<String>) -> Self {
+        Self { partitions, instance: instance.into() }
+    }
+}
+
+/// What a caller is answered when a loop did not do as asked.
+fn loop_status(error: &LoopError) -> Status {
+    match error {
+        LoopError::NotLeader { leader } => status::not_leader(leader.as_deref()),
+        LoopError::Unavailable { .. } | LoopError::Stopped => {
+            Status::unavailable(error.to_string())
+        }
+    }
+}
+
+/// Who asks, as far as the connection tells.
+fn author<T>(request: &Request<T>) -> String {
+    match request.remote_addr() {
+        Some(address) => format!("rpc from {}", address.ip()),
+        None => "rpc".to_owned(),
+    }
+}
+
+/// Appends one input; an answer other than done is a refusal.
+async fn submit(handle: &LoopHandle, input: find::Input) -> Result<(), Status> {
+    let answers = handle.submit(vec![input]).await.map_err(|error| loop_status(&error))?;
+    find::refusals(answers).map_or(Ok(()), |refusals| Err(status::refused(&refusals)))
+}
+
+#[tonic::async_trait]
+impl AdminService for Admin {
+    async fn apply_catalogue(
+        &self,
+        request: Request<v1::ApplyCatalogueRequest>,
+    ) -> Answer<v1::ApplyCatalogueResponse> {
+        apply::catalogue(&self.partitions, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn put_shape(
+        &self,
+        request: Request<v1::PutShapeRequest>,
+    ) -> Answer<v1::PutShapeResponse> {
+        let mut complaints = Complaints::default();
+        let shape = wire::catalogue::shape(request.get_ref(), &mut complaints);
+        if let Some(shape) = shape {
+            // A campaign in any partition may name it.
+            for handle in self.partitions.all() {
+                submit(handle, shape.clone()).await?;
+            }
+        }
+        Ok(Response::new(v1::PutShapeResponse { complaints: complaints.into_vec() }))
+    }
+
+    async fn list_campaigns(
+        &self,
+        request: Request<v1::ListCampaignsRequest>,
+    ) -> Answer<v1::ListCampaignsResponse> {
+        list::campaigns(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn explain_campaign(
+        &self,
+        request: Request<v1::ExplainCampaignRequest>,
+    ) -> Answer<v1::ExplainCampaignResponse> {
+        let request = request.into_inner();
+        let (handle, id) = find::campaign(&self.partitions, &request.campaign_id)?;
+        if request.arm != 0 {
+            return Err(Status::not_found("only arm 0 is published"));
+        }
+        let question = move |engine: &find::Engine| {
+            engine.campaign(id).and_then(|spec| message::explanation_message(engine, spec))
+        };
+        let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
+        let early = || Status::not_found("the campaign has not been through a tick yet: ask again");
+        told.map(Response::new).ok_or_else(early)
+    }
+
+    async fn get_totals(
+        &self,
+        request: Request<v1::GetTotalsRequest>,
+    ) -> Answer<v1::GetTotalsResponse> {
+        list::totals(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn set_override(
+        &self,
+        request: Request<v1::SetOverrideRequest>,
+    ) -> Answer<v1::SetOverrideResponse> {
+        let now = self.partitions.clock().now();
+        let hand = message::hand(request.get_ref(), &author(&request), now)?;
+        let handle = find::owner(&self.partitions, hand.target).await?;
+        let checked = hand.clone();
+        let question = move |engine: &find::Engine| find::check_hand(engine, &checked);
+        handle.ask(question).await.map_err(|error| loop_status(&error))??;
+        submit(handle, find::set(hand.clone())).await?;
+        handle.hasten();
+        let question = move |engine: &find::Engine| message::hand_message(engine, &hand);
+        let applied = handle.ask(question).await.map_err(|error| loop_status(&error))?;
+        Ok(Response::new(v1::SetOverrideResponse { applied: Some(applied) }))
+    }
+
+    async fn clear_override(
+        &self,
+        request: Request<v1::ClearOverrideRequest>,
+    ) -> Answer<v1::ClearOverrideResponse> {
+        let id = message::override_id(&request.get_ref().override_id)?;
+        wire::name("request_id", &request.get_ref().request_id)?;
+        let has = move |engine: &find::Engine| engine.overrides().iter().any(|hand| hand.id == id);
+        let unknown = "no such override: it has ended, or was taken off already";
+        let handle = find::partition(&self.partitions, unknown, has).await?;
+        submit(handle, find::clear(id, author(&request))).await?;
+        handle.hasten();
+        Ok(Response::new(v1::ClearOverrideResponse {}))
+    }
+
+    async fn list_overrides(
+        &self,
+        request: Request<v1::ListOverridesRequest>,
+    ) -> Answer<v1::ListOverridesResponse> {
+        list::overrides(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn accept_counter(
+        &self,
+        request: Request<v1::AcceptCounterRequest>,
+    ) -> Answer<v1::AcceptCounterResponse> {
+        let request = request.into_inner();
+        message::reason(&request.reason)?;
+        let (handle, id) = find::campaign(&self.partitions, &request.campaign_id)?;
+        submit(handle, find::Input::CounterAccept(id)).await?;
+        handle.hasten();
+        Ok(Response::new(v1::AcceptCounterResponse {}))
+    }
+
+    async fn list_suspense(
+        &self,
+        request: Request<v1::ListSuspenseRequest>,
+    ) -> Answer<v1::ListSuspenseResponse> {
+        list::suspense(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn resolve_suspense(
+        &self,
+        request: Request<v1::ResolveSuspenseRequest>,
+    ) -> Answer<v1::ResolveSuspenseResponse> {
+        let author = author(&request);
+        let request = request.get_ref();
+        message::reason(&request.reason)?;
+        let (input, has) = find::resolution(request, author)?;
+        let unknown = "no such event in suspense: it was resolved already, or never set aside";
+        let handle = find::partition(&self.partitions, unknown, has).await?;
+        submit(handle, input).await?;
+        Ok(Response::new(v1::ResolveSuspenseResponse {}))
+    }
+
+    async fn partition_of(
+        &self,
+        request: Request<v1::PartitionOfRequest>,
+    ) -> Answer<v1::PartitionOfResponse> {
+        let name = wire::name("advertiser_id", &request.get_ref().advertiser_id)?;
+        let handle = self.partitions.of_advertiser(name.as_str());
+        Ok(Response::new(v1::PartitionOfResponse {
+            partition: handle.partition().0.into(),
+            partitions: self.partitions.count().into(),
+        }))
+    }
+
+    async fn get_status(
+        &self,
+        _request: Request<v1::GetStatusRequest>,
+    ) -> Answer<v1::GetStatusResponse> {
+        let now = self.partitions.clock().now();
+        let mut told = Vec::new();
+        for handle in self.partitions.all() {
+            told.push(list::status(handle, now).await?);
+        }
+        Ok(Response::new(v1::GetStatusResponse {
+            instance_id: self.instance.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            server_time: Some(wire::instant_message(now)),
+            partitions: told,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests;

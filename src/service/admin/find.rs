@@ -1,0 +1,121 @@
+//! Which partition holds what a request names, and what an operator's decision is as an input.
+//!
+//! Knows the core and no message but by the wire's words for it.
+
+use super::loop_status;
+use crate::control_loop::{LoopError, LoopHandle};
+use crate::partition::Partitions;
+use crate::wire::{self, Refusal};
+use paceline_core::budget::BudgetOwner;
+use paceline_core::engine::Applied;
+pub(super) use paceline_core::engine::Engine;
+pub(super) use paceline_core::input::Input;
+use paceline_core::overrides::{Override, OverrideAction, OverrideChange};
+pub(super) use paceline_core::units::Timestamp;
+use paceline_core::units::{CampaignId, OverrideId};
+use tonic::Status;
+
+/// A known campaign's loop and key.
+pub(super) fn campaign<'a>(
+    partitions: &'a Partitions,
+    name: &str,
+) -> Result<(&'a LoopHandle, CampaignId), Status> {
+    let id = wire::key("campaign_id", name, CampaignId::of)?;
+    let handle = partitions.of_campaign(id).and_then(|partition| partitions.get(partition));
+    let unknown = || Status::not_found(format!("no campaign is called {name:?}"));
+    handle.map(|handle| (handle, id)).ok_or_else(unknown)
+}
+
+/// The loop of the partition of which `holds` is true. Partitions led elsewhere cannot be asked:
+/// when none of ours holds it, one of them might.
+pub(super) async fn partition<'a>(
+    partitions: &'a Partitions,
+    unknown: &str,
+    holds: impl Fn(&Engine) -> bool + Clone + Send + 'static,
+) -> Result<&'a LoopHandle, Status> {
+    let mut elsewhere = None;
+    for handle in partitions.all() {
+        match handle.ask(holds.clone()).await {
+            Ok(true) => return Ok(handle),
+            Ok(false) => {}
+            Err(error @ LoopError::NotLeader { .. }) => elsewhere = Some(error),
+            Err(error) => return Err(loop_status(&error)),
+        }
+    }
+    Err(elsewhere.map_or_else(|| Status::not_found(unknown), |error| loop_status(&error)))
+}
+
+/// The loop of an owner's partition.
+pub(super) async fn owner(
+    partitions: &Partitions,
+    owner: BudgetOwner,
+) -> Result<&LoopHandle, Status> {
+    let unknown = match owner {
+        BudgetOwner::Campaign(_) => "no campaign has this id",
+        BudgetOwner::Group(_) => "no group has this id",
+        BudgetOwner::Advertiser(_) => "no advertiser has this id",
+    };
+    partition(partitions, unknown, move |engine| match owner {
+        BudgetOwner::Campaign(id) => engine.campaign(id).is_some(),
+        BudgetOwner::Group(id) => engine.group(id).is_some(),
+        BudgetOwner::Advertiser(id) => engine.advertiser(id).is_some(),
+    })
+    .await
+}
+
+/// What only the engine can know of a hand: its campaign's maximum, and whether its request's id
+/// was used for another.
+pub(super) fn check_hand(engine: &Engine, hand: &Override) -> Result<(), Refusal> {
+    let used = engine.overrides().iter().find(|other| other.id == hand.id);
+    let word = hand.action.as_str();
+    if used.is_some_and(|other| (other.target, other.action.as_str()) != (hand.target, word)) {
+        let rule = "must not be used again for another override";
+        return Err(Refusal::new("request_id", hand.id, rule));
+    }
+    let BudgetOwner::Campaign(id) = hand.target else { return Ok(()) };
+    let (OverrideAction::Fix { multiplier, .. } | OverrideAction::Cap { multiplier }) = hand.action
+    else {
+        return Ok(());
+    };
+    match engine.campaign(id).map(|spec| spec.multiplier_max) {
+        Some(most) if multiplier > most => {
+            let field = format!("action.{word}.multiplier_ppm");
+            let rule = format!("must be at most {}, the campaign's maximum", most.ppm().get());
+            Err(Refusal::new(field, multiplier.ppm().get(), rule))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A hand laid on.
+pub(super) fn set(hand: Override) -> Input {
+    Input::Override(OverrideChange::Set(hand))
+}
+
+/// A hand taken off.
+pub(super) fn clear(id: OverrideId, author: String) -> Input {
+    Input::Override(OverrideChange::Clear { id, author })
+}
+
+/// A decision on money set aside, and how to know its partition.
+pub(super) fn resolution(
+    request: &wire::admin::Resolution,
+    author: String,
+) -> Result<(Input, impl Fn(&Engine) -> bool + Clone + Send + 'static), Refusal> {
+    let (event, input) = wire::admin::resolution(request, author)?;
+    let holds = move |engine: &Engine| {
+        engine.ledger().suspense().events().any(|held| held.event.event_id == event)
+    };
+    Ok((input, holds))
+}
+
+/// What the engine refused, if anything.
+pub(super) fn refusals(answers: Vec<Applied>) -> Option<Vec<Refusal>> {
+    let refused = answers.into_iter().find_map(|answer| match answer {
+        Applied::Refused(errors) => Some(errors),
+        _ => None,
+    })?;
+    let refusal =
+        |error: paceline_core::campaign::SpecError| Refusal::new(error.field, "", error.rule);
+    Some(refused.into_iter().map(refusal).collect())
+}

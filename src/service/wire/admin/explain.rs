@@ -1,0 +1,183 @@
+//! Why a campaign's numbers are what they are, to messages: a line of the portfolio, or all of it.
+
+use super::super::catalogue::{horizon_number, law_number};
+use super::super::{generation_message, instant_message};
+use super::books::account_books;
+use super::{hand_message, owner_message, state_number};
+use paceline_core::budget::Horizon;
+use paceline_core::campaign::CampaignSpec;
+use paceline_core::engine::Engine;
+use paceline_core::ledger::Account;
+use paceline_core::pace::Clamp;
+use paceline_core::report::{Explanation, OwnerExplanation, Reason};
+use paceline_core::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate};
+use paceline_proto::v1;
+
+/// A sentence for each reason.
+const fn told(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Law => "the law of one of its budgets sets it",
+        Reason::Unbounded => "nothing bounds it: it bids in full",
+        Reason::Brake => "spend ran ahead within minutes: the brake cuts participation",
+        Reason::Paused => "an override pauses it",
+        Reason::Frozen => "an override keeps what was published",
+        Reason::Fixed => "an override fixes it",
+        Reason::Capped => "an override caps it",
+        Reason::Exhausted => "a budget cannot pay for one more event",
+        Reason::OutsideFlight => "it is between its flights, or switched off",
+        Reason::Blind => "its spend has not been reported for too long: safe values hold",
+        Reason::CounterFault => "its counter went back: safe values hold until that is accepted",
+        Reason::Quarantined => "an owner's numbers went bad: safe values hold",
+    }
+}
+
+fn reason_message(reason: Reason) -> v1::Reason {
+    v1::Reason { code: reason.as_str().to_owned(), detail: told(reason).to_owned() }
+}
+
+/// The account its budget is read from: the flight's, else the tightest cap's.
+fn leading_account(owner: &OwnerExplanation) -> Option<&Account> {
+    let flight = owner.accounts.iter().find(|account| account.horizon == Horizon::Flight);
+    flight.or_else(|| owner.accounts.iter().min_by_key(|account| account.available))
+}
+
+/// One line of the portfolio.
+#[must_use]
+pub fn summary_message(engine: &Engine, spec: &CampaignSpec) -> v1::CampaignSummary {
+    let payer = engine.advertiser(spec.advertiser);
+    let mut summary = v1::CampaignSummary {
+        campaign_id: spec.name.to_string(),
+        campaign_key: spec.id.key(),
+        advertiser_id: payer.map(|payer| payer.name.to_string()).unwrap_or_default(),
+        group_id: spec.group.and_then(|id| engine.group(id)).map(|group| group.name.to_string()),
+        currency: payer.map(|payer| payer.currency.to_string()).unwrap_or_default(),
+        ..v1::CampaignSummary::default()
+    };
+    if let Some(flight) = spec.flight_at(engine.now()) {
+        let least = spec.budgets.caps.iter().map(|cap| cap.amount).min();
+        summary.budget_nanos = flight.budget.or(least).map_or(0, Nanos::get);
+    }
+    let Some(explanation) = engine.explain(spec.id) else { return summary };
+    let own = explanation.owners.first();
+    if let Some(account) = own.and_then(leading_account) {
+        summary.budget_nanos = account.granted.get();
+        summary.spent_nanos = account.spent.get();
+        summary.in_flight_nanos = account.in_flight.get();
+        // The plan counts from when it was made; what was drawn before that was kept.
+        let planned = own.and_then(|own| own.plan).map(|plan| {
+            let before = account.drawn().get().saturating_sub(plan.measured.get());
+            before.saturating_add(plan.planned.get()).max(0)
+        });
+        summary.planned_nanos = planned.unwrap_or_default();
+    }
+    summary.multiplier_ppm = explanation.entry.multiplier.ppm().get();
+    summary.participation_ppm = explanation.entry.participation.ppm().get();
+    summary.state = state_number(explanation.entry.state);
+    summary.reasons = vec![reason_message(explanation.reason)];
+    summary
+}
+
+/// All of it; nothing before a campaign's first round.
+#[must_use]
+pub fn explanation_message(
+    engine: &Engine,
+    spec: &CampaignSpec,
+) -> Option<v1::ExplainCampaignResponse> {
+    let explanation = engine.explain(spec.id)?;
+    let entry = explanation.entry;
+    let currency = engine.advertiser(spec.advertiser).map(|payer| payer.currency.to_string());
+    let binding = explanation.binding;
+    let binds = explanation.owners.iter().find(|owner| Some(owner.owner) == binding);
+    let tight = binds.and_then(|owner| owner.plan).and_then(|plan| plan.tight);
+    let binding_horizon = tight.map_or(0, horizon_number);
+    let owners = explanation.owners.iter();
+    let owners = owners.map(|owner| owner_explanation(engine, spec, &explanation, owner));
+    Some(v1::ExplainCampaignResponse {
+        campaign_id: spec.name.to_string(),
+        campaign_key: spec.id.key(),
+        arm: u32::from(ArmId(0).0),
+        currency: currency.unwrap_or_default(),
+        generation: Some(generation_message(explanation.generation)),
+        as_of: Some(instant_message(engine.table().as_of)),
+        state: state_number(entry.state),
+        multiplier_ppm: entry.multiplier.ppm().get(),
+        participation_ppm: entry.participation.ppm().get(),
+        safe_multiplier_ppm: entry.safe_multiplier.ppm().get(),
+        owners: owners.collect(),
+        binding_owner: binding.map(|owner| owner_message(engine, owner)),
+        binding_horizon,
+        allowance_outstanding_nanos: explanation.outstanding.get(),
+        overrides: explanation.overrides.iter().map(|hand| hand_message(engine, hand)).collect(),
+        reasons: vec![reason_message(explanation.reason)],
+    })
+}
+
+fn owner_explanation(
+    engine: &Engine,
+    spec: &CampaignSpec,
+    whole: &Explanation,
+    owner: &OwnerExplanation,
+) -> v1::OwnerExplanation {
+    let account = |account: &Account| v1::AccountExplanation {
+        horizon: horizon_number(account.horizon),
+        window_start: Some(instant_message(account.window.start())),
+        window_end: Some(instant_message(account.window.end())),
+        books: Some(account_books(account)),
+    };
+    let plan = owner.plan.map(|plan| v1::PlanExplanation {
+        planned_nanos: plan.planned.get(),
+        expected_spend_nanos: plan.measured.get(),
+        day_budget_nanos: plan.day_budget.get(),
+        rate_nanos_per_minute: owner
+            .sample
+            .map_or(0, |sample| Nanos::floor_from(sample.planned_rate).get()),
+        tight_horizon: plan.tight.map_or(0, horizon_number),
+        watermark: whole.watermark.map(instant_message),
+    });
+    // A signal is ln(multiplier × participation): below the least multiplier it is participation.
+    let (multiplier, participation) = owner.x.map_or((0, 0), |x| {
+        let least = 0.001_f64;
+        let product = x.exp();
+        let multiplier = PacingMultiplier::clamped(product.max(least), spec.multiplier_max);
+        let participation = ParticipationRate::clamped((product / least).min(1.0));
+        (multiplier.ppm().get(), participation.ppm().get())
+    });
+    v1::OwnerExplanation {
+        owner: Some(owner_message(engine, owner.owner)),
+        accounts: owner.accounts.iter().map(account).collect(),
+        plan,
+        law: Some(law_message(whole, owner)),
+        multiplier_ppm: multiplier,
+        participation_ppm: participation,
+    }
+}
+
+/// Millionths, rounded; what is not a number is 0.
+#[expect(clippy::cast_possible_truncation, reason = "the cast saturates; for people only")]
+fn millionths(value: f64) -> i64 {
+    if value.is_finite() { (value * 1e6).round() as i64 } else { 0 }
+}
+
+/// A share in millionths, 0 to 1000000.
+fn share(value: f64) -> u32 {
+    ParticipationRate::clamped(value).ppm().get()
+}
+
+fn law_message(whole: &Explanation, owner: &OwnerExplanation) -> v1::LawExplanation {
+    let mut message = v1::LawExplanation {
+        law: law_number(owner.law),
+        brake_ppm: share(owner.brake),
+        is_tracking: whole.binding != Some(owner.owner),
+        traffic_ppm: owner.sample.map_or(0, |sample| share(sample.traffic_minutes)),
+        ..v1::LawExplanation::default()
+    };
+    if let Some(terms) = owner.terms {
+        message.error_ppm = millionths(terms.error);
+        message.proportional_log_ppm = millionths(terms.proportional);
+        message.integral_log_ppm = millionths(terms.integral);
+        message.output_log_ppm = millionths(terms.raw);
+        message.is_held = terms.held;
+        message.is_clamped = terms.clamp != Clamp::None;
+    }
+    message
+}
