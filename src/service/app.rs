@@ -9,6 +9,7 @@ mod rpc;
 use crate::admin::keep_calendar;
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
+use crate::console::{self, History};
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
 use crate::partition::Partitions;
@@ -58,7 +59,10 @@ pub async fn run(
     let store = parts::open_store(&config).await?;
     let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
     let tasks = TaskTracker::new();
-    let http = open_pages(&config, &health, page)?;
+    let history = History::new();
+    let routes = console::routes(partitions.clone(), history.clone());
+    let http = open_pages(&config, &health, page, routes)?;
+    tasks.spawn(console::record(partitions.clone(), history));
     let report_max = usize::try_from(config.ingest.batch_events_max).unwrap_or(usize::MAX);
     let rpc = rpc::serve(listener, &partitions, report_max, &tasks).await?;
     event::listening("grpc", rpc.address);
@@ -102,13 +106,18 @@ async fn watch(health: Health, partitions: Partitions) {
 }
 
 /// The HTTP port and what stands on it.
-fn open_pages(config: &Config, health: &Health, page: MetricsPage) -> anyhow::Result<HttpServer> {
+fn open_pages(
+    config: &Config,
+    health: &Health,
+    page: MetricsPage,
+    routes: Router,
+) -> anyhow::Result<HttpServer> {
     let address = config.server.http_listen;
     let listener = TcpListener::bind(address)
         .with_context(|| format!("listening on server.http_listen = {address}"))?;
     let tls = tls::acceptor(&config.server)?;
-    let http = http::start(listener, tls, Router::new(), health.clone(), page)
-        .context("starting the pages")?;
+    let http =
+        http::start(listener, tls, routes, health.clone(), page).context("starting the pages")?;
     event::listening("http", http.address());
     Ok(http)
 }
