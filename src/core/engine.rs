@@ -99,6 +99,8 @@ pub struct EngineState<S> {
     opportunity_sequences: BTreeMap<ProducerId, u64>,
     bidders: BTreeMap<BidderId, Bidder>,
     overrides: OverrideSet,
+    /// Campaigns whose allowances somebody holds or wants.
+    granting: BTreeSet<Slot>,
     /// Owners in whose books allowances are claimed.
     claimed: BTreeSet<Slot>,
     table: MultiplierTable,
@@ -136,6 +138,7 @@ impl<L: PacingLaw> Engine<L> {
             opportunity_sequences: BTreeMap::new(),
             bidders: BTreeMap::new(),
             overrides: OverrideSet::default(),
+            granting: BTreeSet::new(),
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(config.partition, lease),
         };
@@ -302,6 +305,7 @@ impl<L: PacingLaw> Engine<L> {
                 if self.state.bidders.contains_key(&bidder) {
                     #[expect(clippy::cast_precision_loss, reason = "counts for control")]
                     let asks = count.asks as f64;
+                    self.state.granting.insert(slot);
                     self.state.campaigns[slot].grants.note_demand(now, bidder, asks);
                 }
             }
@@ -370,6 +374,7 @@ impl<L: PacingLaw> Engine<L> {
             let window = self.guard_window(slot, allowance.window_start);
             let grants = &mut self.state.campaigns[slot].grants;
             grants.adopt(now, horizon, bidder, window, allowance.left);
+            self.state.granting.insert(slot);
         }
     }
 

@@ -27,7 +27,7 @@ use dedup::{Dedup, Seen};
 use delay::DelayCurve;
 pub use owners::OwnerSlots;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use suspense::Suspense;
 use wins::{OpenWin, Wins};
 
@@ -113,6 +113,9 @@ impl CampaignBook {
     /// In flight, and two standard deviations of what it may bill beyond that.
     #[must_use]
     pub fn at_risk(&self) -> (Nanos, Nanos) {
+        if self.cohorts.is_empty() {
+            return (Nanos::ZERO, Nanos::ZERO);
+        }
         let twice = Nanos::floor_from(2.0 * self.cohorts.deviation());
         (self.cohorts.in_flight(), twice)
     }
@@ -144,6 +147,8 @@ pub struct SpendLedger {
     delays: [DelayCurve; 3],
     books: Vec<Book>,
     campaigns: Vec<CampaignBook>,
+    /// Campaigns that have something in flight, or had of late.
+    in_flight: BTreeSet<Slot>,
     slots: BTreeMap<CampaignId, Slot>,
     verdicts: [u64; Verdict::ALL.len()],
 }
@@ -160,6 +165,7 @@ impl SpendLedger {
                 .map(DelayCurve::prior),
             books: Vec::new(),
             campaigns: Vec::new(),
+            in_flight: BTreeSet::new(),
             slots: BTreeMap::new(),
             verdicts: [0; Verdict::ALL.len()],
         }
@@ -336,6 +342,7 @@ impl SpendLedger {
             self.wins.open(now, billing, id, open);
         }
         let edge = self.post_all(days, slot, at, Posting::Expect(expected));
+        self.in_flight.insert(slot);
         let campaign = &mut self.campaigns[slot];
         campaign.cohorts.add(edge, at, expected, event.price, event.bill_probability);
         for owner in campaign.owners.iter() {
@@ -418,17 +425,16 @@ impl SpendLedger {
 
     /// Lets what has aged lapse; called once a tick.
     pub fn lapse(&mut self, now: Timestamp, days: &KnownDays) {
-        let mut lapses: Vec<Lapse> = Vec::new();
-        for slot in 0..self.campaigns.len() {
-            let campaign = &mut self.campaigns[slot];
-            if campaign.cohorts.is_empty() {
-                continue;
-            }
-            let curve = &self.delays[campaign.billing as usize];
-            campaign.cohorts.lapse(now, curve, &mut lapses);
-            for lapse in lapses.drain(..) {
-                self.release(days, slot, lapse);
-            }
+        let mut lapses: Vec<(Slot, Lapse)> = Vec::new();
+        let (campaigns, delays) = (&mut self.campaigns, &self.delays);
+        self.in_flight.retain(|&slot| {
+            let CampaignBook { billing, cohorts, .. } = &mut campaigns[slot];
+            let lapsed = cohorts.lapse(now, &delays[*billing as usize]);
+            lapses.extend(lapsed.into_iter().map(|lapse| (slot, lapse)));
+            !cohorts.is_empty()
+        });
+        for (slot, lapse) in lapses {
+            self.release(days, slot, lapse);
         }
         self.wins.forget(now);
     }

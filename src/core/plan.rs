@@ -131,6 +131,17 @@ pub struct Plan {
     day_window: DayWindow,
 }
 
+/// What a plan says of one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Outlook {
+    /// [`SpendCurve::planned_at`].
+    pub planned: Nanos,
+    /// [`SpendCurve::rate_at`], in nanos per minute.
+    pub rate: f64,
+    /// [`Plan::day_budget`].
+    pub day_budget: Nanos,
+}
+
 /// Where the 24 hours of the day-equivalent budget lie.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct DayWindow {
@@ -144,11 +155,20 @@ impl Plan {
     /// counts as [`PlanRequest::recent`]. May be zero.
     #[must_use]
     pub fn day_budget(&self, now: Timestamp) -> Nanos {
+        self.outlook(now).day_budget
+    }
+
+    /// All that the curve says of `now`, for the fewest searches in it: once a tick and owner.
+    #[must_use]
+    pub fn outlook(&self, now: Timestamp) -> Outlook {
         let DayWindow { flight, recent } = self.day_window;
         let last = (flight.end() - Span::DAY).max(flight.start());
         let start = now.max(flight.start()).min(last);
-        let ahead = self.curve.planned_between(start, start + Span::DAY);
-        if start == last { recent.at_least_zero().saturating_add(ahead) } else { ahead }
+        let (planned, rate) = self.curve.point_at(now);
+        let before = if start == now { planned } else { self.curve.planned_at(start) };
+        let ahead = (self.curve.planned_at(start + Span::DAY) - before).at_least_zero();
+        let recent = if start == last { recent.at_least_zero() } else { Nanos::ZERO };
+        Outlook { planned, rate, day_budget: recent.saturating_add(ahead) }
     }
 }
 

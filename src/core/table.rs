@@ -172,10 +172,14 @@ impl MultiplierTable {
             self.digest = digest;
         }
         let held = self.entries.len();
+        // Both are in order, so each is looked for behind the one before: near, if much changed. A
+        // delta from outside that is out of order finds its entries all the same.
+        let mut last = (0, None);
         for entry in &delta.changed {
-            match self.entries[..held].binary_search_by_key(&(entry.campaign, entry.arm), |held| {
-                (held.campaign, held.arm)
-            }) {
+            let key = (entry.campaign, entry.arm);
+            let from = if last.1 < Some(key) { last.0 } else { 0 };
+            let found = seek(&self.entries[..held], from, key);
+            match found {
                 Ok(place) => {
                     self.digest = self.digest.without(self.entries[place].digest());
                     self.entries[place] = *entry;
@@ -183,6 +187,7 @@ impl MultiplierTable {
                 Err(_) => self.entries.push(*entry),
             }
             self.digest = self.digest.with(entry.digest());
+            last = (found.unwrap_or_else(|place| place), Some(key));
         }
         if self.entries.len() > held {
             // Two runs in order: the sort merges them in one pass.
@@ -192,6 +197,20 @@ impl MultiplierTable {
         self.as_of = delta.as_of;
         self.lease = delta.lease;
     }
+}
+
+/// Where a key is, or would be, among entries in order, looking from a place that is not behind it:
+/// in ever larger steps, then by halves.
+fn seek(entries: &[TableEntry], from: usize, key: (CampaignId, ArmId)) -> Result<usize, usize> {
+    let of = |entry: &TableEntry| (entry.campaign, entry.arm);
+    let (mut low, mut step) = (from, 1);
+    while entries.get(low + step).is_some_and(|entry| of(entry) < key) {
+        low += step;
+        step *= 2;
+    }
+    let high = (low + step + 1).min(entries.len());
+    let found = entries[low..high].binary_search_by_key(&key, of);
+    found.map(|place| low + place).map_err(|place| low + place)
 }
 
 /// Money one bidder may commit for one campaign in one budget window.

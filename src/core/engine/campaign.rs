@@ -5,7 +5,7 @@
 use crate::campaign::{CampaignSpec, CampaignStatus};
 use crate::guard::Grants;
 use crate::hash;
-use crate::ledger::{Slot, SpendLedger};
+use crate::ledger::Slot;
 use crate::overrides::{Hands, OverrideAction};
 use crate::pace::filter::RecentMax;
 use crate::pace::limit;
@@ -17,6 +17,13 @@ use serde::{Deserialize, Serialize};
 
 /// The dearest recent win is remembered for one to two of these.
 const EVENT_MEMORY: Span = Span::HOUR;
+
+/// A safe multiplier whose logarithm moved less than this is no news, whatever its roundings: news
+/// is a move of a tenth.
+const SAFE_MOVE_MIN: f64 = 0.05;
+/// A logarithm below this is that of a multiplier that no maximum of one or more cuts, and that does
+/// not round to one.
+const UNCUT: f64 = -0.001;
 
 /// What one of a campaign's owners says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,6 +66,9 @@ pub(super) struct CampaignState {
     pub binding: Option<Slot>,
     /// ln of what is applied, for tracking.
     pub applied_x: f64,
+    /// ln of the safe multiplier that is published; absent where a maximum cut it. Spares the
+    /// exponential in most rounds.
+    safe_x: Option<f64>,
 }
 
 impl CampaignState {
@@ -72,6 +82,7 @@ impl CampaignState {
             reason: Reason::OutsideFlight,
             binding: None,
             applied_x: 0.0,
+            safe_x: None,
         }
     }
 
@@ -117,25 +128,37 @@ impl CampaignState {
         if state == EntryState::Run {
             self.history.note(standing.now, self.applied_x.max(limit::LN_MULTIPLIER_MIN));
         }
-        let safe_multiplier = self.history.multiplier(max);
         if state == EntryState::Safe {
-            multiplier = multiplier.min(safe_multiplier);
+            multiplier = multiplier.min(self.history.multiplier(max));
         }
         self.reason = reason;
-        let entry = TableEntry {
+        let published = self.entry.map(|entry| entry.safe_multiplier);
+        let mut entry = TableEntry {
             campaign: self.spec.id,
             arm: ArmId(0),
             state,
             multiplier,
             participation,
-            safe_multiplier,
+            safe_multiplier: published.unwrap_or(PacingMultiplier::ZERO),
             value_cap: self.spec.value_cap,
             salt: hash::mix(self.spec.id.key()),
         };
+        let safe_x = self.history.x().filter(|&x| x < UNCUT && max >= PacingMultiplier::ONE);
+        if self.is_safe_near(safe_x) && !self.is_news(&entry, standing.threshold) {
+            return None;
+        }
+        entry.safe_multiplier = self.history.multiplier(max);
         self.is_news(&entry, standing.threshold).then(|| {
             self.entry = Some(entry);
+            self.safe_x = safe_x;
             entry
         })
+    }
+
+    /// Whether the safe multiplier is certainly no news.
+    fn is_safe_near(&self, safe_x: Option<f64>) -> bool {
+        let moved = safe_x.zip(self.safe_x).map(|(now, published)| (now - published).abs());
+        moved.is_some_and(|moved| moved < SAFE_MOVE_MIN)
     }
 
     fn state(&self, hands: &Hands<'_>, standing: &Standing, reason: &mut Reason) -> EntryState {
@@ -216,20 +239,6 @@ fn differs(published: Ppm, now: Ppm, threshold: f64) -> bool {
     }
     let (old, new) = (published.as_f64(), now.as_f64());
     old == 0.0 || new == 0.0 || now == Ppm::ONE || (new - old).abs() > threshold * old
-}
-
-/// Whether one of the budgets cannot afford one more event at the cheapest recent price; what is
-/// billed later also needs two standard deviations of what is in flight.
-pub(super) fn is_exhausted(ledger: &SpendLedger, campaign: Slot, now: Timestamp) -> bool {
-    let (_, margin) = ledger.campaign(campaign).at_risk();
-    ledger.campaign(campaign).owners.iter().any(|owner| {
-        let book = ledger.book(owner);
-        let event = Nanos::floor_from(book.totals().cheapest);
-        book.accounts().iter().any(|account| {
-            let free = account.available - margin;
-            account.window.contains(now) && (free < event || free <= Nanos::ZERO)
-        })
-    })
 }
 
 #[cfg(test)]

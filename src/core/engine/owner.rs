@@ -7,11 +7,12 @@ use crate::budget::{BudgetOwner, Budgets, Horizon};
 use crate::campaign::{DeliveryMode, LawChoice, SpendSource};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
+use crate::engine::campaign::OwnerSignal;
 use crate::engine::traffic::{Rhythm, Traffic};
 use crate::ledger::{Book, Slot, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
-use crate::plan::{Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
+use crate::plan::{Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
 use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,50 @@ pub(super) struct Pace<S> {
     pub brake: Brake,
     idle_minutes: f64,
     measured_before: Nanos,
+}
+
+impl<S> Pace<S> {
+    fn step_brake<L>(&mut self, view: &OwnerView<'_, L>) {
+        let since = view.now - view.config.tick;
+        self.brake.step(
+            view.now,
+            &BrakeSample {
+                planned: self.plan.curve.planned_between(since, view.now),
+                event_cost: Nanos::floor_from(view.book.totals().dearest),
+                events: self.sample.events,
+            },
+        );
+    }
+
+    /// What the law is to see at the watermark.
+    fn see<L>(
+        &mut self,
+        multiplier_max: PacingMultiplier,
+        mark: Timestamp,
+        outlook: &Outlook,
+        measured: Nanos,
+        minutes: f64,
+        view: &OwnerView<'_, L>,
+    ) {
+        let day_budget = outlook.day_budget;
+        let price = view.book.totals().event_price;
+        let spent = (measured - self.measured_before).as_f64();
+        let elapsed = (mark - self.stepped_to).as_minutes();
+        let rate = if elapsed > 0.0 { spent / elapsed } else { self.sample.spend_rate };
+        self.measured_before = measured;
+        self.sample = PaceSample {
+            traffic_minutes: minutes,
+            planned: outlook.planned,
+            measured,
+            day_budget,
+            window_minutes: self.window.span().as_minutes().min(1_440.0),
+            events: if price > 0.0 { day_budget.as_f64() / price } else { EVENTS_UNKNOWN },
+            elasticity: view.config.elasticity,
+            multiplier_max,
+            planned_rate: outlook.rate,
+            spend_rate: self.sample.spend_rate + 0.1 * (rate - self.sample.spend_rate),
+        };
+    }
 }
 
 /// One owner of budgets.
@@ -161,20 +206,17 @@ impl<S: Clone> Owner<S> {
             return false;
         }
         let law = view.config.laws.get(self.law_choice());
-        let mut pace = match self.pace.take() {
-            Some(pace) if self.is_current(&pace, view.now) => pace,
-            before => {
-                let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
-                    self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
-                    return false;
-                };
-                self.replan(law, before, window, view)
-            }
-        };
-        let is_sound = self.advance(law, &mut pace, view, rhythm);
-        if is_sound {
-            self.pace = Some(pace);
-        } else {
+        if !self.pace.as_ref().is_some_and(|pace| self.is_current(pace, view.now)) {
+            let before = self.pace.take();
+            let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
+                self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
+                return false;
+            };
+            self.pace = Some(self.replan(law, before, window, view));
+        }
+        let is_sound = self.advance(law, view, rhythm);
+        if !is_sound {
+            self.pace = None;
             self.quarantined_until = Some(view.now + QUARANTINE);
         }
         !is_sound
@@ -218,7 +260,8 @@ impl<S: Clone> Owner<S> {
             measured_before: Nanos::ZERO,
             plan: made,
         };
-        self.see(&mut pace, at, Nanos::ZERO, 0.0, view);
+        let outlook = pace.plan.outlook(at);
+        pace.see(self.multiplier_max, at, &outlook, Nanos::ZERO, 0.0, view);
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
         };
@@ -296,10 +339,10 @@ impl<S: Clone> Owner<S> {
     fn advance<L: PacingLaw<State = S>>(
         &mut self,
         law: &L,
-        pace: &mut Pace<S>,
         view: &OwnerView<'_, L>,
         rhythm: &mut Rhythm,
     ) -> bool {
+        let Some(pace) = &mut self.pace else { return true };
         let mark = view.watermark.unwrap_or(pace.stepped_to).min(pace.window.end());
         let elapsed = mark - pace.stepped_to;
         if !view.is_stale && elapsed > Span::ZERO {
@@ -307,9 +350,10 @@ impl<S: Clone> Owner<S> {
             let decays = rhythm.decays(elapsed);
             let weight = self.traffic.step(decays, rate * elapsed.as_minutes());
             pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
-            let measured = measured(view, &pace.base, pace.plan.day_budget(mark));
+            let outlook = pace.plan.outlook(mark);
+            let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
-            self.see(pace, mark, measured, minutes, view);
+            pace.see(self.multiplier_max, mark, &outlook, measured, minutes, view);
             pace.stepped_to = mark;
             let (state, signal) = law.step(&pace.law, view.now, &pace.sample);
             if !law.is_sound(&state) || !signal.x.is_finite() {
@@ -317,49 +361,8 @@ impl<S: Clone> Owner<S> {
             }
             pace.law = state;
         }
-        self.step_brake(pace, view);
+        pace.step_brake(view);
         true
-    }
-
-    fn step_brake<L>(&self, pace: &mut Pace<S>, view: &OwnerView<'_, L>) {
-        let since = view.now - view.config.tick;
-        pace.brake.step(
-            view.now,
-            &BrakeSample {
-                planned: pace.plan.curve.planned_between(since, view.now),
-                event_cost: Nanos::floor_from(view.book.totals().dearest),
-                events: pace.sample.events,
-            },
-        );
-    }
-
-    /// What the law is to see at the watermark.
-    fn see<L>(
-        &self,
-        pace: &mut Pace<S>,
-        mark: Timestamp,
-        measured: Nanos,
-        minutes: f64,
-        view: &OwnerView<'_, L>,
-    ) {
-        let day_budget = pace.plan.day_budget(mark);
-        let price = view.book.totals().event_price;
-        let spent = (measured - pace.measured_before).as_f64();
-        let elapsed = (mark - pace.stepped_to).as_minutes();
-        let rate = if elapsed > 0.0 { spent / elapsed } else { pace.sample.spend_rate };
-        pace.measured_before = measured;
-        pace.sample = PaceSample {
-            traffic_minutes: minutes,
-            planned: pace.plan.curve.planned_at(mark),
-            measured,
-            day_budget,
-            window_minutes: pace.window.span().as_minutes().min(1_440.0),
-            events: if price > 0.0 { day_budget.as_f64() / price } else { EVENTS_UNKNOWN },
-            elasticity: view.config.elasticity,
-            multiplier_max: self.multiplier_max,
-            planned_rate: pace.plan.curve.rate_at(mark),
-            spend_rate: pace.sample.spend_rate + 0.1 * (rate - pace.sample.spend_rate),
-        };
     }
 
     fn empty_sample<L>(&self, view: &OwnerView<'_, L>) -> PaceSample {
@@ -375,6 +378,18 @@ impl<S: Clone> Owner<S> {
             planned_rate: 0.0,
             spend_rate: 0.0,
         }
+    }
+
+    /// What its campaigns are to know of it; nothing while it bounds nothing.
+    pub(super) fn said<L: PacingLaw<State = S>>(
+        &self,
+        slot: Slot,
+        config: &EngineConfig<L>,
+    ) -> Option<OwnerSignal> {
+        let brake = self.pace.as_ref()?.brake.participation();
+        let PacingSignal { x, multiplier, participation, .. } = self.signal(config)?;
+        let brake = if config.has_brake { brake } else { 1.0 };
+        Some(OwnerSignal { slot, x, multiplier, participation, brake })
     }
 
     /// The standing output; full speed while nothing is bounded.

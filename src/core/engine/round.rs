@@ -1,6 +1,6 @@
 //! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
 
-use super::campaign::{OwnerSignal, Standing, is_exhausted};
+use super::campaign::{OwnerSignal, Standing};
 use super::owner::{Feed, OwnerView};
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 const TRACK_SLACK: f64 = 1e-6;
 
 /// What was applied among an owner's members in this round.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Track {
     /// The largest ln applied; nothing while no member runs.
     applied: Option<f64>,
@@ -29,6 +29,52 @@ struct Track {
     is_needed: bool,
     /// A hand lies on a member.
     is_held: bool,
+}
+
+impl Track {
+    /// With another member's part.
+    fn with(self, other: &Self) -> Self {
+        let applied = match (self.applied, other.applied) {
+            (Some(one), Some(other)) => Some(one.max(other)),
+            (one, other) => one.or(other),
+        };
+        Self {
+            applied,
+            is_needed: self.is_needed || other.is_needed,
+            is_held: self.is_held || other.is_held,
+        }
+    }
+}
+
+/// Spend is known up to here, by kind of source; asked once a round.
+#[derive(Clone, Copy)]
+struct Marks {
+    events: Option<Timestamp>,
+    counters: Option<Timestamp>,
+}
+
+impl Marks {
+    /// For what an owner's members report by.
+    fn of(&self, feed: Feed) -> Option<Timestamp> {
+        match feed {
+            Feed::None => None,
+            Feed::Events => self.events,
+            Feed::Counters => self.counters,
+            Feed::Both => self.events.min(self.counters),
+        }
+    }
+}
+
+/// What a round gathers on its way through owners and campaigns.
+#[derive(Default)]
+struct Gathered {
+    rhythm: Rhythm,
+    /// What the owners of the campaign at hand say.
+    signals: Vec<OwnerSignal>,
+    /// Of owners with several members.
+    tracks: BTreeMap<Slot, Track>,
+    changed: Vec<TableEntry>,
+    removed: Vec<(CampaignId, ArmId)>,
 }
 
 impl<L: PacingLaw> Engine<L> {
@@ -40,20 +86,20 @@ impl<L: PacingLaw> Engine<L> {
         let sources_buried =
             self.state.event_sources.bury(now) + self.state.counter_sources.bury(now);
         self.age(now);
-        let quarantined = self.step_owners(now);
+        let marks = self.marks();
         let mut report = TickReport {
             now,
-            watermark: self.state.event_sources.watermark(),
-            is_stale: self.is_stale(now, self.state.event_sources.watermark()),
+            watermark: marks.events,
+            is_stale: self.is_stale(now, marks.events),
             states: StateCounts::default(),
             changed: 0,
             notes: Vec::new(),
             outstanding: Nanos::ZERO,
             sources_buried,
             overrides_expired,
-            quarantined,
+            quarantined: 0,
         };
-        let (changed, removed) = self.resolve_campaigns(now, &mut report);
+        let (changed, removed) = self.decide(now, marks, &mut report);
         let allowances = self.issue_allowances(now, &mut report);
         let delta = self.make_delta(now, changed, removed);
         report.changed = delta.changed.len();
@@ -73,14 +119,13 @@ impl<L: PacingLaw> Engine<L> {
         let Some(horizon) = self.config.allowance_horizon else { return };
         let gone = |heard_at: Timestamp| now - heard_at > horizon.times(2);
         self.state.bidders.retain(|_, bidder| !gone(bidder.heard_at));
-        for slot in 0..self.state.campaigns.len() {
-            if self.state.campaigns[slot].grants.is_empty() {
-                continue;
-            }
-            let bidders = &self.state.bidders;
-            let is_live = |bidder| bidders.get(&bidder).is_some_and(|known| !known.has_left);
-            self.state.campaigns[slot].grants.age(now, horizon, is_live);
-        }
+        let bidders = &self.state.bidders;
+        let is_live = |bidder| bidders.get(&bidder).is_some_and(|known| !known.has_left);
+        let campaigns = &mut self.state.campaigns;
+        self.state.granting.retain(|&slot| {
+            campaigns[slot].grants.age(now, horizon, is_live);
+            !campaigns[slot].grants.is_empty()
+        });
         self.claim_anew();
     }
 
@@ -89,15 +134,17 @@ impl<L: PacingLaw> Engine<L> {
         for owner in std::mem::take(&mut self.state.claimed) {
             self.state.ledger.book_mut(owner).unclaim();
         }
-        for slot in 0..self.state.campaigns.len() {
-            if self.state.campaigns[slot].grants.is_empty() {
-                continue;
-            }
-            let claims: Vec<(Timestamp, Nanos)> =
-                self.state.campaigns[slot].grants.claims().collect();
-            for (at, amount) in claims {
-                self.claim(slot, at, amount);
-            }
+        let claims: Vec<(Slot, Timestamp, Nanos)> = self
+            .state
+            .granting
+            .iter()
+            .flat_map(|&slot| {
+                let claims = self.state.campaigns[slot].grants.claims();
+                claims.map(move |(at, amount)| (slot, at, amount))
+            })
+            .collect();
+        for (slot, at, amount) in claims {
+            self.claim(slot, at, amount);
         }
     }
 
@@ -114,116 +161,127 @@ impl<L: PacingLaw> Engine<L> {
         }
     }
 
-    /// Spend is known up to here, for what an owner's members report by.
-    fn watermark(&self, owner: Slot) -> Option<Timestamp> {
-        match self.state.owners[owner].feed {
-            Feed::None => None,
-            Feed::Events => self.state.event_sources.watermark(),
-            Feed::Counters => self.state.counter_sources.watermark(),
-            Feed::Both => {
-                let events = self.state.event_sources.watermark();
-                events.min(self.state.counter_sources.watermark())
-            }
-        }
+    fn marks(&self) -> Marks {
+        let events = self.state.event_sources.watermark();
+        let counters = self.state.counter_sources.watermark();
+        Marks { events, counters }
     }
 
     fn is_stale(&self, now: Timestamp, watermark: Option<Timestamp>) -> bool {
         watermark.is_none_or(|mark| now - mark > self.config.tick.times(self.config.stale_ticks))
     }
 
-    /// Steps every owner's law; how many were set aside.
-    fn step_owners(&mut self, now: Timestamp) -> usize {
-        let mut quarantined = 0;
-        let mut rhythm = Rhythm::default();
-        for slot in 0..self.state.owners.len() {
-            let watermark = self.watermark(slot);
-            let is_stale = self.is_stale(now, watermark);
-            let state = &mut self.state;
-            let owner = &mut state.owners[slot];
-            let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
-            let view = OwnerView {
-                now,
-                watermark,
-                is_stale,
-                days: &state.days,
-                shape: shape.unwrap_or(&self.flat),
-                book: state.ledger.book(slot),
-                config: &self.config,
-            };
-            quarantined += usize::from(owner.step(&view, &mut rhythm));
-        }
-        quarantined
-    }
-
-    fn resolve_campaigns(
+    /// Steps every owner's law and, right behind its own owner, resolves every campaign: what one
+    /// touches is still at hand for the other. Group and advertiser were entered before their
+    /// campaigns, so that their laws have been stepped by then.
+    fn decide(
         &mut self,
         now: Timestamp,
+        marks: Marks,
         report: &mut TickReport,
     ) -> (Vec<TableEntry>, Vec<(CampaignId, ArmId)>) {
-        let mut changed = Vec::new();
-        let mut removed = Vec::new();
-        let fresh = Track { applied: None, is_needed: false, is_held: false };
-        let mut tracks = vec![fresh; self.state.owners.len()];
-        let mut signals = Vec::with_capacity(3);
-        for slot in 0..self.state.campaigns.len() {
-            if self.state.campaigns[slot].spec.status == CampaignStatus::Archived {
-                if let Some(entry) = self.state.campaigns[slot].entry.take() {
-                    removed.push((entry.campaign, entry.arm));
-                }
-                continue;
-            }
-            let before = self.state.campaigns[slot].reason;
-            self.gather(slot, &mut signals);
-            changed.extend(self.resolve(now, slot, &signals, &mut tracks));
-            let campaign = &self.state.campaigns[slot];
-            count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
-            if campaign.reason != before && report.notes.len() < NOTES_MAX {
-                let id = campaign.spec.id;
-                report.notes.push(Note { campaign: id, before, after: campaign.reason });
+        let mut gathered = Gathered::default();
+        let mut campaign = 0;
+        for slot in 0..self.state.owners.len() {
+            let is_bad = self.step_owner(now, slot, marks, &mut gathered.rhythm);
+            report.quarantined += usize::from(is_bad);
+            while campaign < self.state.campaigns.len()
+                && self.state.ledger.campaign(campaign).owners.own() == slot
+            {
+                self.resolve_campaign(now, campaign, marks, &mut gathered, report);
+                campaign += 1;
             }
         }
-        self.track(&tracks);
+        assert!(campaign == self.state.campaigns.len(), "campaigns stand in their owners' order");
+        for (&owner, track) in &gathered.tracks {
+            self.track(owner, track);
+        }
+        let Gathered { mut changed, mut removed, .. } = gathered;
         changed.sort_unstable_by_key(|entry| (entry.campaign, entry.arm));
         removed.sort_unstable();
         (changed, removed)
     }
 
+    /// Steps an owner's law. Whether it was set aside.
+    fn step_owner(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        marks: Marks,
+        rhythm: &mut Rhythm,
+    ) -> bool {
+        let watermark = marks.of(self.state.owners[slot].feed);
+        let is_stale = self.is_stale(now, watermark);
+        let state = &mut self.state;
+        let owner = &mut state.owners[slot];
+        let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
+        let view = OwnerView {
+            now,
+            watermark,
+            is_stale,
+            days: &state.days,
+            shape: shape.unwrap_or(&self.flat),
+            book: state.ledger.book(slot),
+            config: &self.config,
+        };
+        owner.step(&view, rhythm)
+    }
+
+    fn resolve_campaign(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        marks: Marks,
+        gathered: &mut Gathered,
+        report: &mut TickReport,
+    ) {
+        let campaign = &mut self.state.campaigns[slot];
+        if campaign.spec.status == CampaignStatus::Archived {
+            let entry = campaign.entry.take();
+            gathered.removed.extend(entry.map(|entry| (entry.campaign, entry.arm)));
+            return;
+        }
+        let before = campaign.reason;
+        self.gather(slot, &mut gathered.signals);
+        let news = self.resolve(now, slot, marks, gathered);
+        gathered.changed.extend(news);
+        let campaign = &self.state.campaigns[slot];
+        count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
+        if campaign.reason != before && report.notes.len() < NOTES_MAX {
+            let id = campaign.spec.id;
+            report.notes.push(Note { campaign: id, before, after: campaign.reason });
+        }
+    }
+
     /// What a campaign's owners say.
     fn gather(&self, slot: Slot, signals: &mut Vec<OwnerSignal>) {
         signals.clear();
-        for owner in self.state.ledger.campaign(slot).owners.iter() {
-            let state = &self.state.owners[owner];
-            let (Some(pace), Some(signal)) = (&state.pace, state.signal(&self.config)) else {
-                continue;
-            };
-            signals.push(OwnerSignal {
-                slot: owner,
-                x: signal.x,
-                multiplier: signal.multiplier,
-                participation: signal.participation,
-                brake: if self.config.has_brake { pace.brake.participation() } else { 1.0 },
-            });
-        }
+        let owners = self.state.ledger.campaign(slot).owners.iter();
+        signals
+            .extend(owners.filter_map(|owner| self.state.owners[owner].said(owner, &self.config)));
     }
 
     fn resolve(
         &mut self,
         now: Timestamp,
         slot: Slot,
-        signals: &[OwnerSignal],
-        tracks: &mut [Track],
+        marks: Marks,
+        gathered: &mut Gathered,
     ) -> Option<TableEntry> {
-        let owners = self.state.ledger.campaign(slot).owners;
-        let is_blind =
-            self.watermark(owners.own()).is_some_and(|mark| now - mark > self.config.blind_limit);
+        let book = self.state.ledger.campaign(slot);
+        let owners = book.owners;
+        let mark = marks.of(self.state.owners[owners.own()].feed);
+        let (_, margin) = book.at_risk();
         let is_aside = |owner: Slot| {
             self.state.owners[owner].quarantined_until.is_some_and(|until| now < until)
         };
         let standing = Standing {
             now,
-            is_exhausted: is_exhausted(&self.state.ledger, slot, now),
-            is_blind,
-            has_counter_fault: self.state.ledger.campaign(slot).has_counter_fault(),
+            is_exhausted: owners
+                .iter()
+                .any(|owner| self.state.ledger.book(owner).is_exhausted(now, margin)),
+            is_blind: mark.is_some_and(|mark| now - mark > self.config.blind_limit),
+            has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
             threshold: self.config.publish_threshold,
         };
@@ -233,41 +291,45 @@ impl<L: PacingLaw> Engine<L> {
             self.state.overrides.on(owners.iter().map(|owner| self.state.owners[owner].owner))
         };
         let campaign = &mut self.state.campaigns[slot];
-        let news = campaign.resolve(signals, &hands, &standing);
+        let news = campaign.resolve(&gathered.signals, &hands, &standing);
         let runs = campaign.entry.is_some_and(|entry| entry.state == EntryState::Run);
-        for signal in signals {
-            let track = &mut tracks[signal.slot];
-            if runs {
-                let applied = campaign.applied_x;
-                track.applied = Some(track.applied.map_or(applied, |most| most.max(applied)));
+        let applied = campaign.applied_x;
+        let is_held = hands.is_held();
+        for signal in &gathered.signals {
+            let seen = Track {
+                applied: runs.then_some(applied),
+                is_needed: is_held || !runs || signal.x > applied + TRACK_SLACK,
+                is_held,
+            };
+            if signal.slot == owners.own() {
+                self.track(signal.slot, &seen);
+            } else {
+                let track = gathered.tracks.entry(signal.slot).or_default();
+                *track = track.with(&seen);
             }
-            track.is_needed |=
-                hands.is_held() || !runs || signal.x > campaign.applied_x + TRACK_SLACK;
-            track.is_held |= hands.is_held();
         }
         news
     }
 
-    /// Laws that bind nowhere, or lie under a hand, follow what is applied.
-    fn track(&mut self, tracks: &[Track]) {
-        for (owner, track) in self.state.owners.iter_mut().zip(tracks) {
-            if !track.is_needed {
-                continue;
-            }
-            let law = self.config.laws.get(owner.law_choice());
-            let Some(pace) = &mut owner.pace else { continue };
-            let x = law.signal(&pace.law).x;
-            pace.law = match track.applied {
-                None => law.follow(&pace.law, f64::NEG_INFINITY, &pace.sample),
-                Some(applied) if track.is_held && owner.members.len() == 1 => {
-                    law.follow(&pace.law, applied, &pace.sample)
-                }
-                Some(applied) if x > applied + TRACK_SLACK => {
-                    law.bound(&pace.law, applied, &pace.sample)
-                }
-                Some(_) => continue,
-            };
+    /// A law that binds nowhere, or lies under a hand, follows what is applied.
+    fn track(&mut self, slot: Slot, track: &Track) {
+        let owner = &mut self.state.owners[slot];
+        if !track.is_needed {
+            return;
         }
+        let law = self.config.laws.get(owner.law_choice());
+        let Some(pace) = &mut owner.pace else { return };
+        let x = law.signal(&pace.law).x;
+        pace.law = match track.applied {
+            None => law.follow(&pace.law, f64::NEG_INFINITY, &pace.sample),
+            Some(applied) if track.is_held && owner.members.len() == 1 => {
+                law.follow(&pace.law, applied, &pace.sample)
+            }
+            Some(applied) if x > applied + TRACK_SLACK => {
+                law.bound(&pace.law, applied, &pace.sample)
+            }
+            Some(_) => return,
+        };
     }
 
     fn make_delta(
@@ -343,10 +405,8 @@ impl<L: PacingLaw> Engine<L> {
         }
         let mut held: BTreeMap<BidderId, Vec<Allowance>> =
             self.state.bidders.keys().map(|&bidder| (bidder, Vec::new())).collect();
-        for slot in 0..self.state.campaigns.len() {
-            if self.state.campaigns[slot].grants.is_empty() {
-                continue;
-            }
+        let granting: Vec<Slot> = self.state.granting.iter().copied().collect();
+        for slot in granting {
             if let Some(view) = self.guard_view(now, slot, horizon) {
                 let before = self.state.campaigns[slot].grants.outstanding();
                 let _ = self.state.campaigns[slot].grants.issue(now, horizon, &view);
@@ -379,6 +439,7 @@ impl<L: PacingLaw> Engine<L> {
             return None;
         }
         let view = self.guard_view(now, slot, horizon)?;
+        self.state.granting.insert(slot);
         let grants = &mut self.state.campaigns[slot].grants;
         let granted = grants.draw(now, horizon, &view, draw.bidder, draw.price);
         self.claim(slot, view.window.start(), granted);

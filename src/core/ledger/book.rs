@@ -85,6 +85,17 @@ impl Book {
         &self.accounts
     }
 
+    /// Whether one of its budgets cannot afford one more event at the cheapest recent price, with
+    /// `margin` kept for what may yet be billed.
+    #[must_use]
+    pub fn is_exhausted(&self, now: Timestamp, margin: Nanos) -> bool {
+        let event = Nanos::floor_from(self.totals.cheapest);
+        self.accounts.iter().any(|account| {
+            let free = account.available - margin;
+            account.window.contains(now) && (free < event || free <= Nanos::ZERO)
+        })
+    }
+
     /// The account of a horizon whose window holds `at`, if open.
     #[must_use]
     pub fn account_at(&self, horizon: Horizon, at: Timestamp) -> Option<&Account> {
@@ -102,6 +113,8 @@ impl Book {
         for horizon in Horizon::ALL {
             let place = self.place(horizon, at).or_else(|| {
                 let (window, granted) = self.line_at(horizon, at, days)?;
+                // One at a time: most books never hold more, and there are a million of them.
+                self.accounts.reserve_exact(1);
                 self.accounts.push(Account::open(horizon, window, granted));
                 Some(self.accounts.len() - 1)
             });

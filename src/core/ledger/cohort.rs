@@ -92,7 +92,8 @@ impl Cohorts {
     }
 
     /// Lets what has aged lapse along the curve.
-    pub fn lapse(&mut self, now: Timestamp, curve: &DelayCurve, lapses: &mut Vec<Lapse>) {
+    pub fn lapse(&mut self, now: Timestamp, curve: &DelayCurve) -> Vec<Lapse> {
+        let mut lapses = Vec::new();
         let excess = self.cohorts.len().saturating_sub(COHORTS_MAX);
         for (place, cohort) in self.cohorts.iter_mut().enumerate() {
             let probability = if cohort.added > 0.0 { cohort.weighted / cohort.added } else { 1.0 };
@@ -111,6 +112,7 @@ impl Cohorts {
         self.cohorts.retain(|cohort| {
             cohort.in_flight > Nanos::ZERO || now - cohort.served_until < Span::MINUTE
         });
+        lapses
     }
 
     /// Whether anything is in flight or may soon be.
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(settled, Nanos::new(20));
         let mut lapses = Vec::new();
         for minute in 1..120 {
-            cohorts.lapse(at(minute * 60), &curve, &mut lapses);
+            lapses.extend(cohorts.lapse(at(minute * 60), &curve));
         }
         let lapsed: Nanos = lapses.iter().map(|lapse| lapse.amount).sum();
         assert_eq!(lapsed + settled, Nanos::new(1_000));

@@ -41,7 +41,23 @@ impl SpendCurve {
     /// Planned from the start until `at`, in nanos, rounded down.
     #[must_use]
     pub fn planned_at(&self, at: Timestamp) -> Nanos {
-        let next = self.knots.partition_point(|knot| knot.0 <= at);
+        self.planned_from(self.next_knot(at), at)
+    }
+
+    /// Planned until `at` and the rate there, as [`Self::planned_at`] and [`Self::rate_at`] have
+    /// them, for one search.
+    #[must_use]
+    pub fn point_at(&self, at: Timestamp) -> (Nanos, f64) {
+        let next = self.next_knot(at);
+        (self.planned_from(next, at), self.rate_before(next))
+    }
+
+    /// The first knot after `at`.
+    fn next_knot(&self, at: Timestamp) -> usize {
+        self.knots.partition_point(|knot| knot.0 <= at)
+    }
+
+    fn planned_from(&self, next: usize, at: Timestamp) -> Nanos {
         if next == 0 {
             return Nanos::ZERO;
         }
@@ -61,7 +77,10 @@ impl SpendCurve {
     /// Planned nanos per minute at `at`; on a knot, of what follows. Zero outside the curve.
     #[must_use]
     pub fn rate_at(&self, at: Timestamp) -> f64 {
-        let next = self.knots.partition_point(|knot| knot.0 <= at);
+        self.rate_before(self.next_knot(at))
+    }
+
+    fn rate_before(&self, next: usize) -> f64 {
         if next == 0 || next == self.knots.len() {
             return 0.0;
         }

@@ -201,7 +201,8 @@ impl Nanos {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
     pub fn floor_from(value: f64) -> Self {
-        if value.is_finite() { Self((value.floor() as i64).max(0)) } else { Self::ZERO }
+        // The cast rounds towards zero, which is down for all that is not cut off at zero.
+        if value.is_finite() { Self((value as i64).max(0)) } else { Self::ZERO }
     }
 
     /// `self × numerator ÷ denominator`, rounded down, exact in 128 bits.
@@ -211,9 +212,41 @@ impl Nanos {
         if denominator == 0 {
             return Self::ZERO;
         }
+        if let Some(near) = self.mul_div_near(numerator, denominator) {
+            return near;
+        }
         let exact =
             (i128::from(self.0) * i128::from(numerator)).div_euclid(i128::from(denominator));
         Self(i64::try_from(exact).expect("a share of an amount fits"))
+    }
+
+    /// The same without a division of 128 bits, where the result is below 2⁵⁰: a float's quotient
+    /// is then off by two at most, and the remainder, which fits 64 bits however far the products
+    /// wrap, tells by how much.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        reason = "what the float loses, the remainder brings back"
+    )]
+    fn mul_div_near(self, numerator: u64, denominator: u64) -> Option<Self> {
+        const NEAR: f64 = (1_u64 << 50) as f64;
+        let length = i64::try_from(denominator).ok().filter(|&length| length < 1 << 60)?;
+        let estimate = self.0 as f64 * numerator as f64 / denominator as f64;
+        if estimate.abs() >= NEAR {
+            return None;
+        }
+        let mut quotient = estimate as i64;
+        let product = self.0.wrapping_mul(numerator.cast_signed());
+        let mut rest = product.wrapping_sub(quotient.wrapping_mul(length));
+        while rest < 0 {
+            rest += length;
+            quotient -= 1;
+        }
+        while rest >= length {
+            rest -= length;
+            quotient += 1;
+        }
+        Some(Self(quotient))
     }
 }
 
@@ -381,6 +414,21 @@ mod tests {
         ) {
             let scaled = Nanos::new(amount).scaled_down(share);
             prop_assert!(scaled <= Nanos::new(amount) && scaled >= Nanos::ZERO);
+        }
+
+        #[test]
+        fn a_share_by_the_short_way_is_the_exact_one(
+            amount: i64, numerator: u64, denominator: u64, halves in [0_u32..63, 0..64, 0..64],
+        ) {
+            let (amount, numerator) = (amount >> halves[0], numerator >> halves[1]);
+            let denominator = (denominator >> halves[2]).max(1);
+            let wide = i128::from(amount) * i128::from(numerator);
+            let exact = wide.div_euclid(i128::from(denominator));
+            if let Some(near) = Nanos::new(amount).mul_div_near(numerator, denominator) {
+                prop_assert_eq!(i128::from(near.get()), exact);
+            } else {
+                prop_assert!(exact.unsigned_abs() >= 1 << 49 || denominator >= 1 << 60);
+            }
         }
     }
 }

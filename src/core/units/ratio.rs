@@ -48,7 +48,8 @@ impl Ppm {
     #[must_use]
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "range is checked")]
     pub fn try_from_ratio(ratio: f64) -> Option<Self> {
-        (0.0..4_294.0).contains(&ratio).then(|| Self((ratio * 1e6).floor() as u32))
+        // The cast rounds towards zero, which is down.
+        (0.0..4_294.0).contains(&ratio).then_some(Self((ratio * 1e6) as u32))
     }
 
     /// As a float.
