@@ -21,8 +21,8 @@ const EVENT_MEMORY: Span = Span::HOUR;
 /// A safe multiplier whose logarithm moved less than this is no news, whatever its roundings: news
 /// is a move of a tenth.
 const SAFE_MOVE_MIN: f64 = 0.05;
-/// A logarithm below this is that of a multiplier that no maximum of one or more cuts, and that does
-/// not round to one.
+/// A logarithm below this is that of a multiplier that no maximum of one or more cuts, and that
+/// does not round to one.
 const UNCUT: f64 = -0.001;
 
 /// What one of a campaign's owners says.

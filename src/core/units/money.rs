@@ -207,6 +207,7 @@ impl Nanos {
 
     /// `self × numerator ÷ denominator`, rounded down, exact in 128 bits.
     /// A denominator of zero gives zero.
+    #[inline]
     #[must_use]
     pub fn mul_div(self, numerator: u64, denominator: u64) -> Self {
         if denominator == 0 {
@@ -223,6 +224,7 @@ impl Nanos {
     /// The same without a division of 128 bits, where the result is below 2⁵⁰: a float's quotient
     /// is then off by two at most, and the remainder, which fits 64 bits however far the products
     /// wrap, tells by how much.
+    #[inline]
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
