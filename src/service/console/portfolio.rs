@@ -245,9 +245,9 @@ fn table(told: &Portfolio, history: &History) -> Table {
         Column::number("spent", unit.as_str()),
         Column::text("spent of plan"),
         Column::number("multiplier", "×"),
+        Column::text("of late"),
         Column::number("participation", ""),
         Column::number("in flight", unit.as_str()),
-        Column::text("multiplier of late"),
     ];
     if single.is_none() {
         columns.push(Column::text("currency"));
@@ -279,13 +279,13 @@ fn cells(row: &Row, course: Vec<f64>, has_currency: bool) -> Vec<Cell> {
         words::cell(row.actual),
         Cell::bar(pace, None),
         if is_off { Cell::Empty } else { Cell::number(share(row.multiplier), 3) },
-        if is_off { Cell::Empty } else { Cell::percent(share(row.participation), 1) },
-        words::cell(row.in_flight),
         if course.is_empty() {
             Cell::Empty
         } else {
             Cell::Sparkline(Sparkline::new("multiplier", course))
         },
+        if is_off { Cell::Empty } else { Cell::percent(share(row.participation), 1) },
+        words::cell(row.in_flight),
     ];
     if has_currency {
         cells.push(Cell::text(row.currency.to_string()));

@@ -39,8 +39,10 @@ pub(super) fn badge(state: Option<EntryState>, reason: Reason) -> Cell {
     };
     let judged =
         if state == EntryState::Run && is_out_of_order(reason) { State::Watch } else { judged };
+    let is_usual = state == EntryState::Run && reason == Reason::Law;
     let reason = reason_words(reason);
-    if reason == word {
+    // That the law decides goes without saying.
+    if reason == word || is_usual {
         Cell::status(judged, word)
     } else {
         Cell::status(judged, format!("{word}: {reason}"))

@@ -96,6 +96,7 @@ impl MultiplierService for Multipliers {
         };
         let hello =
             wire::hello(hello.bidder_id.as_deref(), &hello.held_tables, &hello.held_allowances)?;
+        hello.check(self.partitions.count())?;
         let (sent, updates) = mpsc::channel(STREAM_MESSAGES_MAX);
         let watcher = Watcher { service: self.clone(), hello, sent };
         let stop = self.stop.clone();
@@ -118,6 +119,7 @@ impl MultiplierService for Multipliers {
             &request.held_tables,
             &request.held_allowances,
         )?;
+        hello.check(self.partitions.count())?;
         if !request.page_token.is_empty() {
             let update = self.page(&hello, &request.page_token)?;
             return Ok(Response::new(v1::GetMultipliersResponse { updates: vec![update] }));

@@ -5,6 +5,7 @@ use crate::publish::{EncodedDelta, EncodedTable, News};
 use paceline_core::hash::Digest;
 pub use paceline_core::input::Input;
 use paceline_core::input::{AllowanceDraw, BidderChange, HeldAllowance};
+use paceline_core::ledger::PRICE_MAX;
 use paceline_core::table::codec::ENTRY_BYTES;
 use paceline_core::table::{Allowance, Lease};
 pub use paceline_core::units::{BidderId, Generation};
@@ -38,7 +39,8 @@ pub fn hello(
     held: &[v1::HeldAllowance],
 ) -> Result<Hello, Refusal> {
     if tables.len() + held.len() > HELD_MAX {
-        return Err(Refusal::new("held_allowances", held.len(), "at most 1000000 of them"));
+        let rule = "must be at most 1000000 long, with held_tables";
+        return Err(Refusal::new("held_allowances", format!("{} long", held.len()), rule));
     }
     let bidder = bidder_id.map(|id| key("bidder_id", id, BidderId::of)).transpose()?;
     let mut known = BTreeMap::new();
@@ -48,6 +50,20 @@ pub fn hello(
     }
     let held = held.iter().map(held_allowance).collect::<Result<_, _>>()?;
     Ok(Hello { bidder, tables: known, held })
+}
+
+impl Hello {
+    /// Whether every table it names is of a partition that there is.
+    ///
+    /// # Errors
+    /// [`Refusal`] otherwise: the reader belongs to another service.
+    pub fn check(&self, partitions: u8) -> Result<(), Refusal> {
+        let Some(beyond) = self.tables.keys().find(|held| held.0 >= partitions) else {
+            return Ok(());
+        };
+        let rule = format!("must be below {partitions}, the number of partitions");
+        Err(Refusal::new("held_tables.partition", beyond.0, rule))
+    }
 }
 
 fn held_allowance(held: &v1::HeldAllowance) -> Result<HeldAllowance, Refusal> {
@@ -105,6 +121,10 @@ pub fn acknowledgement(
 pub fn draw(message: &v1::DrawAllowanceRequest) -> Result<AllowanceDraw, Refusal> {
     if message.price_nanos <= 0 {
         return Err(Refusal::new("price_nanos", message.price_nanos, "must be above zero"));
+    }
+    if message.price_nanos > PRICE_MAX.get() {
+        let rule = format!("must be at most {}", PRICE_MAX.get());
+        return Err(Refusal::new("price_nanos", message.price_nanos, rule));
     }
     Ok(AllowanceDraw {
         bidder: key("bidder_id", &message.bidder_id, BidderId::of)?,

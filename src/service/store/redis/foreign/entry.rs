@@ -10,8 +10,8 @@ use paceline_core::units::{
 };
 use std::ops::RangeInclusive;
 
-/// The largest price of one event, either way: a million units of currency.
-pub const PRICE_NANOS_MAX: i64 = 1_000_000_000_000_000;
+/// The largest price of one event, either way: the ledger's own bound.
+pub const PRICE_NANOS_MAX: i64 = paceline_core::ledger::PRICE_MAX.get();
 /// The largest count of one report of opportunities.
 pub const COUNT_MAX: u64 = 1_000_000_000_000;
 
@@ -80,7 +80,7 @@ fn event(fields: &Fields<'_>, producer: Option<ProducerId>) -> Result<SpendEvent
         other => return Err(Fields::complain("kind", other.unwrap_or_default(), rule)),
     };
     let lowest = if kind == SpendKind::Adjust { -PRICE_NANOS_MAX } else { 0 };
-    let rule = "must be a whole number of at most 1000000000000000, and not below 0 unless adjust";
+    let rule = "must be a whole number of at most 10000000000000000, and not below 0 unless adjust";
     let price = fields.number("price_nanos", lowest..=PRICE_NANOS_MAX, rule)?;
     let rule = "must be a whole number from 1";
     let sequence = fields.number("sequence", 1..=u64::MAX, rule)?;
@@ -272,7 +272,7 @@ mod tests {
                 &WIN.replace("nanos=5", "nanos=-5"),
                 "price_nanos",
                 "-5",
-                "must be a whole number of at most 1000000000000000, and not below 0 unless adjust",
+                "must be a whole number of at most 10000000000000000, and not below 0 unless adjust",
             ),
         ];
         for (text, field, value, rule) in rows {
