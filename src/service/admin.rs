@@ -10,8 +10,10 @@ mod list;
 
 pub use calendar::keep_calendar;
 
+use crate::auth::Caller;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
+use crate::store::Store;
 use crate::wire::catalogue::Complaints;
 use crate::wire::{self, admin as message, status};
 use paceline_proto::v1;
@@ -45,8 +47,11 @@ fn loop_status(error: &LoopError) -> Status {
     }
 }
 
-/// Who asks, as far as the connection tells.
+/// Who asks: by name where the door asked for a token, else as far as the connection tells.
 fn author<T>(request: &Request<T>) -> String {
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        return caller.name.to_string();
+    }
     match request.remote_addr() {
         Some(address) => format!("rpc from {}", address.ip()),
         None => "rpc".to_owned(),
@@ -65,7 +70,17 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::ApplyCatalogueRequest>,
     ) -> Answer<v1::ApplyCatalogueResponse> {
-        apply::catalogue(&self.partitions, request.get_ref()).await.map(Response::new)
+        let request = request.get_ref();
+        if matches!(self.partitions.store(), Store::Embedded(_)) {
+            let complaints = wire::catalogue::fed_by_counters(request);
+            if !complaints.is_empty() {
+                let answer = v1::ApplyCatalogueResponse { complaints, ..Default::default() };
+                return Ok(Response::new(answer));
+            }
+        }
+        let mut answer = apply::catalogue(&self.partitions, request).await?;
+        wire::catalogue::fill_values(request, &mut answer.complaints);
+        Ok(Response::new(answer))
     }
 
     async fn put_shape(
@@ -97,7 +112,8 @@ impl AdminService for Admin {
         let request = request.into_inner();
         let (handle, id) = find::campaign(&self.partitions, &request.campaign_id)?;
         if request.arm != 0 {
-            return Err(Status::not_found("only arm 0 is published"));
+            let rule = "must be 0: no other arm is published";
+            return Err(wire::Refusal::new("arm", request.arm, rule).into());
         }
         let question = move |engine: &find::Engine| {
             engine.campaign(id).and_then(|spec| message::explanation_message(engine, spec))
@@ -120,7 +136,8 @@ impl AdminService for Admin {
     ) -> Answer<v1::SetOverrideResponse> {
         let now = self.partitions.clock().now();
         let hand = message::hand(request.get_ref(), &author(&request), now)?;
-        let handle = find::owner(&self.partitions, hand.target).await?;
+        let unknown = message::unknown_owner("target", request.get_ref().target.as_ref());
+        let handle = find::owner(&self.partitions, hand.target, &unknown).await?;
         let checked = hand.clone();
         let question = move |engine: &find::Engine| find::check_hand(engine, &checked);
         handle.ask(question).await.map_err(|error| loop_status(&error))??;
@@ -138,8 +155,9 @@ impl AdminService for Admin {
         let id = message::override_id(&request.get_ref().override_id)?;
         wire::name("request_id", &request.get_ref().request_id)?;
         let has = move |engine: &find::Engine| engine.overrides().iter().any(|hand| hand.id == id);
-        let unknown = "no such override: it has ended, or was taken off already";
-        let handle = find::partition(&self.partitions, unknown, has).await?;
+        let rule = "must name a hand that is on: it has ended, or was taken off already";
+        let unknown = wire::Refusal::new("override_id", &request.get_ref().override_id, rule);
+        let handle = find::partition(&self.partitions, &unknown, has).await?;
         submit(handle, find::clear(id, author(&request))).await?;
         handle.hasten();
         Ok(Response::new(v1::ClearOverrideResponse {}))
@@ -179,8 +197,9 @@ impl AdminService for Admin {
         let request = request.get_ref();
         message::reason(&request.reason)?;
         let (input, has) = find::resolution(request, author)?;
-        let unknown = "no such event in suspense: it was resolved already, or never set aside";
-        let handle = find::partition(&self.partitions, unknown, has).await?;
+        let rule = "must name an event in suspense: it was resolved already, or never set aside";
+        let unknown = wire::Refusal::new("event_key", request.event_key, rule);
+        let handle = find::partition(&self.partitions, &unknown, has).await?;
         submit(handle, input).await?;
         Ok(Response::new(v1::ResolveSuspenseResponse {}))
     }

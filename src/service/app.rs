@@ -6,12 +6,15 @@
 mod parts;
 mod rpc;
 
-use crate::admin::keep_calendar;
+use crate::admin::{Admin, keep_calendar};
+use crate::auth::Keyring;
+use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
 use crate::console::{self, History};
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
+use crate::measure;
 use crate::partition::Partitions;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{MetricsPage, event};
@@ -50,8 +53,15 @@ pub async fn run(
     signals: Signals,
     announce: oneshot::Sender<Addresses>,
 ) -> anyhow::Result<()> {
-    let expected = [Condition::StoreReachable, Condition::LogFollowed, Condition::RpcListening];
+    let mut expected =
+        vec![Condition::StoreReachable, Condition::LogFollowed, Condition::RpcListening];
+    expected.extend(config.catalog.file.as_ref().map(|_| Condition::CatalogLoaded));
     let health = Health::new(&expected, duration(config.control_loop.blind_limit));
+    let ring = match config.server.tokens_file.file() {
+        None => None,
+        Some(path) => Some(Keyring::read(path)?),
+    };
+    let tls = tls::server(&config.server)?;
     let grpc = config.server.grpc_listen;
     let listener = TcpListener::bind(grpc)
         .with_context(|| format!("listening on server.grpc_listen = {grpc}"))?;
@@ -61,23 +71,40 @@ pub async fn run(
     let tasks = TaskTracker::new();
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
-    let http = open_pages(&config, &health, page, routes)?;
+    let http = open_pages(&config, ring.clone(), &health, page, routes)?;
     tasks.spawn(console::record(partitions.clone(), history));
-    let report_max = usize::try_from(config.ingest.batch_events_max).unwrap_or(usize::MAX);
-    let rpc = rpc::serve(listener, &partitions, report_max, &tasks).await?;
+    let rpc = rpc::serve(listener, (tls, ring), &partitions, &config.ingest, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
-    let watch = tasks.spawn(watch(health.clone(), partitions.clone()));
-    let calendar = tasks.spawn(keep_calendar(partitions.clone()));
+    let upkeep = tend(&config, &partitions, &health, &tasks);
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
 
     let stop = Shutdown::requested(config.shutdown.clone(), health, signals).await;
-    watch.abort();
-    calendar.abort();
+    upkeep.iter().for_each(tokio::task::JoinHandle::abort);
     let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
     event::stopped();
     result
+}
+
+/// Starts what runs beside the loops until the service stops.
+fn tend(
+    config: &Config,
+    partitions: &Partitions,
+    health: &Health,
+    tasks: &TaskTracker,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let mut upkeep = vec![
+        tasks.spawn(watch(health.clone(), partitions.clone())),
+        tasks.spawn(keep_calendar(partitions.clone())),
+        tasks.spawn(measure::run(partitions.clone())),
+    ];
+    if let Some(file) = config.catalog.file.clone() {
+        let admin = Admin::new(partitions.clone(), "catalog.file");
+        let interval = duration(config.catalog.reload_interval);
+        upkeep.push(tasks.spawn(catalog::follow(admin, file, interval, health.clone())));
+    }
+    upkeep
 }
 
 /// Puts what is known of store and loops on the health board, every quarter of a second.
@@ -108,6 +135,7 @@ async fn watch(health: Health, partitions: Partitions) {
 /// The HTTP port and what stands on it.
 fn open_pages(
     config: &Config,
+    ring: Option<Keyring>,
     health: &Health,
     page: MetricsPage,
     routes: Router,
@@ -116,8 +144,8 @@ fn open_pages(
     let listener = TcpListener::bind(address)
         .with_context(|| format!("listening on server.http_listen = {address}"))?;
     let tls = tls::acceptor(&config.server)?;
-    let http =
-        http::start(listener, tls, routes, health.clone(), page).context("starting the pages")?;
+    let http = http::start(listener, tls, ring, routes, health.clone(), page)
+        .context("starting the pages")?;
     event::listening("http", http.address());
     Ok(http)
 }
@@ -161,6 +189,10 @@ async fn wind_down(
     stop.finish().context("stopping")
 }
 
+#[cfg(test)]
+mod catalog_tests;
+#[cfg(test)]
+mod door_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -50,7 +50,7 @@ pub struct Config {
     pub law: LawConfig,
     /// The books.
     pub ledger: LedgerConfig,
-    /// The log and its copy on disk.
+    /// The log and its shortcut.
     pub log: LogConfig,
     /// What one spend report may hold.
     pub ingest: IngestConfig,
@@ -73,9 +73,7 @@ pub struct StoreConfig {
     pub kind: StoreKind,
     /// The embedded store's folder.
     pub path: PathBuf,
-    /// Longest time an append waits for others to share its flush to disk.
-    pub commit_interval: Span,
-    /// `redis://` or `rediss://`, without a password.
+    /// `redis://`, `rediss://` or `redis+unix://`, without a password.
     pub redis_url: String,
     /// User known to Redis; empty for its default user.
     pub redis_username: String,
@@ -127,8 +125,6 @@ pub struct AllowanceConfig {
     pub enabled: bool,
     /// For how long one lasts at the planned rate: a lease and a failover.
     pub horizon: Span,
-    /// How long a bid without an answer keeps its money reserved.
-    pub hold_timeout: Span,
 }
 
 /// The slow outer loop.
@@ -162,15 +158,11 @@ pub struct LedgerConfig {
     pub dedup_events_max: u32,
     /// Bound of the producers known by sequence, per partition.
     pub producers_max: u32,
-    /// How far a producer's sequence may run ahead of a gap; a multiple of 64.
-    pub producer_gap_bits: u32,
 }
 
-/// The log and its copy on disk.
+/// The log's shortcut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
-    /// Bound of the segments kept, beyond what the last checkpoint needs.
-    pub journal_max: Bytes,
     /// Time between checkpoints.
     pub checkpoint_interval: Span,
 }
@@ -197,7 +189,7 @@ pub struct ServerConfig {
     pub tls_certificate_file: Option<PathBuf>,
     /// PEM file with its private key.
     pub tls_key_file: Secret,
-    /// File with one `role name token` a line.
+    /// File with one `role name sha256:<digest of the token>` a line.
     pub tokens_file: Secret,
 }
 
@@ -262,11 +254,7 @@ impl Default for Config {
             catalog: CatalogConfig { file: None, reload_interval: Span::from_secs(10) },
             control_loop: LoopConfig::default(),
             lease: LeaseConfig { valid: Span::from_secs(30), grace: Span::from_secs(90) },
-            allowance: AllowanceConfig {
-                enabled: true,
-                horizon: Span::from_secs(120),
-                hold_timeout: Span::from_secs(2),
-            },
+            allowance: AllowanceConfig { enabled: true, horizon: Span::from_secs(120) },
             plan: PlanConfig { replan_interval: Span::HOUR, finish_share: Ppm::new(985_000) },
             law: LawConfig {
                 elasticity: 1.5,
@@ -278,12 +266,8 @@ impl Default for Config {
                 dedup_window: Span::from_mins(30),
                 dedup_events_max: 2_000_000,
                 producers_max: 4_096,
-                producer_gap_bits: 16_384,
             },
-            log: LogConfig {
-                journal_max: Bytes::new(2_000_000_000),
-                checkpoint_interval: Span::MINUTE,
-            },
+            log: LogConfig { checkpoint_interval: Span::MINUTE },
             ingest: IngestConfig {
                 batch_events_max: 10_000,
                 batch_bytes_max: Bytes::new(4_000_000),
@@ -302,7 +286,6 @@ impl Default for StoreConfig {
         Self {
             kind: StoreKind::Embedded,
             path: PathBuf::from("paceline-data"),
-            commit_interval: Span::from_millis(50),
             redis_url: "redis://127.0.0.1:6379".to_owned(),
             redis_username: String::new(),
             redis_password_file: Secret::NONE,

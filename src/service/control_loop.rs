@@ -226,6 +226,12 @@ impl LoopHandle {
         }
     }
 
+    /// Requests that wait in front of the loop.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.events.max_capacity() - self.events.capacity()
+    }
+
     async fn send(&self, event: Event) -> Result<(), LoopError> {
         self.events.send(event).await.map_err(|_| LoopError::Stopped)
     }

@@ -4,6 +4,7 @@
 //! Knows `/livez`, `/readyz` and `/metrics`; other routes are handed in by `app`. The listener is
 //! handed in too, so port 0 works and a taken port is found before anything starts.
 
+use crate::auth::{Keyring, door};
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
 use axum::Router;
@@ -51,13 +52,14 @@ struct Facts {
     page: MetricsPage,
 }
 
-/// Begins to serve, on a thread of its own.
+/// Begins to serve, on a thread of its own. With a `ring`, all but the probes asks for a token.
 ///
 /// # Errors
 /// When the listener or the runtime is refused by the system.
 pub fn start(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
+    ring: Option<Keyring>,
     routes: Router,
     health: Health,
     page: MetricsPage,
@@ -70,7 +72,7 @@ pub fn start(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(Facts { health, page });
-    let routes = routes.merge(probes);
+    let routes = door::guard_pages(routes.merge(probes), ring);
     let (stop, ended_tx, ended);
     stop = CancellationToken::new();
     (ended_tx, ended) = oneshot::channel();
@@ -214,7 +216,7 @@ mod tests {
     fn started(health: &Health, routes: Router) -> HttpServer {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        start(listener, None, routes, health.clone(), page).unwrap()
+        start(listener, None, None, routes, health.clone(), page).unwrap()
     }
 
     #[tokio::test]

@@ -39,8 +39,8 @@ const SERVICE: &[&[&str]] = &[
     &["journal", "publish"],
     &["control_loop", "wire"],
     &["partition"],
-    &["admin", "catalog", "ingest", "leadership", "publish/grpc", "shutdown"],
-    &["console", "ctl", "dump_log", "http"],
+    &["admin", "ingest", "leadership", "publish/grpc", "shutdown"],
+    &["catalog", "console", "ctl", "dump_log", "http", "measure"],
     &["app"],
 ];
 

@@ -22,7 +22,8 @@ pub(super) fn campaign<'a>(
 ) -> Result<(&'a LoopHandle, CampaignId), Status> {
     let id = wire::key("campaign_id", name, CampaignId::of)?;
     let handle = partitions.of_campaign(id).and_then(|partition| partitions.get(partition));
-    let unknown = || Status::not_found(format!("no campaign is called {name:?}"));
+    let rule = "must name a campaign that is known here";
+    let unknown = || wire::status::unknown(&Refusal::new("campaign_id", name, rule));
     handle.map(|handle| (handle, id)).ok_or_else(unknown)
 }
 
@@ -30,7 +31,7 @@ pub(super) fn campaign<'a>(
 /// when none of ours holds it, one of them might.
 pub(super) async fn partition<'a>(
     partitions: &'a Partitions,
-    unknown: &str,
+    unknown: &Refusal,
     holds: impl Fn(&Engine) -> bool + Clone + Send + 'static,
 ) -> Result<&'a LoopHandle, Status> {
     let mut elsewhere = None;
@@ -42,19 +43,15 @@ pub(super) async fn partition<'a>(
             Err(error) => return Err(loop_status(&error)),
         }
     }
-    Err(elsewhere.map_or_else(|| Status::not_found(unknown), |error| loop_status(&error)))
+    Err(elsewhere.map_or_else(|| wire::status::unknown(unknown), |error| loop_status(&error)))
 }
 
-/// The loop of an owner's partition.
-pub(super) async fn owner(
-    partitions: &Partitions,
+/// The loop of an owner's partition; `unknown` is what to say when there is none.
+pub(super) async fn owner<'a>(
+    partitions: &'a Partitions,
     owner: BudgetOwner,
-) -> Result<&LoopHandle, Status> {
-    let unknown = match owner {
-        BudgetOwner::Campaign(_) => "no campaign has this id",
-        BudgetOwner::Group(_) => "no group has this id",
-        BudgetOwner::Advertiser(_) => "no advertiser has this id",
-    };
+    unknown: &Refusal,
+) -> Result<&'a LoopHandle, Status> {
     partition(partitions, unknown, move |engine| match owner {
         BudgetOwner::Campaign(id) => engine.campaign(id).is_some(),
         BudgetOwner::Group(id) => engine.group(id).is_some(),

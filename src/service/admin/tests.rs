@@ -212,7 +212,8 @@ async fn a_hand_without_reason_or_target_is_refused() {
     let status = bench.admin.set_override(Request::new(request)).await.unwrap_err();
     assert_eq!(status.message(), "reason is absent and is required");
     let status = bench.admin.set_override(Request::new(bench.pause("nobody"))).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::NotFound, "no campaign has this id"));
+    let told = "target.campaign_id is nobody and must name one that is known here";
+    assert_eq!((status.code(), status.message()), (Code::NotFound, told));
 }
 
 #[tokio::test]

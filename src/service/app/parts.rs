@@ -60,6 +60,7 @@ pub fn engine_config(config: &Config, partition: PartitionId) -> EngineConfig {
     let gains = LogPidGains {
         // A quarter a minute as published: the dead-band of publication comes on top.
         slew_per_minute: config.law.slew_per_minute - defaults.publish_threshold,
+        settling_minutes_max: config.law.time_constant.as_seconds() / 60.0,
         ..LogPidGains::default()
     };
     let count = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);

@@ -1,6 +1,8 @@
 //! The gRPC port: every service, health and reflection.
 
 use crate::admin::Admin;
+use crate::auth::{Keyring, door};
+use crate::config::IngestConfig;
 use crate::ingest::grpc::Intake;
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
@@ -14,9 +16,11 @@ use tokio::task::JoinHandle;
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tonic::transport::Server;
+use tonic::service::Routes;
+use tonic::transport::{Server, ServerTlsConfig};
 
-/// The largest message taken: a batch of spend at its bound is half of this.
+/// The largest message taken but for reports, which have a setting: a catalogue at its bounds is
+/// half of this.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
 /// The port, serving.
@@ -27,11 +31,12 @@ pub(super) struct Rpc {
     served: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
-/// Begins to serve on a listener that is bound already.
+/// Begins to serve on a listener that is bound already, encrypted and behind a door where told so.
 pub(super) async fn serve(
     listener: TcpListener,
+    (tls, ring): (Option<ServerTlsConfig>, Option<Keyring>),
     partitions: &Partitions,
-    report_max: usize,
+    ingest: &IngestConfig,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Rpc> {
     let address = listener.local_addr().context("asking for the RPC port")?;
@@ -47,20 +52,24 @@ pub(super) async fn serve(
     health.set_serving::<MultiplierServiceServer<Multipliers>>().await;
     health.set_serving::<SpendServiceServer<Intake>>().await;
     health.set_serving::<AdminServiceServer<Admin>>().await;
-    let intake = Intake::new(partitions.clone(), report_max);
+    let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    let intake = Intake::new(partitions.clone(), size(ingest.batch_events_max.into()));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()
         .context("describing the services")?;
-    let spend = SpendServiceServer::new(intake).max_decoding_message_size(MESSAGE_BYTES_MAX);
+    let spend = SpendServiceServer::new(intake)
+        .max_decoding_message_size(size(ingest.batch_bytes_max.get()));
     let tables =
         MultiplierServiceServer::new(multipliers).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let router = Server::builder()
-        .add_service(health_service)
-        .add_service(reflection)
-        .add_service(spend)
-        .add_service(admin)
-        .add_service(tables);
+    let mut routes = Routes::new(health_service);
+    routes = routes.add_service(reflection).add_service(spend).add_service(admin);
+    let calls = routes.add_service(tables).into_axum_router();
+    let mut server = Server::builder();
+    if let Some(tls) = tls {
+        server = server.tls_config(tls).context("encrypting the RPC port")?;
+    }
+    let router = server.add_routes(door::guard_calls(calls, ring).into());
     let until = stop.clone();
     let served = tasks.spawn(async move {
         router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await

@@ -82,7 +82,6 @@ pub fn visit<V: Visitor>(config: &mut Config, v: &mut V) {
     let store = &mut config.store;
     v.plain("store.kind", &mut store.kind);
     v.plain("store.path", &mut store.path);
-    v.field("store.commit_interval", &mut store.commit_interval, Within(Span::ZERO, secs(1)));
     v.plain("store.redis_url", &mut store.redis_url);
     v.plain("store.redis_username", &mut store.redis_username);
     v.plain("store.redis_password_file", &mut store.redis_password_file);
@@ -107,7 +106,6 @@ pub fn visit<V: Visitor>(config: &mut Config, v: &mut V) {
     let allowance = &mut config.allowance;
     v.plain("allowance.enabled", &mut allowance.enabled);
     v.field("allowance.horizon", &mut allowance.horizon, Within(secs(3), Span::HOUR));
-    v.field("allowance.hold_timeout", &mut allowance.hold_timeout, Within(ms(100), secs(60)));
     visit_control(config, v);
     visit_outside(config, v);
 }
@@ -130,12 +128,8 @@ fn visit_control<V: Visitor>(config: &mut Config, v: &mut V) {
     v.field("ledger.dedup_window", &mut ledger.dedup_window, Within(Span::MINUTE, Span::DAY));
     v.field("ledger.dedup_events_max", &mut ledger.dedup_events_max, Within(1_000, 1_000_000_000));
     v.field("ledger.producers_max", &mut ledger.producers_max, Within(1, 1_000_000));
-    v.field("ledger.producer_gap_bits", &mut ledger.producer_gap_bits, Within(64, 1_048_576));
 
-    let log = &mut config.log;
-    let (journal_min, journal_max) = (Bytes::new(64_000_000), Bytes::new(1_000_000_000_000));
-    v.field("log.journal_max", &mut log.journal_max, Within(journal_min, journal_max));
-    let interval = &mut log.checkpoint_interval;
+    let interval = &mut config.log.checkpoint_interval;
     v.field("log.checkpoint_interval", interval, Within(Span::from_secs(1), Span::HOUR));
 }
 
@@ -310,9 +304,6 @@ impl Bindings<'_> {
         self.check_times();
         self.check_store();
         self.check_server();
-        let bits = self.config.ledger.producer_gap_bits;
-        let rule = "must be a multiple of 64";
-        self.bind(&["ledger.producer_gap_bits"], bits.is_multiple_of(64), &bits.show(), rule);
     }
 
     fn check_times(&mut self) {
@@ -341,11 +332,13 @@ impl Bindings<'_> {
     fn check_store(&mut self) {
         let store = &self.config.store;
         let url = store.redis_url.as_str();
-        let host = url.strip_prefix("redis://").or_else(|| url.strip_prefix("rediss://"));
+        let schemes = ["redis://", "rediss://", "redis+unix://"];
+        let host = schemes.iter().find_map(|scheme| url.strip_prefix(scheme));
         let is_known = host.is_some_and(|host| !host.is_empty());
         let has_password = host.is_some_and(|host| host.contains('@'));
         let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
-        let rule = "must begin with redis:// or rediss:// and name a host";
+        let rule = "must begin with redis:// or rediss:// and name a host, or with redis+unix:// \
+                    and name a socket";
         self.bind(&["store.redis_url"], is_known, &shown, rule);
         let rule = "must hold no user or password; use store.redis_username and \
                     store.redis_password_file";
@@ -496,7 +489,7 @@ mod tests {
             ("law.elasticity", "0.75"),
             ("clock.kind", "scaled:60"),
             ("catalog.file", "a \"quoted\" name.toml"),
-            ("log.journal_max", "123 MB"),
+            ("ingest.batch_bytes_max", "12 MB"),
         ];
         let effective = from_flags(&flags).unwrap();
         let folder = tempfile::tempdir().unwrap();

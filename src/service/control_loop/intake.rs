@@ -5,6 +5,7 @@
 use super::leader::Leader;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError, StoreFault};
+use crate::telemetry::event;
 use paceline_core::campaign::{CampaignStatus, SpendSource};
 use paceline_core::engine::Engine;
 use paceline_core::input::Input;
@@ -24,11 +25,43 @@ pub(super) struct Intake {
     /// Counters as last read, by campaign and window: only what moved goes into the log. Holds the
     /// windows of the last reading, two a campaign at most.
     counters: BTreeMap<(CampaignId, Timestamp), Option<Nanos>>,
+    /// What was wrong with the streams and with the counters at the last look, so that it is told
+    /// once and not at every look.
+    complaints: [Option<String>; 2],
+}
+
+/// Which of the two ways in.
+#[derive(Debug, Clone, Copy)]
+enum Way {
+    Streams,
+    Counters,
 }
 
 impl Intake {
     pub(super) fn new(clock: &Clock) -> Self {
-        Self { foreign_at: clock.now(), counters_at: clock.now(), counters: BTreeMap::new() }
+        let now = clock.now();
+        Self {
+            foreign_at: now,
+            counters_at: now,
+            counters: BTreeMap::new(),
+            complaints: [None, None],
+        }
+    }
+
+    /// A key that others write to has the wrong type: theirs to mend, and no reason to lead no
+    /// longer. Anything else is the store's own affair.
+    fn bear(&mut self, way: Way, looked: Result<(), StoreError>) -> Result<(), StoreError> {
+        let complaint = match looked {
+            Ok(()) => None,
+            Err(error) if is_theirs(&error) => Some(crate::error_chain(&error)),
+            Err(error) => return Err(error),
+        };
+        let held = &mut self.complaints[way as usize];
+        if *held != complaint {
+            event::intake_judged(complaint.as_deref());
+            *held = complaint;
+        }
+        Ok(())
     }
 
     /// The next moment it has something to do.
@@ -47,15 +80,17 @@ impl Leader<'_> {
             return Ok(());
         }
         if now >= self.intake.foreign_at {
-            let is_more = self.take_foreign(now).await?;
+            let looked = self.take_foreign(now).await;
             let pause = self.parts.settings.foreign_interval;
-            self.intake.foreign_at = if is_more { now } else { now + pause };
+            self.intake.foreign_at = if matches!(looked, Ok(true)) { now } else { now + pause };
+            self.intake.bear(Way::Streams, looked.map(|_| ()))?;
         }
         if let Some(period) = self.parts.settings.counters_interval
             && now >= self.intake.counters_at
         {
             self.intake.counters_at = now + period;
-            self.take_counters(now).await?;
+            let looked = self.take_counters(now).await;
+            self.intake.bear(Way::Counters, looked)?;
         }
         Ok(())
     }
@@ -88,11 +123,22 @@ impl Leader<'_> {
     async fn take_counters(&mut self, now: Timestamp) -> Result<(), StoreError> {
         let Store::Redis(store) = &self.parts.store else { return Ok(()) };
         let mut inputs = Vec::new();
+        // A spoilt key of one window must not hide the others.
+        let mut spoilt = None;
         for (window, names) in counter_windows(&self.engine, now) {
-            let page = store.read_counters(self.parts.partition, window, &names, now).await?;
+            let read = store.read_counters(self.parts.partition, window, &names, now).await;
+            let page = match read {
+                Ok(page) => page,
+                Err(error) if is_theirs(&error) => {
+                    spoilt = Some(error);
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             for refusal in &page.refusals {
                 tracing::warn!(%refusal, "counter refused");
             }
+            event::counters_read(count(page.reads.len()), count(page.refusals.len()));
             inputs.extend(page.reads);
         }
         let seen: BTreeMap<_, _> =
@@ -108,8 +154,17 @@ impl Leader<'_> {
         for batch in inputs.chunks(crate::store::BATCH_RECORDS_MAX) {
             let _ = self.append(batch.to_vec()).await?;
         }
-        Ok(())
+        spoilt.map_or(Ok(()), Err)
     }
+}
+
+/// Whether a key that others write to has the wrong type.
+const fn is_theirs(error: &StoreError) -> bool {
+    matches!(error.fault(), StoreFault::WrongType { .. })
+}
+
+fn count(length: usize) -> u64 {
+    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 /// Which counters are read at `now`: by window, the campaigns' names.

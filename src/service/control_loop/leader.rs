@@ -7,7 +7,9 @@ use crate::store::{Checkpoint, LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
 use crate::telemetry::event;
 use paceline_core::engine::{Applied, Engine, EngineState, Tick};
 use paceline_core::input::{Input, Stamped};
+use paceline_core::overrides::OverrideChange;
 use paceline_core::pace::ShippedState;
+use paceline_core::report::Reason;
 use paceline_core::table::Lease;
 use paceline_core::units::{PartitionId, Span, Timestamp};
 use std::sync::atomic::Ordering;
@@ -69,6 +71,7 @@ impl<'a> Leader<'a> {
         parts.publisher.restore(leader.engine.table());
         facts.leads.store(true, Ordering::Release);
         event::lead_gained(u16::from(parts.partition.0), epoch.0);
+        event::store_reached(parts.store.kind());
         Ok(leader)
     }
 
@@ -113,7 +116,9 @@ impl<'a> Leader<'a> {
         if now - self.checkpoint_at >= self.parts.settings.checkpoint_interval {
             self.checkpoint(now).await?;
         }
-        self.failures = 0;
+        if std::mem::take(&mut self.failures) > 0 {
+            event::store_reached(self.parts.store.kind());
+        }
         Ok(())
     }
 
@@ -130,11 +135,26 @@ impl<'a> Leader<'a> {
         for answer in answers {
             if let Applied::Ticked(tick) = answer {
                 told(self.parts.partition, &tick, begun.elapsed());
+                self.tell_notes(&tick);
             }
         }
         self.ticked_at = now;
         self.next_tick = (self.next_tick + period).max(now + self.parts.settings.tick_min);
         Ok(())
+    }
+
+    /// Campaigns that went bad in a round: somebody must look.
+    fn tell_notes(&self, tick: &Tick) {
+        for note in &tick.report.notes {
+            let name = self.engine.campaign(note.campaign).map_or("", |spec| spec.name.as_str());
+            match note.after {
+                Reason::CounterFault => event::counter_went_back(name),
+                Reason::Quarantined => {
+                    event::campaign_quarantined(name, "an owner's numbers are not finite");
+                }
+                _ => {}
+            }
+        }
     }
 
     /// A round was decided; while catching up, only the last one's table matters.
@@ -228,12 +248,11 @@ impl<'a> Leader<'a> {
                 self.parts.directory.learn(self.parts.partition, change.campaigns.iter());
             }
             (_, Applied::Ticked(tick)) => self.publish(tick),
-            (_, Applied::Verdicts(verdicts)) => {
-                for &verdict in verdicts {
-                    event::spend_received(verdict, 1);
-                }
-            }
             _ => {}
+        }
+        // What is read again after a start was told in an earlier life.
+        if self.facts.leads() {
+            tell(input, answer);
         }
     }
 
@@ -272,6 +291,7 @@ impl<'a> Leader<'a> {
         if self.failures == 0 {
             event::store_lost(self.parts.store.kind(), error);
         }
+        event::store_retried(self.parts.store.kind());
         if now - self.ticked_at < self.parts.engine.blind_limit && now >= self.next_tick {
             let valid_until = now + self.parts.engine.lease_valid;
             let grace_until = valid_until + self.parts.engine.lease_grace;
@@ -306,14 +326,36 @@ fn told(partition: PartitionId, tick: &Tick, took: Duration) {
     let report = &tick.report;
     let (generation, changed) = (tick.delta.generation, count(report.changed));
     event::tick_done(u16::from(partition.0), generation, took, changed);
-    let states = report.states;
-    event::campaigns_counted(
-        count(states.running),
-        count(states.paused),
-        count(states.exhausted),
-        count(states.safe),
-        count(report.quarantined),
-    );
+}
+
+/// What became of an input, as numbers and lines.
+fn tell(input: &Input, answer: &Applied) {
+    match (input, answer) {
+        (Input::Override(change), Applied::Done) => tell_hand(change),
+        (_, Applied::Granted(granted)) => {
+            let granted = u64::from(granted.is_some());
+            event::allowances_drawn(granted, 1 - granted);
+        }
+        (_, Applied::Verdicts(verdicts)) => {
+            for &verdict in verdicts {
+                event::spend_received(verdict, 1);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A hand, as a line of the log.
+fn tell_hand(change: &OverrideChange) {
+    match change {
+        OverrideChange::Set(hand) => {
+            let owner = format!("{:?}", hand.target);
+            event::override_changed(&owner, hand.action.as_str(), &hand.author);
+        }
+        OverrideChange::Clear { id, author } => {
+            event::override_changed(&id.to_string(), "cleared", author);
+        }
+    }
 }
 
 /// The engine as the checkpoint has it, or a new one, and the offset it stands at.

@@ -102,14 +102,6 @@ pub fn spend_refused(count: u64) {
     spend_received(Verdict::Invalid, count);
 }
 
-/// A currency has its first account: its series appear.
-pub fn currency_appeared(currency: Currency) {
-    metric::SPEND_MICROS.add(0, [number(currency)]);
-    metric::OVERSPEND_MICROS.add(0, [number(currency)]);
-    metric::SUSPENSE_MICROS.set(0.0, [number(currency)]);
-    metric::MONEY_AT_RISK_MICROS.set(0.0, [number(currency)]);
-}
-
 /// Money moved in a round: billed, and billed beyond a cap. Refunds are in neither: counters only
 /// grow.
 pub fn money_billed(currency: Currency, billed: Micros, beyond_cap: Micros) {
@@ -124,6 +116,12 @@ pub fn money_standing(currency: Currency, suspense: Micros, at_risk: Micros) {
     metric::MONEY_AT_RISK_MICROS.set(shown(at_risk.get()), [number(currency)]);
 }
 
+/// A request did not pass the door. No line each: whoever knocks must not fill the log.
+pub fn caller_refused(reason: &'static str) {
+    metric::CALLERS_REFUSED.add(1, [word(reason)]);
+    debug!(reason, "caller refused");
+}
+
 /// Bidders told of auctions.
 pub fn opportunities_seen(asked: u64, bid: u64, won: u64) {
     metric::OPPORTUNITIES.add(asked, [word("asked")]);
@@ -135,6 +133,14 @@ pub fn opportunities_seen(asked: u64, bid: u64, won: u64) {
 pub fn counters_read(done: u64, went_back: u64) {
     metric::COUNTER_READINGS.add(done, [word("done")]);
     metric::COUNTER_READINGS.add(went_back, [word("failed")]);
+}
+
+/// The streams or counters of others cannot be read, or can again. Call at the edges only.
+pub fn intake_judged(complaint: Option<&str>) {
+    match complaint {
+        Some(error) => error!(error, "intake from redis stands still"),
+        None => info!("intake from redis goes on"),
+    }
 }
 
 /// A campaign's counter fell or vanished; it runs on safe values.
@@ -182,12 +188,6 @@ pub fn campaign_quarantined(campaign: &str, reason: &str) {
     error!(campaign, reason, "campaign quarantined");
 }
 
-/// An invariant was found broken.
-pub fn invariant_broken(partition: u16, invariant: &str) {
-    metric::INVARIANT_FAULTS.add(1, []);
-    error!(partition, invariant, "invariant broken");
-}
-
 /// Operators' hands in force.
 pub fn overrides_counted(pause: u32, cap: u32, freeze: u32, fix: u32) {
     for (action, count) in [("pause", pause), ("cap", cap), ("freeze", freeze), ("fix", fix)] {
@@ -205,10 +205,14 @@ pub fn inbox_measured(events: u32) {
     metric::INBOX_EVENTS.set(f64::from(events), []);
 }
 
-/// How old a partition's watermark and checkpoint are.
-pub fn ages_measured(partition: u16, watermark: Duration, checkpoint: Duration) {
-    metric::SPEND_LOG_LAG.set(watermark.as_secs_f64(), [number(partition)]);
-    metric::CHECKPOINT_AGE.set(checkpoint.as_secs_f64(), [number(partition)]);
+/// How old a partition's watermark and checkpoint are, as far as there are any.
+pub fn ages_measured(partition: u16, watermark: Option<Duration>, checkpoint: Option<Duration>) {
+    if let Some(age) = watermark {
+        metric::SPEND_LOG_LAG.set(age.as_secs_f64(), [number(partition)]);
+    }
+    if let Some(age) = checkpoint {
+        metric::CHECKPOINT_AGE.set(age.as_secs_f64(), [number(partition)]);
+    }
 }
 
 /// A checkpoint was written.
@@ -227,11 +231,6 @@ pub fn checkpoint_failed(partition: u16, error: &dyn Error) {
 /// An append became durable.
 pub fn appended(took: Duration) {
     metric::APPEND_DURATION.record(took.as_secs_f64(), []);
-}
-
-/// Log segments kept.
-pub fn journal_measured(bytes: u64) {
-    metric::JOURNAL_BYTES.set(shown(i64::try_from(bytes).unwrap_or(i64::MAX)), []);
 }
 
 /// We lead the partition.
@@ -279,10 +278,10 @@ pub fn allowances_drawn(granted: u64, short: u64) {
     metric::ALLOWANCE_DRAWS.add(short, [word("short")]);
 }
 
-/// Bidders connected, and those among them that run the newest table.
-pub fn bidders_counted(connected: u32, newest: u32) {
+/// Bidders connected; the tables they should run, one a partition, and how many are the newest.
+pub fn bidders_counted(connected: u32, due: u32, newest: u32) {
     metric::BIDDERS.set(f64::from(connected), []);
-    let ratio = if connected == 0 { 1.0 } else { f64::from(newest) / f64::from(connected) };
+    let ratio = if due == 0 { 1.0 } else { f64::from(newest) / f64::from(due) };
     metric::BIDDERS_LIVE.set(ratio, []);
 }
 

@@ -72,6 +72,7 @@ const SINK: Label = Label::Of("sink", &["grpc", "redis"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
+const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden"]);
 const SEEN: Label = Label::Of("outcome", &["asked", "bid", "won"]);
 
 /// A row of the table that is also a name to write to.
@@ -97,13 +98,15 @@ table! {
     SPEND_MICROS: Counter, "paceline_spend_micros_total", "micros", [Label::Currency],
         "Money billed.";
     OVERSPEND_MICROS: Counter, "paceline_overspend_micros_total", "micros", [Label::Currency],
-        "Money billed beyond a cap.";
+        "Money billed beyond the budget of a flight.";
     SUSPENSE_MICROS: Gauge, "paceline_suspense_micros", "micros", [Label::Currency],
         "Money of late events that wait for an operator to post or drop it.";
+    CALLERS_REFUSED: Counter, "paceline_callers_refused_total", "requests", [REFUSAL],
+        "Requests turned away: without a known token, or without the right to do this.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     COUNTER_READINGS: Counter, "paceline_counter_readings_total", "readings", [RESULT],
-        "Spend counters read; failed are those that went back or vanished.";
+        "Spend counters read; failed are those that are no numbers.";
     TICK_DURATION: Distribution(SECONDS), "paceline_tick_duration_seconds", "seconds", [],
         "Time from the start of a decision round to its table.";
     TICK_LATE: Counter, "paceline_tick_late_total", "rounds", [],
@@ -126,16 +129,12 @@ table! {
         "Operators' hands in force.";
     INBOX_EVENTS: Gauge, "paceline_inbox_events", "events", [],
         "Events that wait in front of the control loop; its bound is loop.inbox_events_max.";
-    INVARIANT_FAULTS: Counter, "paceline_invariant_faults_total", "faults", [],
-        "Invariants found broken. Anything but 0 needs someone to look.";
     SPEND_LOG_LAG: Gauge, "paceline_spend_log_lag_seconds", "seconds", [Label::Partition],
         "Age of the watermark: how far behind the sources tell what was spent.";
     CHECKPOINT_AGE: Gauge, "paceline_checkpoint_age_seconds", "seconds", [Label::Partition],
         "Time since the last checkpoint.";
     CHECKPOINTS: Counter, "paceline_checkpoints_total", "checkpoints", [RESULT],
         "Checkpoints tried.";
-    JOURNAL_BYTES: Gauge, "paceline_journal_bytes", "bytes", [],
-        "Log segments kept; their bound is log.journal_max.";
     APPEND_DURATION: Distribution(SECONDS), "paceline_append_duration_seconds", "seconds", [],
         "Time until an append to the log was durable.";
     LEADER: Gauge, "paceline_leader", "0 or 1", [Label::Partition],
@@ -153,7 +152,7 @@ table! {
     BIDDERS: Gauge, "paceline_bidders", "bidders", [],
         "Bidders connected.";
     BIDDERS_LIVE: Gauge, "paceline_bidders_live_ratio", "ratio", [],
-        "Share of connected bidders that run the newest table.";
+        "Share of the connected bidders' tables that are the newest.";
     CATALOG_LOADS: Counter, "paceline_catalog_loads_total", "loads", [RESULT],
         "Catalogues read; a failed one leaves the last good one in force.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],

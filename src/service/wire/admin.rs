@@ -60,6 +60,19 @@ pub fn owner(field: &str, message: Option<&v1::BudgetOwner>) -> Result<BudgetOwn
     owner.map_err(|refusal| refusal.within(field))
 }
 
+/// What to say of an owner whom nobody knows.
+#[must_use]
+pub fn unknown_owner(field: &str, message: Option<&v1::BudgetOwner>) -> Refusal {
+    use v1::budget_owner::Owner;
+    let (part, id) = match message.and_then(|message| message.owner.as_ref()) {
+        Some(Owner::CampaignId(id)) => ("campaign_id", id.as_str()),
+        Some(Owner::GroupId(id)) => ("group_id", id.as_str()),
+        Some(Owner::AdvertiserId(id)) => ("advertiser_id", id.as_str()),
+        None => return Refusal::absent(field),
+    };
+    Refusal::new(part, id, "must name one that is known here").within(field)
+}
+
 fn multiplier(field: &str, ppm: u32) -> Result<PacingMultiplier, Refusal> {
     PacingMultiplier::try_new(Ppm::new(ppm))
         .map_err(|_| Refusal::new(field, ppm, "must be at most 4000000"))

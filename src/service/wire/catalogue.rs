@@ -5,8 +5,10 @@
 //! into the message's. Called by the admin service, and by `ctl` for what it read from a file.
 
 mod portion;
+mod shown;
 
 pub use portion::{Asked, Portion, Request, Response, read, respond};
+pub use shown::{fed_by_counters, fill_values};
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;

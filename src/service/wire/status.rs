@@ -34,6 +34,12 @@ impl From<Refusal> for Status {
     }
 }
 
+/// Something that a request names and nobody knows.
+#[must_use]
+pub fn unknown(refusal: &Refusal) -> Status {
+    Status::not_found(refusal.to_string())
+}
+
 /// Another instance can say what was asked; `leader` names it, if it is known.
 #[must_use]
 pub fn not_leader(leader: Option<&str>) -> Status {

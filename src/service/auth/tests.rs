@@ -1,0 +1,98 @@
+//! What the file of tokens says and refuses, and who may do what.
+
+use super::*;
+use prost_types::FileDescriptorSet;
+
+/// The digest of "open sesame", as `printf %s 'open sesame' | sha256sum` tells it.
+const SESAME: &str = "41ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4eb";
+
+fn refused(text: &str) -> String {
+    Keyring::parse(text).map(|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn a_token_is_known_by_its_digest() {
+    let ring =
+        Keyring::parse(&format!("# who may enter\n\noperator  anna sha256:{SESAME} # by day\n"))
+            .unwrap();
+    let caller = ring.caller("open sesame").unwrap();
+    assert_eq!((&*caller.name, caller.role), ("anna", Role::Operator));
+    assert_eq!(ring.caller("open sesame\n"), None);
+    assert_eq!(ring.caller(SESAME), None, "what stands in the file opens nothing");
+}
+
+#[test]
+fn a_bad_line_is_told_by_number_word_and_rule_and_never_shown() {
+    assert_eq!(
+        refused("\nking anna sha256:00"),
+        "server.tokens_file: line 2: role is \"king\" and must be one of viewer, operator, admin, \
+         producer, bidder"
+    );
+    let secret = refused("admin anna hunter2");
+    assert!(secret.starts_with("server.tokens_file: line 1: digest must be sha256: and 64"));
+    assert!(!secret.contains("hunter2"), "{secret}");
+    assert!(refused("admin anna").contains("has 2 words"));
+    let long = format!("admin {} sha256:{SESAME}", "x".repeat(65));
+    assert!(refused(&long).contains("name has 65 bytes"));
+    let twice = format!("admin a sha256:{SESAME}\nviewer b sha256:{SESAME}");
+    assert!(refused(&twice).starts_with("server.tokens_file: line 2: digest is the same"));
+    assert!(refused("# nobody\n").contains("names nobody"));
+    assert!(
+        refused("admin a sha256:+1ef4bb0b23661e66301aac36066912dac037827b4ae63a7b1165a5aa93ed4e")
+            .contains("64 hexadecimal digits")
+    );
+}
+
+#[test]
+fn a_missing_file_is_told_by_its_setting() {
+    let error = Keyring::read(Path::new("no-such-tokens")).unwrap_err();
+    assert_eq!(error.to_string(), "reading server.tokens_file = no-such-tokens");
+}
+
+#[test]
+fn every_call_of_the_contract_was_decided_on() {
+    use prost::Message as _;
+    let set = FileDescriptorSet::decode(paceline_proto::v1::FILE_DESCRIPTOR_SET).unwrap();
+    let mut entered = Vec::new();
+    let mut count = 0;
+    for file in &set.file {
+        for service in &file.service {
+            for method in &service.method {
+                let path = format!("/{}.{}/{}", file.package(), service.name(), method.name());
+                count += 1;
+                if Deed::of_call(&path) == Deed::Enter {
+                    entered.push(method.name().to_owned());
+                }
+            }
+        }
+    }
+    assert!(count >= 18, "the contract has {count} calls");
+    // Everything that is not listed falls to administrators: these two are meant to.
+    assert_eq!(entered, ["ApplyCatalogue", "PutShape"]);
+}
+
+#[test]
+fn the_rights_in_the_docs_are_those_in_force() {
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/OPERATIONS.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    for (deed, _) in RIGHTS {
+        let cells = Role::ALL.map(|role| if deed.is_allowed(role) { "yes" } else { "" });
+        let cells =
+            cells.map(|cell| if cell.is_empty() { "|".to_owned() } else { format!("| {cell} ") });
+        let row = format!("| {} {}|", deed.as_str(), cells.join(""));
+        let packed = |text: &str| text.replace(' ', "");
+        assert!(
+            docs.lines().any(|line| packed(line) == packed(&row)),
+            "docs/OPERATIONS.md has no row {row}"
+        );
+    }
+}
+
+#[test]
+fn pages_are_looked_at_and_only_posts_steer() {
+    assert_eq!(Deed::of_page("/livez", true), Deed::Probe);
+    assert_eq!(Deed::of_page("/metrics", true), Deed::Look);
+    assert_eq!(Deed::of_page("/campaigns/a", false), Deed::Steer);
+    assert_eq!(Deed::of_call("/paceline.v1.AdminService/Unheard"), Deed::Enter);
+    assert_eq!(Deed::of_call("nonsense"), Deed::Enter);
+}

@@ -1,0 +1,139 @@
+//! The catalogue file: looked at again and again, entered whole or not at all.
+//!
+//! A file with a fault, or one that the engines refuse, is told of once and the last good one stays
+//! in force; readiness waits for the first good one. Goes through the same door as operators'
+//! requests, so a file can do nothing that an RPC cannot. Run by `app` when `catalog.file` is set.
+
+use crate::admin::Admin;
+use crate::health::{Condition, Health};
+use crate::telemetry::event;
+use crate::wire::catalogue::file_messages;
+use paceline_catalogue::CatalogueError;
+use paceline_proto::v1;
+use paceline_proto::v1::admin_service_server::AdminService as _;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tonic::{Code, Request, Status};
+
+/// The pause before another try when the engines could not answer. Real time.
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// Why a file is not in force.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CatalogError {
+    /// When it cannot be read or breaks rules by itself.
+    #[error("{}", path.display())]
+    File {
+        /// As configured.
+        path: PathBuf,
+        /// Every fault, with its line.
+        source: CatalogueError,
+    },
+    /// When it breaks rules with what is in force already, such as a currency that may not change.
+    #[error("{}: {}", path.display(), complaints.join("; "))]
+    Refused {
+        /// As configured.
+        path: PathBuf,
+        /// Path, value and rule of each.
+        complaints: Vec<String>,
+    },
+    /// When the engines cannot answer now, or lead elsewhere. Tried again.
+    #[error("the engines do not answer")]
+    NotNow(#[source] Status),
+}
+
+/// What the system says of a file: when it was written and how long it is, or why it cannot tell.
+type Stamp = Result<(Option<SystemTime>, u64), ErrorKind>;
+
+/// Looks at the file every `interval`, for ever.
+pub async fn follow(admin: Admin, path: PathBuf, interval: Duration, health: Health) {
+    let mut seen = None;
+    loop {
+        let pause = match look(&admin, &path, &mut seen).await {
+            None => interval,
+            Some(Ok(campaigns)) => {
+                event::catalog_loaded(campaigns);
+                health.report(Condition::CatalogLoaded, Ok(()));
+                interval
+            }
+            Some(Err(error @ CatalogError::NotNow(_))) => {
+                // At the next try the file is as good as new.
+                seen = None;
+                report(&health, &error);
+                RETRY_PAUSE.min(interval)
+            }
+            Some(Err(error)) => {
+                event::catalog_refused(&error);
+                report(&health, &error);
+                interval
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+/// Notes why there is no catalogue yet; once there was one, it stays in force and that is well.
+fn report(health: &Health, error: &CatalogError) {
+    let has_loaded =
+        matches!(health.readiness().conditions.get(&Condition::CatalogLoaded), Some(Ok(())));
+    if !has_loaded {
+        health.report(Condition::CatalogLoaded, Err(crate::error_chain(error)));
+    }
+}
+
+/// Enters the file if it is not as it was; how many campaigns it has. The same is not entered, or
+/// complained of, twice.
+async fn look(
+    admin: &Admin,
+    path: &Path,
+    seen: &mut Option<Stamp>,
+) -> Option<Result<usize, CatalogError>> {
+    let stamp = std::fs::metadata(path)
+        .map(|told| (told.modified().ok(), told.len()))
+        .map_err(|error| error.kind());
+    if *seen == Some(stamp) {
+        return None;
+    }
+    *seen = Some(stamp);
+    Some(enter(admin, path).await)
+}
+
+async fn enter(admin: &Admin, path: &Path) -> Result<usize, CatalogError> {
+    let read = paceline_catalogue::read(path);
+    let catalogue = read.map_err(|source| CatalogError::File { path: path.to_owned(), source })?;
+    let (shapes, request) = file_messages(&catalogue);
+    let campaigns = request.campaigns.len();
+    let mut complaints = Vec::new();
+    for shape in shapes {
+        let answer = admin.put_shape(Request::new(shape)).await.map_err(judged(path))?;
+        complaints.extend(answer.into_inner().complaints);
+    }
+    if complaints.is_empty() {
+        let answer = admin.apply_catalogue(Request::new(request)).await.map_err(judged(path))?;
+        complaints = answer.into_inner().complaints;
+    }
+    if complaints.is_empty() {
+        return Ok(campaigns);
+    }
+    let complaints = complaints.iter().map(told).collect();
+    Err(CatalogError::Refused { path: path.to_owned(), complaints })
+}
+
+/// Refused for good, or only for now.
+fn judged(path: &Path) -> impl Fn(Status) -> CatalogError {
+    let path = path.to_owned();
+    move |status| match status.code() {
+        Code::InvalidArgument | Code::NotFound => {
+            let complaints = vec![status.message().to_owned()];
+            CatalogError::Refused { path: path.clone(), complaints }
+        }
+        _ => CatalogError::NotNow(status),
+    }
+}
+
+fn told(complaint: &v1::Complaint) -> String {
+    let v1::Complaint { path, value, rule } = complaint;
+    if value.is_empty() { format!("{path}: {rule}") } else { format!("{path} = {value}: {rule}") }
+}
