@@ -146,8 +146,8 @@ fn micros(nanos: i128) -> Micros {
 struct Seen(BTreeMap<u8, BTreeMap<Currency, Money>>);
 
 impl Seen {
-    /// Counters grow by what was added since the last look. The first look at a partition only takes
-    /// the measure, so that they count from when it was first led here.
+    /// Counters grow by what was added since the last look. The first look at a partition only
+    /// takes the measure, so that they count from when it was first led here.
     fn tell_money(&mut self, standings: &BTreeMap<u8, Standing>) {
         self.0.retain(|partition, _| standings.contains_key(partition));
         let mut standing: BTreeMap<Currency, Money> = BTreeMap::new();

@@ -1,7 +1,7 @@
 //! The certificate of our ports, read once at start.
 //!
-//! Knows files and their form; which files is config's affair. Called by `app`: [`acceptor`] for the
-//! pages, [`server`] for the RPC port, both from the same two files.
+//! Knows files and their form; which files is config's affair. Called by `app`: [`acceptor`] for
+//! the pages, [`server`] for the RPC port, both from the same two files.
 
 use crate::config::ServerConfig;
 use rustls_pki_types::pem::PemObject;

@@ -272,7 +272,8 @@ mod tests {
                 &WIN.replace("nanos=5", "nanos=-5"),
                 "price_nanos",
                 "-5",
-                "must be a whole number of at most 10000000000000000, and not below 0 unless adjust",
+                "must be a whole number of at most 10000000000000000, and not below 0 unless \
+                 adjust",
             ),
         ];
         for (text, field, value, rule) in rows {
