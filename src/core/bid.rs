@@ -5,7 +5,7 @@
 
 use crate::hash::{Purpose, draw_ppm};
 use crate::table::{EntryState, Lease, TableEntry};
-use crate::units::{CpmMicros, Nanos, Timestamp};
+use crate::units::{CpmMicros, Nanos, ParticipationRate, Timestamp};
 
 /// The seller's rule for the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,8 +97,9 @@ pub fn decide(
         EntryState::Paused => return BidDecision::Skip(SkipReason::Paused),
         EntryState::Exhausted => return BidDecision::Skip(SkipReason::Exhausted),
     }
-    let drawn = draw_ppm(Purpose::Participate, entry.salt, ask.auction, ask.impression);
-    if drawn >= entry.participation.ppm().get() {
+    // A draw is always below one: whoever enters every auction need not be drawn for.
+    let drawn = || draw_ppm(Purpose::Participate, entry.salt, ask.auction, ask.impression);
+    if entry.participation != ParticipationRate::ONE && drawn() >= entry.participation.ppm().get() {
         return BidDecision::Skip(SkipReason::Participation);
     }
     let multiplier = lease.multiplier(now, entry.multiplier, entry.safe_multiplier);

@@ -17,6 +17,7 @@ use crate::budget::BudgetOwner;
 use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError};
 use crate::days::KnownDays;
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch, Verdict};
+use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
 use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
@@ -88,7 +89,6 @@ pub struct EngineState<S> {
     pruned_at: Timestamp,
     advertisers: BTreeMap<AdvertiserId, (AdvertiserSpec, Slot)>,
     groups: BTreeMap<GroupId, (GroupSpec, Slot)>,
-    campaign_slots: BTreeMap<CampaignId, Slot>,
     campaigns: Vec<CampaignState>,
     owners: Vec<Owner<S>>,
     days: KnownDays,
@@ -99,8 +99,8 @@ pub struct EngineState<S> {
     opportunity_sequences: BTreeMap<ProducerId, u64>,
     bidders: BTreeMap<BidderId, Bidder>,
     overrides: OverrideSet,
-    /// Campaigns whose allowances somebody holds or wants.
-    granting: BTreeSet<Slot>,
+    /// Allowances by campaign, where somebody holds or wants one.
+    grants: BTreeMap<Slot, Grants>,
     /// Owners in whose books allowances are claimed.
     claimed: BTreeSet<Slot>,
     table: MultiplierTable,
@@ -127,7 +127,6 @@ impl<L: PacingLaw> Engine<L> {
             pruned_at: Timestamp::MIN,
             advertisers: BTreeMap::new(),
             groups: BTreeMap::new(),
-            campaign_slots: BTreeMap::new(),
             campaigns: Vec::new(),
             owners: Vec::new(),
             days: KnownDays::default(),
@@ -138,7 +137,7 @@ impl<L: PacingLaw> Engine<L> {
             opportunity_sequences: BTreeMap::new(),
             bidders: BTreeMap::new(),
             overrides: OverrideSet::default(),
-            granting: BTreeSet::new(),
+            grants: BTreeMap::new(),
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(config.partition, lease),
         };
@@ -253,12 +252,13 @@ impl<L: PacingLaw> Engine<L> {
         if posted.committed <= crate::units::Nanos::ZERO {
             return;
         }
-        let Some(&slot) = self.state.campaign_slots.get(&campaign) else { return };
-        let state = &mut self.state.campaigns[slot];
-        state.note_cost(now, posted.committed);
-        if let Some(producer) = producer {
+        let Some(slot) = self.state.ledger.slot_of(campaign) else { return };
+        self.state.campaigns[slot].note_cost(now, posted.committed);
+        if let Some(producer) = producer
+            && let Some(grants) = self.state.grants.get_mut(&slot)
+        {
             let bidder = BidderId::from_key(producer.key());
-            state.grants.note_report(now, bidder, posted.served_at, posted.committed);
+            grants.note_report(now, bidder, posted.served_at, posted.committed);
         }
         for owner in self.state.ledger.campaign(slot).owners.iter() {
             if let Some(pace) = &mut self.state.owners[owner].pace {
@@ -283,7 +283,7 @@ impl<L: PacingLaw> Engine<L> {
 
     fn slot_of(&self, campaign: CampaignId) -> Result<Slot, Vec<SpecError>> {
         let unknown = || vec![SpecError::new("campaign", "no such campaign")];
-        self.state.campaign_slots.get(&campaign).copied().ok_or_else(unknown)
+        self.state.ledger.slot_of(campaign).ok_or_else(unknown)
     }
 
     fn take_opportunities(&mut self, now: Timestamp, batch: &OpportunityBatch) -> Applied {
@@ -299,14 +299,14 @@ impl<L: PacingLaw> Engine<L> {
             *last = sequence;
         }
         for count in &batch.counts {
-            let Some(&slot) = self.state.campaign_slots.get(&count.campaign) else { continue };
+            let Some(slot) = self.state.ledger.slot_of(count.campaign) else { continue };
             if let Some(producer) = batch.producer {
                 let bidder = BidderId::from_key(producer.key());
                 if self.state.bidders.contains_key(&bidder) {
                     #[expect(clippy::cast_precision_loss, reason = "counts for control")]
                     let asks = count.asks as f64;
-                    self.state.granting.insert(slot);
-                    self.state.campaigns[slot].grants.note_demand(now, bidder, asks);
+                    let grants = self.state.grants.entry(slot).or_default();
+                    grants.note_demand(now, bidder, asks);
                 }
             }
             for owner in self.state.ledger.campaign(slot).owners.iter() {
@@ -370,11 +370,10 @@ impl<L: PacingLaw> Engine<L> {
         }
         self.state.learning_until = now + horizon;
         for allowance in held {
-            let Some(&slot) = self.state.campaign_slots.get(&allowance.campaign) else { continue };
+            let Some(slot) = self.state.ledger.slot_of(allowance.campaign) else { continue };
             let window = self.guard_window(slot, allowance.window_start);
-            let grants = &mut self.state.campaigns[slot].grants;
+            let grants = self.state.grants.entry(slot).or_default();
             grants.adopt(now, horizon, bidder, window, allowance.left);
-            self.state.granting.insert(slot);
         }
     }
 
@@ -408,7 +407,7 @@ impl<L: PacingLaw> Engine<L> {
 
     fn knows(&self, owner: BudgetOwner) -> bool {
         match owner {
-            BudgetOwner::Campaign(id) => self.state.campaign_slots.contains_key(&id),
+            BudgetOwner::Campaign(id) => self.state.ledger.slot_of(id).is_some(),
             BudgetOwner::Group(id) => self.state.groups.contains_key(&id),
             BudgetOwner::Advertiser(id) => self.state.advertisers.contains_key(&id),
         }

@@ -112,6 +112,12 @@ impl Grants {
         self.grants.is_empty() && self.demand.is_empty()
     }
 
+    /// Whether there is nothing left to remember.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.is_empty() && self.waiting.is_empty()
+    }
+
     /// A bidder saw auctions for the campaign.
     pub fn note_demand(&mut self, now: Timestamp, bidder: BidderId, asks: f64) {
         let demand = self.demand.entry(bidder).or_insert(Demand { asks: 0.0, at: now });

@@ -11,6 +11,7 @@ mod counter;
 pub mod dedup;
 pub mod delay;
 mod elsewhere;
+mod flat;
 mod owners;
 pub mod suspense;
 pub mod wins;
@@ -25,6 +26,7 @@ use cohort::{Cohorts, Lapse};
 pub use counter::CounterVerdict;
 use dedup::{Dedup, Seen};
 use delay::DelayCurve;
+use flat::SlotIndex;
 pub use owners::OwnerSlots;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,7 +151,7 @@ pub struct SpendLedger {
     campaigns: Vec<CampaignBook>,
     /// Campaigns that have something in flight, or had of late.
     in_flight: BTreeSet<Slot>,
-    slots: BTreeMap<CampaignId, Slot>,
+    slots: SlotIndex,
     verdicts: [u64; Verdict::ALL.len()],
 }
 
@@ -166,7 +168,7 @@ impl SpendLedger {
             books: Vec::new(),
             campaigns: Vec::new(),
             in_flight: BTreeSet::new(),
-            slots: BTreeMap::new(),
+            slots: SlotIndex::default(),
             verdicts: [0; Verdict::ALL.len()],
         }
     }
@@ -182,6 +184,12 @@ impl SpendLedger {
         self.campaigns.push(campaign);
         self.slots.insert(id, self.campaigns.len() - 1);
         self.campaigns.len() - 1
+    }
+
+    /// The slot of a campaign that was entered.
+    #[must_use]
+    pub fn slot_of(&self, campaign: CampaignId) -> Option<Slot> {
+        self.slots.get(campaign)
     }
 
     /// An owner's book.
@@ -253,7 +261,7 @@ impl SpendLedger {
             }
             _ => return Posted::refused(Verdict::Invalid, at),
         };
-        let Some(&slot) = self.slots.get(&event.campaign) else {
+        let Some(slot) = self.slots.get(event.campaign) else {
             return self.set_aside(now, event, seen, Verdict::UnknownCampaign);
         };
         if self.campaigns[slot].source != SpendSource::Events {
@@ -452,7 +460,7 @@ impl SpendLedger {
         if !post {
             return Some(None);
         }
-        let Some(&slot) = self.slots.get(&held.event.campaign) else {
+        let Some(slot) = self.slots.get(held.event.campaign) else {
             self.suspense.hold(now, held.event, Verdict::UnknownCampaign);
             return Some(Some(Posted::refused(
                 Verdict::UnknownCampaign,

@@ -133,6 +133,12 @@ pub trait PacingLaw {
         seen: &PaceSample,
     ) -> (Self::State, PacingSignal);
 
+    /// [`Self::step`] on the spot: what the engine calls, so that a law with a large state can
+    /// spare its copies. The signal is asked for apart.
+    fn advance(&self, state: &mut Self::State, now: Timestamp, seen: &PaceSample) {
+        *state = self.step(state, now, seen).0;
+    }
+
     /// While a hand is on the wheel: follow what is applied, so that letting go does not jolt. An
     /// applied x that is not finite (a pause) means to follow the standing output.
     fn follow(&self, state: &Self::State, applied_x: f64, seen: &PaceSample) -> Self::State;

@@ -3,7 +3,6 @@
 //! Called by the engine once a tick, after every owner's law was stepped.
 
 use crate::campaign::{CampaignSpec, CampaignStatus};
-use crate::guard::Grants;
 use crate::hash;
 use crate::ledger::Slot;
 use crate::overrides::{Hands, OverrideAction};
@@ -12,7 +11,9 @@ use crate::pace::limit;
 use crate::report::Reason;
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
-use crate::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp};
+use crate::units::{
+    ArmId, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp, Window,
+};
 use serde::{Deserialize, Serialize};
 
 /// The dearest recent win is remembered for one to two of these.
@@ -55,7 +56,6 @@ pub(super) struct Standing {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CampaignState {
     pub spec: CampaignSpec,
-    pub grants: Grants,
     pub history: SafeHistory,
     /// Expected cost of recent wins.
     pub event_cost: RecentMax,
@@ -69,13 +69,31 @@ pub(super) struct CampaignState {
     /// ln of the safe multiplier that is published; absent where a maximum cut it. Spares the
     /// exponential in most rounds.
     safe_x: Option<f64>,
+    #[serde(skip)]
+    flight: LastFlight,
+}
+
+/// The flight of the last round, kept at hand. It follows from the specification and is not written
+/// down: two campaigns never differ by it.
+#[derive(Debug, Clone, Copy, Default)]
+struct LastFlight(Option<Window>);
+
+impl LastFlight {
+    fn holds(&self, now: Timestamp) -> bool {
+        self.0.is_some_and(|window| window.contains(now))
+    }
+}
+
+impl PartialEq for LastFlight {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl CampaignState {
     pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
         Self {
             spec,
-            grants: Grants::default(),
             history: SafeHistory::new(now),
             event_cost: RecentMax::default(),
             entry: None,
@@ -83,6 +101,7 @@ impl CampaignState {
             binding: None,
             applied_x: 0.0,
             safe_x: None,
+            flight: LastFlight::default(),
         }
     }
 
@@ -91,9 +110,16 @@ impl CampaignState {
         self.event_cost.step(now, EVENT_MEMORY, cost);
     }
 
+    /// Takes an edited specification.
+    pub(super) fn edit(&mut self, spec: CampaignSpec) {
+        self.spec = spec;
+        self.flight = LastFlight::default();
+    }
+
     /// Whether it may deliver at `now`, hands aside.
     pub(super) fn is_on(&self, now: Timestamp) -> bool {
-        self.spec.status == CampaignStatus::Active && self.spec.flight_at(now).is_some()
+        let in_flight = || self.flight.holds(now) || self.spec.flight_at(now).is_some();
+        self.spec.status == CampaignStatus::Active && in_flight()
     }
 
     /// Decides the entry. Returns it when it differs enough from what is published.
@@ -103,6 +129,9 @@ impl CampaignState {
         hands: &Hands<'_>,
         standing: &Standing,
     ) -> Option<TableEntry> {
+        if !self.flight.holds(standing.now) {
+            self.flight = LastFlight(self.spec.flight_at(standing.now).map(|flight| flight.window));
+        }
         let max = self.spec.multiplier_max;
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
@@ -184,13 +213,9 @@ impl CampaignState {
     /// Whether an entry differs from what is published by more than the dead-band.
     fn is_news(&self, entry: &TableEntry, threshold: f64) -> bool {
         let Some(published) = &self.entry else { return true };
-        let frozen = TableEntry {
-            multiplier: entry.multiplier,
-            participation: entry.participation,
-            safe_multiplier: entry.safe_multiplier,
-            ..*published
-        };
-        frozen != *entry
+        // Campaign, arm and salt are what they ever were.
+        published.state != entry.state
+            || published.value_cap != entry.value_cap
             || differs(published.multiplier.ppm(), entry.multiplier.ppm(), threshold)
             || differs(published.participation.ppm(), entry.participation.ppm(), threshold)
             || differs(published.safe_multiplier.ppm(), entry.safe_multiplier.ppm(), 0.1)

@@ -162,12 +162,12 @@ impl<L: PacingLaw> Engine<L> {
             return Err(complaints);
         }
         let zone = self.state.advertisers[&spec.advertiser].0.zone;
-        if let Some(&slot) = self.state.campaign_slots.get(&spec.id) {
+        if let Some(slot) = self.state.ledger.slot_of(spec.id) {
             self.edit_campaign(slot, zone, spec);
         } else {
             self.open_campaign(now, zone, spec);
         }
-        let slot = self.state.campaign_slots[&spec.id];
+        let slot = self.state.ledger.slot_of(spec.id).expect("it was entered");
         for owner in self.state.ledger.campaign(slot).owners.iter() {
             let owner = &mut self.state.owners[owner];
             owner.multiplier_max = owner.multiplier_max.max(spec.multiplier_max);
@@ -198,7 +198,7 @@ impl<L: PacingLaw> Engine<L> {
         if spec.shape.is_some_and(|shape| !knows_shape(&shape)) {
             complaints.push(SpecError::new("shape", "no such shape"));
         }
-        if let Some(&slot) = self.state.campaign_slots.get(&spec.id) {
+        if let Some(slot) = self.state.ledger.slot_of(spec.id) {
             let known = &self.state.campaigns[slot].spec;
             check_fixed(&mut complaints, "name", &known.name, &spec.name);
             check_fixed(&mut complaints, "advertiser", &known.advertiser, &spec.advertiser);
@@ -224,10 +224,10 @@ impl<L: PacingLaw> Engine<L> {
         let book = CampaignBook::new(owners, spec.spend_source, spec.refund_policy, spec.billing);
         let slot = self.state.ledger.enter_campaign(spec.id, book);
         for owner in owners.iter() {
-            self.state.owners[owner].members.push(slot);
+            self.state.owners[owner].members += 1;
         }
+        assert!(slot == self.state.campaigns.len(), "a campaign has one slot in all columns");
         self.state.campaigns.push(CampaignState::new(now, spec.clone()));
-        self.state.campaign_slots.insert(spec.id, slot);
     }
 
     fn edit_campaign(&mut self, slot: Slot, zone: ZoneId, spec: &CampaignSpec) {
@@ -244,7 +244,7 @@ impl<L: PacingLaw> Engine<L> {
         owner.shape = spec.shape;
         owner.multiplier_max = spec.multiplier_max;
         owner.feed = Feed::None;
-        self.state.campaigns[slot].spec = spec.clone();
+        self.state.campaigns[slot].edit(spec.clone());
     }
 
     /// A group's or advertiser's own place: edited, or opened.

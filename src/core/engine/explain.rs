@@ -4,6 +4,7 @@ use super::owner::Pace;
 use super::{CampaignState, Engine};
 use crate::budget::Horizon;
 use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
+use crate::guard::Grants;
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
 use crate::report::{CampaignOverview, Explanation, OwnerExplanation, PlanExplanation};
@@ -14,7 +15,7 @@ impl<L: PacingLaw> Engine<L> {
     /// Everything about a campaign as of the last round; nothing before its first, or when unknown.
     #[must_use]
     pub fn explain(&self, campaign: CampaignId) -> Option<Explanation> {
-        let &slot = self.state.campaign_slots.get(&campaign)?;
+        let slot = self.state.ledger.slot_of(campaign)?;
         let state = &self.state.campaigns[slot];
         let entry = self.state.table.get(campaign, crate::units::ArmId(0)).copied()?;
         let owners = &self.state.ledger.campaign(slot).owners;
@@ -29,7 +30,7 @@ impl<L: PacingLaw> Engine<L> {
             binding: state.binding.map(|owner| self.state.owners[owner].owner),
             owners: owners.iter().map(|owner| self.explain_owner(owner)).collect(),
             overrides: overrides.into_iter().flatten().cloned().collect(),
-            outstanding: state.grants.outstanding(),
+            outstanding: self.outstanding_of(slot),
             in_flight: self.state.ledger.campaign(slot).at_risk().0,
             suspense: self.state.ledger.suspense().of(campaign),
             watermark: self.state.event_sources.watermark(),
@@ -62,7 +63,7 @@ impl<L: PacingLaw> Engine<L> {
     /// Where a campaign stands; nothing when it is unknown.
     #[must_use]
     pub fn overview_of(&self, campaign: CampaignId) -> Option<CampaignOverview<'_>> {
-        self.state.campaign_slots.get(&campaign).map(|&slot| self.overview(slot))
+        self.state.ledger.slot_of(campaign).map(|slot| self.overview(slot))
     }
 
     fn overview(&self, slot: Slot) -> CampaignOverview<'_> {
@@ -78,7 +79,7 @@ impl<L: PacingLaw> Engine<L> {
             plan: self.state.owners[own].pace.as_ref().map(explain_plan),
             flight: book.account_at(Horizon::Flight, self.state.now),
             totals: *book.totals(),
-            outstanding: state.grants.outstanding(),
+            outstanding: self.outstanding_of(slot),
         }
     }
 
@@ -116,25 +117,30 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn outstanding(&self) -> BTreeMap<Currency, Nanos> {
         let mut sums = BTreeMap::new();
-        for campaign in &self.state.campaigns {
+        for (&slot, grants) in &self.state.grants {
+            let campaign = &self.state.campaigns[slot];
             let Some(payer) = self.advertiser(campaign.spec.advertiser) else { continue };
             let sum: &mut Nanos = sums.entry(payer.currency).or_default();
-            *sum = sum.saturating_add(campaign.grants.outstanding());
+            *sum = sum.saturating_add(grants.outstanding());
         }
         sums
+    }
+
+    fn outstanding_of(&self, slot: Slot) -> Nanos {
+        self.state.grants.get(&slot).map_or(Nanos::ZERO, Grants::outstanding)
     }
 
     /// A campaign's specification.
     #[must_use]
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignSpec> {
-        let &slot = self.state.campaign_slots.get(&id)?;
+        let slot = self.state.ledger.slot_of(id)?;
         Some(&self.state.campaigns[slot].spec)
     }
 
     /// A campaign's slot in the ledger, and those of its owners, its own first.
     #[must_use]
     pub fn slots(&self, id: CampaignId) -> Option<(Slot, Vec<Slot>)> {
-        let &slot = self.state.campaign_slots.get(&id)?;
+        let slot = self.state.ledger.slot_of(id)?;
         Some((slot, self.state.ledger.campaign(slot).owners.iter().collect()))
     }
 

@@ -125,8 +125,8 @@ pub(super) struct Owner<S> {
     pub shape: Option<ShapeId>,
     pub multiplier_max: PacingMultiplier,
     pub feed: Feed,
-    /// Its campaigns.
-    pub members: Vec<Slot>,
+    /// How many campaigns it has.
+    pub members: u32,
     pub traffic: Traffic,
     /// Absent while it bounds nothing or is outside its flights.
     pub pace: Option<Pace<S>>,
@@ -167,7 +167,7 @@ impl<S: Clone> Owner<S> {
             shape,
             multiplier_max,
             feed: Feed::None,
-            members: Vec::new(),
+            members: 0,
             traffic: Traffic::new(),
             pace: None,
             quarantined_until: None,
@@ -355,11 +355,10 @@ impl<S: Clone> Owner<S> {
             let minutes = elapsed.as_minutes() * weight;
             pace.see(self.multiplier_max, mark, &outlook, measured, minutes, view);
             pace.stepped_to = mark;
-            let (state, signal) = law.step(&pace.law, view.now, &pace.sample);
-            if !law.is_sound(&state) || !signal.x.is_finite() {
+            law.advance(&mut pace.law, view.now, &pace.sample);
+            if !law.is_sound(&pace.law) || !law.signal(&pace.law).x.is_finite() {
                 return false;
             }
-            pace.law = state;
         }
         pace.step_brake(view);
         true

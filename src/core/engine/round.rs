@@ -121,10 +121,9 @@ impl<L: PacingLaw> Engine<L> {
         self.state.bidders.retain(|_, bidder| !gone(bidder.heard_at));
         let bidders = &self.state.bidders;
         let is_live = |bidder| bidders.get(&bidder).is_some_and(|known| !known.has_left);
-        let campaigns = &mut self.state.campaigns;
-        self.state.granting.retain(|&slot| {
-            campaigns[slot].grants.age(now, horizon, is_live);
-            !campaigns[slot].grants.is_empty()
+        self.state.grants.retain(|_, grants| {
+            grants.age(now, horizon, is_live);
+            !grants.is_idle()
         });
         self.claim_anew();
     }
@@ -136,12 +135,9 @@ impl<L: PacingLaw> Engine<L> {
         }
         let claims: Vec<(Slot, Timestamp, Nanos)> = self
             .state
-            .granting
+            .grants
             .iter()
-            .flat_map(|&slot| {
-                let claims = self.state.campaigns[slot].grants.claims();
-                claims.map(move |(at, amount)| (slot, at, amount))
-            })
+            .flat_map(|(&slot, grants)| grants.claims().map(move |(at, amount)| (slot, at, amount)))
             .collect();
         for (slot, at, amount) in claims {
             self.claim(slot, at, amount);
@@ -213,6 +209,7 @@ impl<L: PacingLaw> Engine<L> {
         let watermark = marks.of(self.state.owners[slot].feed);
         let is_stale = self.is_stale(now, watermark);
         let state = &mut self.state;
+        state.ledger.book_mut(slot).refresh(now);
         let owner = &mut state.owners[slot];
         let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
         let view = OwnerView {
@@ -279,7 +276,7 @@ impl<L: PacingLaw> Engine<L> {
             now,
             is_exhausted: owners
                 .iter()
-                .any(|owner| self.state.ledger.book(owner).is_exhausted(now, margin)),
+                .any(|owner| self.state.ledger.book(owner).is_exhausted(margin)),
             is_blind: mark.is_some_and(|mark| now - mark > self.config.blind_limit),
             has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
@@ -322,7 +319,7 @@ impl<L: PacingLaw> Engine<L> {
         let x = law.signal(&pace.law).x;
         pace.law = match track.applied {
             None => law.follow(&pace.law, f64::NEG_INFINITY, &pace.sample),
-            Some(applied) if track.is_held && owner.members.len() == 1 => {
+            Some(applied) if track.is_held && owner.members == 1 => {
                 law.follow(&pace.law, applied, &pace.sample)
             }
             Some(applied) if x > applied + TRACK_SLACK => {
@@ -405,21 +402,26 @@ impl<L: PacingLaw> Engine<L> {
         }
         let mut held: BTreeMap<BidderId, Vec<Allowance>> =
             self.state.bidders.keys().map(|&bidder| (bidder, Vec::new())).collect();
-        let granting: Vec<Slot> = self.state.granting.iter().copied().collect();
-        for slot in granting {
-            if let Some(view) = self.guard_view(now, slot, horizon) {
-                let before = self.state.campaigns[slot].grants.outstanding();
-                let _ = self.state.campaigns[slot].grants.issue(now, horizon, &view);
-                let issued = self.state.campaigns[slot].grants.outstanding() - before;
-                self.claim(slot, view.window.start(), issued);
+        let asked = self.state.grants.iter().filter(|(_, grants)| !grants.is_empty());
+        let asked: Vec<Slot> = asked.map(|(&slot, _)| slot).collect();
+        for slot in asked {
+            let view = self.guard_view(now, slot, horizon);
+            let Some(grants) = self.state.grants.get_mut(&slot) else { continue };
+            let before = grants.outstanding();
+            if let Some(view) = &view {
+                let _ = grants.issue(now, horizon, view);
             }
-            let campaign = &self.state.campaigns[slot];
-            report.outstanding = report.outstanding.saturating_add(campaign.grants.outstanding());
-            for (bidder, start, _) in campaign.grants.grants() {
-                let allowance = campaign.grants.allowance(campaign.spec.id, bidder, start);
+            let outstanding = grants.outstanding();
+            report.outstanding = report.outstanding.saturating_add(outstanding);
+            let campaign = self.state.campaigns[slot].spec.id;
+            for (bidder, start, _) in grants.grants() {
+                let allowance = grants.allowance(campaign, bidder, start);
                 if let (Some(allowance), Some(list)) = (allowance, held.get_mut(&bidder)) {
                     list.push(allowance);
                 }
+            }
+            if let Some(view) = view {
+                self.claim(slot, view.window.start(), outstanding - before);
             }
         }
         let with_order = |(bidder, mut allowances): (BidderId, Vec<Allowance>)| {
@@ -432,22 +434,18 @@ impl<L: PacingLaw> Engine<L> {
     /// A bidder with demand and no allowance asks between ticks.
     pub(super) fn draw(&mut self, now: Timestamp, draw: &AllowanceDraw) -> Option<Allowance> {
         let horizon = self.config.allowance_horizon?;
-        let &slot = self.state.campaign_slots.get(&draw.campaign)?;
+        let slot = self.state.ledger.slot_of(draw.campaign)?;
         let known = self.state.bidders.get_mut(&draw.bidder)?;
         known.heard_at = now;
         if draw.price <= Nanos::ZERO || draw.price > crate::ledger::PRICE_MAX {
             return None;
         }
         let view = self.guard_view(now, slot, horizon)?;
-        self.state.granting.insert(slot);
-        let grants = &mut self.state.campaigns[slot].grants;
+        let grants = self.state.grants.entry(slot).or_default();
         let granted = grants.draw(now, horizon, &view, draw.bidder, draw.price);
+        let allowance = grants.allowance(draw.campaign, draw.bidder, view.window.start());
         self.claim(slot, view.window.start(), granted);
-        let campaign = &self.state.campaigns[slot];
-        campaign
-            .grants
-            .allowance(draw.campaign, draw.bidder, view.window.start())
-            .filter(|allowance| allowance.granted_total > Nanos::ZERO)
+        allowance.filter(|allowance| allowance.granted_total > Nanos::ZERO)
     }
 
     /// The owners of a campaign, for explanations.

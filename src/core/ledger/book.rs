@@ -58,13 +58,42 @@ pub struct Book {
     budgets: Budgets,
     accounts: Vec<Account>,
     totals: SpendTotals,
+    #[serde(skip)]
+    tightest: Tightest,
+}
+
+/// What is free in the tightest of the open accounts, kept at hand while none of them moves, opens
+/// or closes. It follows from the accounts and is not written down: two books never differ by it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tightest {
+    /// Before this the open accounts are the same.
+    until: Timestamp,
+    free: Option<Nanos>,
+}
+
+impl Tightest {
+    fn of(accounts: &[Account], now: Timestamp) -> Self {
+        let open = accounts.iter().filter(|account| account.window.contains(now));
+        let edges = accounts.iter().flat_map(|held| [held.window.start(), held.window.end()]);
+        Self {
+            until: edges.filter(|&edge| edge > now).min().unwrap_or(Timestamp::MAX),
+            free: open.map(|account| account.available).min(),
+        }
+    }
+}
+
+impl PartialEq for Tightest {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 impl Book {
     /// No account open yet.
     #[must_use]
     pub fn new(owner: BudgetOwner, zone: ZoneId, budgets: Budgets) -> Self {
-        Self { owner, zone, budgets, accounts: Vec::new(), totals: SpendTotals::default() }
+        let (totals, tightest) = (SpendTotals::default(), Tightest::default());
+        Self { owner, zone, budgets, accounts: Vec::new(), totals, tightest }
     }
 
     /// Its budgets.
@@ -85,14 +114,21 @@ impl Book {
         &self.accounts
     }
 
+    /// Time passed: for [`Self::is_exhausted`]. Costs nothing while no account moved.
+    pub fn refresh(&mut self, now: Timestamp) {
+        if now >= self.tightest.until {
+            self.tightest = Tightest::of(&self.accounts, now);
+        }
+    }
+
     /// Whether one of its budgets cannot afford one more event at the cheapest recent price, with
-    /// `margin` kept for what may yet be billed.
+    /// `margin` kept for what may yet be billed; as of the last [`Self::refresh`].
     #[must_use]
-    pub fn is_exhausted(&self, now: Timestamp, margin: Nanos) -> bool {
+    pub fn is_exhausted(&self, margin: Nanos) -> bool {
         let event = Nanos::floor_from(self.totals.cheapest);
-        self.accounts.iter().any(|account| {
-            let free = account.available - margin;
-            account.window.contains(now) && (free < event || free <= Nanos::ZERO)
+        self.tightest.free.is_some_and(|free| {
+            let free = free - margin;
+            free < event || free <= Nanos::ZERO
         })
     }
 
@@ -110,6 +146,7 @@ impl Book {
 
     /// Runs `act` on every account whose window holds `at`, opening those that are not open yet.
     pub fn touch(&mut self, at: Timestamp, days: &KnownDays, mut act: impl FnMut(&mut Account)) {
+        self.tightest = Tightest::default();
         for horizon in Horizon::ALL {
             let place = self.place(horizon, at).or_else(|| {
                 let (window, granted) = self.line_at(horizon, at, days)?;
@@ -206,6 +243,7 @@ impl Book {
     pub fn edit(&mut self, zone: ZoneId, budgets: Budgets) {
         self.zone = zone;
         self.budgets = budgets;
+        self.tightest = Tightest::default();
         let budgets = &self.budgets;
         self.accounts.retain_mut(|account| {
             let line = if account.horizon == Horizon::Flight {
@@ -226,6 +264,7 @@ impl Book {
 
     /// Drops accounts that are past restatement.
     pub fn prune(&mut self, now: Timestamp) {
+        self.tightest = Tightest::default();
         self.accounts.retain(|account| now - account.window.end() < memory(account.horizon));
     }
 

@@ -30,7 +30,7 @@ pub enum CounterVerdict {
 impl SpendLedger {
     /// Takes in a counter's absolute value: posts its growth, once, however often it is read.
     pub fn post_counter(&mut self, days: &KnownDays, read: &CounterRead) -> CounterVerdict {
-        let Some(&slot) = self.slots.get(&read.campaign) else {
+        let Some(slot) = self.slots.get(read.campaign) else {
             return CounterVerdict::UnknownCampaign;
         };
         if self.campaigns[slot].source != SpendSource::Counters {

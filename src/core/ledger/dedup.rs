@@ -4,9 +4,10 @@
 //! lies above it. An opaque id alone is exact inside the dedup window of receive time: two sets
 //! that take turns, so that no id carries a time of its own.
 
+use crate::ledger::flat::EventSet;
 use crate::units::{EventId, ProducerId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// Sequence numbers held above a producer's low-water mark: a kilobyte of bits.
 const GAP_WORDS: usize = 128;
@@ -81,8 +82,8 @@ pub struct Dedup {
     events_max: usize,
     producers_max: usize,
     producers: BTreeMap<ProducerId, Sequence>,
-    recent: BTreeSet<EventId>,
-    earlier: BTreeSet<EventId>,
+    recent: EventSet,
+    earlier: EventSet,
     turned_at: Timestamp,
     /// Everything received from here on is remembered.
     remembers_from: Timestamp,
@@ -98,8 +99,8 @@ impl Dedup {
             events_max,
             producers_max,
             producers: BTreeMap::new(),
-            recent: BTreeSet::new(),
-            earlier: BTreeSet::new(),
+            recent: EventSet::default(),
+            earlier: EventSet::default(),
             turned_at: Timestamp::MIN,
             remembers_from: Timestamp::MIN,
         }
@@ -131,7 +132,7 @@ impl Dedup {
     /// begins could have been seen and forgotten.
     pub fn note_event(&mut self, now: Timestamp, event: EventId, occurred_at: Timestamp) -> Seen {
         self.turn(now);
-        if self.recent.contains(&event) || self.earlier.contains(&event) {
+        if self.recent.contains(event) || self.earlier.contains(event) {
             return Seen::Again;
         }
         if occurred_at < now - self.window || occurred_at < self.remembers_from {
@@ -145,7 +146,10 @@ impl Dedup {
     fn turn(&mut self, now: Timestamp) {
         let is_full = self.recent.len() >= self.events_max;
         if now - self.turned_at >= self.window || is_full {
-            let retired = std::mem::replace(&mut self.earlier, std::mem::take(&mut self.recent));
+            // Room for as many again, so that the set does not grow while events wait.
+            let fresh = EventSet::with_room(self.recent.len());
+            let retired =
+                std::mem::replace(&mut self.earlier, std::mem::replace(&mut self.recent, fresh));
             if !retired.is_empty() {
                 self.remembers_from = self.turned_at;
             }

@@ -260,8 +260,12 @@ impl LogPidState {
 
     /// `self` if all its numbers are finite, else `before`, flagged.
     fn checked(self, before: &Self) -> Self {
+        if self.is_finite() { self } else { before.flagged() }
+    }
+
+    fn is_finite(&self) -> bool {
         let sum = self.integral + self.x + self.error + self.gain + self.derivative + self.slope;
-        if sum.is_finite() { self } else { before.flagged() }
+        sum.is_finite()
     }
 
     /// Puts x at `x`, which is in range.
@@ -352,28 +356,34 @@ impl PacingLaw for LogPidGains {
     fn step(
         &self,
         state: &LogPidState,
-        _now: Timestamp,
+        now: Timestamp,
         seen: &PaceSample,
     ) -> (LogPidState, PacingSignal) {
         let mut next = *state;
-        match self.read(seen) {
-            Some(reading) if state.sound => {
-                next.allow(seen.multiplier_max);
-                let minutes = seen.traffic_minutes.clamp(0.0, limit::STEP_MINUTES_MAX);
-                next.held = minutes <= 0.0 || seen.day_budget <= Nanos::ZERO;
-                if !next.held {
-                    next.error = reading.error;
-                    next.gain = reading.gain;
-                    next.differentiate(self, seen, minutes);
-                    next.integrate(self, minutes, reading.integral_minutes);
-                    next.drive(self, minutes);
-                    next = next.checked(state);
-                }
+        self.advance(&mut next, now, seen);
+        (next, next.signal())
+    }
+
+    #[inline]
+    fn advance(&self, state: &mut LogPidState, _now: Timestamp, seen: &PaceSample) {
+        let Some(reading) = self.read(seen).filter(|_| state.sound) else {
+            state.sound = false;
+            return;
+        };
+        let before = *state;
+        state.allow(seen.multiplier_max);
+        let minutes = seen.traffic_minutes.clamp(0.0, limit::STEP_MINUTES_MAX);
+        state.held = minutes <= 0.0 || seen.day_budget <= Nanos::ZERO;
+        if !state.held {
+            state.error = reading.error;
+            state.gain = reading.gain;
+            state.differentiate(self, seen, minutes);
+            state.integrate(self, minutes, reading.integral_minutes);
+            state.drive(self, minutes);
+            if !state.is_finite() {
+                *state = before.flagged();
             }
-            _ => next = next.flagged(),
         }
-        let signal = next.signal();
-        (next, signal)
     }
 
     fn follow(&self, state: &LogPidState, applied_x: f64, seen: &PaceSample) -> LogPidState {

@@ -170,6 +170,14 @@ impl PacingLaw for ShippedLaw {
         (next, next.standing())
     }
 
+    fn advance(&self, state: &mut ShippedState, now: Timestamp, seen: &PaceSample) {
+        if let (Self::LogPid(law), ShippedState::LogPid(own)) = (self, &mut *state) {
+            law.advance(own, now, seen);
+        } else {
+            *state = self.step(state, now, seen).0;
+        }
+    }
+
     fn follow(&self, state: &ShippedState, applied_x: f64, seen: &PaceSample) -> ShippedState {
         on_own_state!(self, state, seen, |law, own| law.follow(own, applied_x, seen))
     }
