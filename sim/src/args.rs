@@ -35,6 +35,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Plays bidders against a running service.
     Drive(DriveArgs),
+    /// Lets another simulator drive the engine: JSON lines in, JSON lines out.
+    Bridge,
 }
 
 /// `replay`: one trace, with a law or a fixed policy.

@@ -6,6 +6,7 @@
 pub mod args;
 pub mod auditor;
 pub mod bidder;
+pub mod bridge;
 pub mod fault;
 pub mod generate;
 pub mod market;

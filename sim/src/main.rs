@@ -5,6 +5,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
+use paceline_sim::bridge;
 use paceline_sim::generate;
 use paceline_sim::number;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
@@ -72,11 +73,21 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Run(args) => Ok(run_scenarios(&args)?),
         Command::Demo(_) => Err(not_wired("demo").into()),
         Command::Drive(_) => Err(not_wired("drive").into()),
+        Command::Bridge => Ok(serve_bridge()?),
     }
 }
 
 fn not_wired(command: &str) -> anyhow::Error {
     anyhow::anyhow!("{command}: not wired yet")
+}
+
+/// Answers lines until the input ends.
+fn serve_bridge() -> anyhow::Result<()> {
+    match bridge::serve(std::io::stdin().lock(), std::io::stdout().lock()) {
+        // Whoever asked has gone: nobody is left to be answered.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("the bridge"),
+    }
 }
 
 /// Runs scenario files, one after the other; fails if one misses a range.
