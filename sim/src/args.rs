@@ -123,6 +123,10 @@ pub struct RunArgs {
     /// Pacing law instead of the scenario's: log-pid, pass-through or asap.
     #[arg(long, value_name = "NAME", value_parser = value::law)]
     pub law: Option<LawChoice>,
+    /// A published law instead, without judging: dead-beat, mystique-linear, mystique-learned,
+    /// feedback, descent-euclidean, descent-entropy or sample.
+    #[arg(long, value_name = "NAME", value_parser = value::rival, conflicts_with = "law")]
+    pub rival: Option<&'static str>,
     /// Seed instead of the scenario's.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -8,6 +8,7 @@ use paceline_core::engine::{Applied, Engine};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind, Verdict};
 use paceline_core::input::Input;
 use paceline_core::ledger::Account;
+use paceline_core::pace::PacingLaw;
 use paceline_core::report::Reason;
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{ArmId, CampaignId, ProducerId, Timestamp, WinId, Window};
@@ -161,7 +162,7 @@ impl Auditor {
     }
 
     /// Everything that must hold after a decision round.
-    pub fn check(&mut self, now: Timestamp, engine: &Engine) {
+    pub fn check<L: PacingLaw>(&mut self, now: Timestamp, engine: &Engine<L>) {
         let mut complaints = Vec::new();
         for spec in engine.campaigns() {
             let Some((_, owners)) = engine.slots(spec.id) else { continue };
@@ -228,10 +229,10 @@ fn check_account(
 
 /// Published moves keep to the slew, except where a hand, the brake, the guard, blindness or the
 /// edge of a window is the reason on either side.
-fn check_move(
+fn check_move<L: PacingLaw>(
     books: &mut Books,
     now: Timestamp,
-    engine: &Engine,
+    engine: &Engine<L>,
     entry: TableEntry,
     is_slewed: bool,
     complain: &mut impl FnMut(String),

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod progress;
 pub mod replay;
 pub mod report;
+pub mod rival;
 pub mod rng;
 pub mod run;
 pub mod scenario;

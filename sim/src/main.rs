@@ -12,6 +12,7 @@ use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions};
 use paceline_sim::report::{RunReport, page, render};
+use paceline_sim::rival::{self, Rival};
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
@@ -105,7 +106,11 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
         };
         let mut progress = Progress::new(Some(PROGRESS_STEPS));
         let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
-        let report = run::run_scenario(&scenario, args.law, args.seed, &mut tell)?;
+        let rival = args.rival.and_then(|name| Some((name, Rival::named(name)?)));
+        let report = match rival {
+            Some(rival) => rival::run::run_scenario(&scenario, rival, args.seed, &mut tell)?,
+            None => run::run_scenario(&scenario, args.law, args.seed, &mut tell)?,
+        };
         drop(progress);
         missed += report.misses.len();
         print!("{}", render::to_text(&report));

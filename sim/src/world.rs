@@ -17,19 +17,20 @@ use crate::market::billing::Billing;
 use crate::market::buyer::Buyer;
 use crate::report::metric::RunFacts;
 use crate::report::series::Series;
-use crate::report::tally::{MinuteView, Tally};
+use crate::report::tally::Tally;
 use crate::report::{CampaignReport, RunReport};
 use crate::scenario::{Deed, Scenario, ScenarioError};
 use agenda::{Agenda, Occasion};
 use hall::Stand;
-use host::Host;
+use host::{Host, signal_of, view_of};
 use paceline_core::budget::{BudgetOwner, Cap, Horizon};
 use paceline_core::campaign::{CampaignSpec, LawChoice};
-use paceline_core::engine::{Applied, Engine, EngineConfig, Tick};
+use paceline_core::engine::{Applied, EngineConfig, Tick};
 use paceline_core::event::Verdict;
 use paceline_core::input::{AllowanceDraw, BidderChange, Input, Stamped};
 use paceline_core::overrides::{Override, OverrideChange};
-use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::pace::PacingLaw;
+use paceline_core::table::TableEntry;
 use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, Ppm, SegmentId, Span, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -68,7 +69,21 @@ pub fn run(
     options: &RunOptions,
     progress: &mut dyn FnMut(f64),
 ) -> Result<Run, ScenarioError> {
-    let mut world = World::new(scenario, options)?;
+    let usual = EngineConfig { tick: scenario.tick, ..EngineConfig::default() };
+    run_under(scenario, options, options.engine.unwrap_or(usual), progress)
+}
+
+/// Runs a scenario once in an engine of this configuration, whatever its laws.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_under<L: PacingLaw + Copy>(
+    scenario: &Scenario,
+    options: &RunOptions,
+    config: EngineConfig<L>,
+    progress: &mut dyn FnMut(f64),
+) -> Result<Run, ScenarioError> {
+    let mut world = World::new(scenario, options, config)?;
     world.open();
     let (start, end) = (scenario.window.start(), scenario.window.end());
     let mut auctions = Vec::new();
@@ -94,7 +109,7 @@ pub fn run(
     Ok(world.finish(options))
 }
 
-struct World<'a> {
+struct World<'a, L: PacingLaw> {
     scenario: &'a Scenario,
     specs: Vec<CampaignSpec>,
     index: BTreeMap<CampaignId, usize>,
@@ -110,7 +125,7 @@ struct World<'a> {
     tallies: Vec<Tally>,
     series: Vec<Series>,
     agenda: Agenda,
-    host: Host,
+    host: Host<L>,
     faults: FaultRules,
     auditor: Auditor,
     facts: RunFacts,
@@ -121,8 +136,12 @@ struct World<'a> {
     signals: Vec<f64>,
 }
 
-impl<'a> World<'a> {
-    fn new(scenario: &'a Scenario, options: &RunOptions) -> Result<Self, ScenarioError> {
+impl<'a, L: PacingLaw + Copy> World<'a, L> {
+    fn new(
+        scenario: &'a Scenario,
+        options: &RunOptions,
+        mut config: EngineConfig<L>,
+    ) -> Result<Self, ScenarioError> {
         let seed = options.seed.unwrap_or(scenario.seed);
         let setup = setup::build(scenario, options.law, seed)?;
         let segments: Vec<SegmentId> = scenario
@@ -133,9 +152,6 @@ impl<'a> World<'a> {
         let campaigns: Vec<CampaignId> = setup.specs.iter().map(|spec| spec.id).collect();
         let bidders = (0..scenario.bidders.count)
             .map(|index| Bidder::new(index, &scenario.bidders, &campaigns, &segments));
-        let mut config = options
-            .engine
-            .unwrap_or(EngineConfig { tick: scenario.tick, ..EngineConfig::default() });
         if !scenario.bidders.has_allowances {
             config.allowance_horizon = None;
         }
@@ -462,23 +478,4 @@ impl<'a> World<'a> {
         );
         Run { report, record: self.host.into_record() }
     }
-}
-
-/// Multiplier × participation as published; zero where there are no bids.
-fn signal_of(entry: &Option<TableEntry>) -> f64 {
-    entry.as_ref().map_or(0.0, |entry| match entry.state {
-        EntryState::Run | EntryState::Safe => {
-            entry.multiplier.ppm().as_f64() * entry.participation.ppm().as_f64()
-        }
-        EntryState::Paused | EntryState::Exhausted => 0.0,
-    })
-}
-
-fn view_of(engine: &Engine, campaign: CampaignId) -> (MinuteView, Option<TableEntry>) {
-    let entry = engine.table().get(campaign, ArmId(0)).copied();
-    let plan = engine.explain(campaign).and_then(|told| {
-        let own = told.owners.first()?.plan?;
-        Some((own.planned, own.measured, own.planned_at))
-    });
-    (MinuteView { signal: signal_of(&entry), plan }, entry)
 }

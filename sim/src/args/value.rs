@@ -1,6 +1,7 @@
 //! Values of flags, each with its rule. The parser puts flag and value before the rule.
 
 use crate::policy::Policy;
+use crate::rival::Rival;
 use crate::trace::auctions::PRICE_MAX;
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{CpmMicros, Nanos, Timestamp};
@@ -8,6 +9,12 @@ use std::path::PathBuf;
 
 /// The most rows generated at once.
 const ROWS_MAX: u64 = 10_000_000_000;
+
+/// The name of a rival.
+pub(super) fn rival(text: &str) -> Result<&'static str, String> {
+    let known = Rival::NAMES.into_iter().find(|name| *name == text);
+    known.ok_or_else(|| format!("must be one of {}", Rival::NAMES.join(", ")))
+}
 
 /// A file of rows.
 pub(super) fn table(text: &str) -> Result<PathBuf, String> {

@@ -13,6 +13,7 @@ use crate::market::buyer::Offer;
 use crate::market::draw::{self, Use};
 use paceline_core::bid::{BidAsk, BidDecision};
 use paceline_core::event::{SpendEvent, SpendKind};
+use paceline_core::pace::PacingLaw;
 use paceline_core::units::{ArmId, CpmMicros, EventId, Nanos, Ppb, Ppm, WinId};
 
 /// One campaign in one auction.
@@ -25,7 +26,7 @@ pub(super) struct Stand {
     bid: Option<(CpmMicros, Nanos)>,
 }
 
-impl World<'_> {
+impl<L: PacingLaw + Copy> World<'_, L> {
     /// Holds one auction.
     pub(super) fn hold(&mut self, auction: &Auction) {
         let mut stands = std::mem::take(&mut self.stands);

@@ -3,22 +3,21 @@
 //! Called by the world. What the engine is told here is exactly what a service would tell it, and
 //! in one order.
 
+use crate::report::tally::MinuteView;
 use paceline_core::engine::{Applied, Engine, EngineConfig, EngineState, Tick};
 use paceline_core::hash::Digest;
 use paceline_core::input::{Input, Stamped};
-use paceline_core::pace::{PacingLaw, ShippedLaw};
-use paceline_core::units::{Epoch, Span, Timestamp};
+use paceline_core::pace::PacingLaw;
+use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::units::{ArmId, CampaignId, Epoch, Span, Timestamp};
 
 /// How often a snapshot is taken where a crash is to come.
 const SNAPSHOT_EVERY: Span = Span::from_mins(5);
 
-/// State of the engine as a snapshot holds it.
-type State = EngineState<<ShippedLaw as PacingLaw>::State>;
-
 /// What a crash needs: the last snapshot and the log since.
 #[derive(Debug)]
-struct Journal {
-    snapshot: State,
+struct Journal<S> {
+    snapshot: EngineState<S>,
     taken_at: Timestamp,
     since: Vec<Stamped>,
     digests: Vec<Digest>,
@@ -28,20 +27,20 @@ struct Journal {
 
 /// An engine and its log.
 #[derive(Debug)]
-pub(super) struct Host {
-    config: EngineConfig,
+pub(super) struct Host<L: PacingLaw> {
+    config: EngineConfig<L>,
     /// Absent while it is dead.
-    engine: Option<Engine>,
+    engine: Option<Engine<L>>,
     epoch: Epoch,
-    journal: Option<Journal>,
+    journal: Option<Journal<L::State>>,
     record: Option<Vec<Stamped>>,
     /// Tables that differed when the log was folded again.
     pub(super) mismatches: u64,
 }
 
-impl Host {
+impl<L: PacingLaw + Copy> Host<L> {
     /// A new engine. With a journal it can be killed; with a record its log is kept whole.
-    pub(super) fn new(config: EngineConfig, has_journal: bool, has_record: bool) -> Self {
+    pub(super) fn new(config: EngineConfig<L>, has_journal: bool, has_record: bool) -> Self {
         let engine = Engine::new(config);
         let journal = has_journal.then(|| Journal {
             snapshot: engine.state().clone(),
@@ -61,7 +60,7 @@ impl Host {
     }
 
     /// The engine, unless it is dead.
-    pub(super) const fn engine(&self) -> Option<&Engine> {
+    pub(super) const fn engine(&self) -> Option<&Engine<L>> {
         self.engine.as_ref()
     }
 
@@ -134,4 +133,27 @@ impl Host {
         let _ = self.apply(at, &lead);
         waited
     }
+}
+
+/// Multiplier × participation as published; zero where there are no bids.
+pub(super) fn signal_of(entry: &Option<TableEntry>) -> f64 {
+    entry.as_ref().map_or(0.0, |entry| match entry.state {
+        EntryState::Run | EntryState::Safe => {
+            entry.multiplier.ppm().as_f64() * entry.participation.ppm().as_f64()
+        }
+        EntryState::Paused | EntryState::Exhausted => 0.0,
+    })
+}
+
+/// What a report's minute is made of.
+pub(super) fn view_of<L: PacingLaw>(
+    engine: &Engine<L>,
+    campaign: CampaignId,
+) -> (MinuteView, Option<TableEntry>) {
+    let entry = engine.table().get(campaign, ArmId(0)).copied();
+    let plan = engine.explain(campaign).and_then(|told| {
+        let own = told.owners.first()?.plan?;
+        Some((own.planned, own.measured, own.planned_at))
+    });
+    (MinuteView { signal: signal_of(&entry), plan }, entry)
 }
