@@ -1,8 +1,9 @@
 //! What a partition publishes: the table in force, its latest deltas, its allowances; and news of
 //! it.
 //!
-//! Written by the control loop, which never waits here: critical sections are short, and watchers
-//! that are slow miss steps and get a full table. Everything is encoded once for all bidders.
+//! Written by the control loop, which never waits here: critical sections are short, nothing is
+//! encoded inside one, and watchers that are slow miss steps and get a full table. Everything is
+//! encoded once for all bidders.
 
 pub mod grpc;
 
@@ -53,8 +54,8 @@ pub enum News {
 
 #[derive(Debug)]
 struct Published {
-    table: MultiplierTable,
-    encoded: Option<Arc<EncodedTable>>,
+    /// Shared with whoever encodes it; nobody else keeps it.
+    table: Arc<MultiplierTable>,
     deltas: VecDeque<Arc<EncodedDelta>>,
     allowances: BTreeMap<BidderId, Vec<Allowance>>,
     has_table: bool,
@@ -64,6 +65,9 @@ struct Published {
 #[derive(Debug, Clone)]
 pub struct Publisher {
     published: Arc<Mutex<Published>>,
+    /// The latest full table that was encoded. Held while encoding: bidders that want the same
+    /// wait for it, the loop does not.
+    encoded: Arc<Mutex<Option<Arc<EncodedTable>>>>,
     news: Arc<watch::Sender<u64>>,
 }
 
@@ -73,13 +77,16 @@ impl Publisher {
     pub fn new(partition: PartitionId) -> Self {
         let lease = Lease { valid_until: Timestamp::MIN, grace_until: Timestamp::MIN };
         let published = Published {
-            table: MultiplierTable::empty(partition, lease),
-            encoded: None,
+            table: Arc::new(MultiplierTable::empty(partition, lease)),
             deltas: VecDeque::new(),
             allowances: BTreeMap::new(),
             has_table: false,
         };
-        Self { published: Arc::new(Mutex::new(published)), news: Arc::new(watch::Sender::new(0)) }
+        Self {
+            published: Arc::new(Mutex::new(published)),
+            encoded: Arc::default(),
+            news: Arc::new(watch::Sender::new(0)),
+        }
     }
 
     fn published(&self) -> MutexGuard<'_, Published> {
@@ -94,9 +101,16 @@ impl Publisher {
             removed: Bytes::from(codec::encode_removed(&tick.delta.removed)),
             head: TableDelta { changed: Vec::new(), removed: Vec::new(), ..tick.delta.clone() },
         });
+        // While it is being encoded the table is shared: then the next one is a copy, made here and
+        // not inside the section.
+        let copy = self.copy_if_shared();
         let mut published = self.published();
-        published.table.patch(&tick.delta).expect("the loop publishes every round, in order");
-        published.encoded = None;
+        if let Some(copy) = copy {
+            published.table = copy;
+        }
+        Arc::make_mut(&mut published.table)
+            .patch(&tick.delta)
+            .expect("the loop publishes every round, in order");
         published.has_table = true;
         if published.deltas.len() == DELTAS_MAX {
             published.deltas.pop_front();
@@ -108,20 +122,33 @@ impl Publisher {
         self.wake();
     }
 
+    /// A copy of the table, when somebody encodes it.
+    fn copy_if_shared(&self) -> Option<Arc<MultiplierTable>> {
+        let table = Arc::clone(&self.published().table);
+        // Ours here and the publisher's are two.
+        (Arc::strong_count(&table) > 2).then(|| Arc::new(MultiplierTable::clone(&table)))
+    }
+
     /// A term began: this is the table in force.
     pub fn restore(&self, table: &MultiplierTable) {
+        let table = Arc::new(table.clone());
         let mut published = self.published();
-        table.clone_into(&mut published.table);
-        published.encoded = None;
-        published.deltas.clear();
         published.has_table = table.generation != Generation::default();
+        published.table = table;
+        published.deltas.clear();
         drop(published);
         self.wake();
     }
 
     /// The log cannot be reached: the table in force holds a little longer.
-    pub fn renew(&self, lease: Lease, _now: Timestamp) {
-        self.published().table.lease = lease;
+    pub fn renew(&self, lease: Lease) {
+        let copy = self.copy_if_shared();
+        let mut published = self.published();
+        if let Some(copy) = copy {
+            published.table = copy;
+        }
+        Arc::make_mut(&mut published.table).lease = lease;
+        drop(published);
         self.wake();
     }
 
@@ -164,9 +191,12 @@ impl Publisher {
     /// What to tell whoever holds `held`, and the lease that comes with it.
     #[must_use]
     pub fn news(&self, held: Option<Generation>) -> (News, Lease) {
-        let mut published = self.published();
+        let published = self.published();
         let lease = published.table.lease;
-        if !published.has_table || held == Some(published.table.generation) {
+        // A reader may hold a newer one, of a term that the store has forgotten: the next tick is
+        // above it.
+        let is_newest = held.is_some_and(|held| held >= published.table.generation);
+        if !published.has_table || is_newest {
             return (News::Nothing, lease);
         }
         let from =
@@ -174,14 +204,31 @@ impl Publisher {
         if let Some(from) = from {
             return (News::Deltas(published.deltas.iter().skip(from).cloned().collect()), lease);
         }
-        let table = published.encoded.take().unwrap_or_else(|| {
-            let entries = Bytes::from(codec::encode_entries(&published.table.entries));
-            let count = published.table.entries.len();
-            let head = shallow(&published.table);
-            Arc::new(EncodedTable { head, count, entries })
-        });
-        published.encoded = Some(Arc::clone(&table));
-        (News::Table(table), lease)
+        drop(published);
+        (News::Table(self.whole(encode)), lease)
+    }
+
+    /// The full table, encoded by whoever comes first. It may be a round behind by the time it is
+    /// told; deltas lead on from it.
+    fn whole(&self, encode: impl FnOnce(&MultiplierTable) -> EncodedTable) -> Arc<EncodedTable> {
+        let mut encoded = self.encoded.lock().unwrap_or_else(PoisonError::into_inner);
+        let table = Arc::clone(&self.published().table);
+        // Generations never mean two tables, except the first of all.
+        let is_held = |held: &&Arc<EncodedTable>| held.head.generation == table.generation;
+        if let Some(held) = encoded.as_ref().filter(is_held) {
+            return Arc::clone(held);
+        }
+        let whole = Arc::new(encode(&table));
+        *encoded = Some(Arc::clone(&whole));
+        whole
+    }
+}
+
+fn encode(table: &MultiplierTable) -> EncodedTable {
+    EncodedTable {
+        head: shallow(table),
+        count: table.entries.len(),
+        entries: Bytes::from(codec::encode_entries(&table.entries)),
     }
 }
 
@@ -196,3 +243,6 @@ fn shallow(table: &MultiplierTable) -> MultiplierTable {
         digest: table.digest,
     }
 }
+
+#[cfg(test)]
+mod tests;
