@@ -144,9 +144,10 @@ impl<L: PacingLaw> Engine<L> {
         Self { config, state, flat: TrafficShape::flat() }
     }
 
-    /// Goes on from where a snapshot was taken.
+    /// Goes on from where a snapshot was taken, within the bounds of this configuration.
     #[must_use]
-    pub fn restore(config: EngineConfig<L>, state: EngineState<L::State>) -> Self {
+    pub fn restore(config: EngineConfig<L>, mut state: EngineState<L::State>) -> Self {
+        state.ledger.rebound(&config.ledger);
         Self { config, state, flat: TrafficShape::flat() }
     }
 

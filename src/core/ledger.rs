@@ -49,8 +49,10 @@ pub struct LedgerConfig {
     pub dedup_window: Span,
     /// Opaque ids held per window; beyond it the window shrinks. 24 bytes each.
     pub dedup_events_max: usize,
-    /// Producers that count their events. At most 1 KB each.
+    /// Producers that count their events. An eighth of `producer_gap_bits` bytes each, at most.
     pub producers_max: usize,
+    /// How far a producer's count may run ahead of its first gap; a multiple of 64.
+    pub producer_gap_bits: u64,
     /// Wins waiting for their billing. 100 bytes each.
     pub wins_max: usize,
     /// Events set aside. 150 bytes each.
@@ -63,6 +65,7 @@ impl Default for LedgerConfig {
             dedup_window: Span::from_mins(30),
             dedup_events_max: 8_000_000,
             producers_max: 10_000,
+            producer_gap_bits: 16_384,
             wins_max: 4_000_000,
             suspense_max: 100_000,
         }
@@ -160,7 +163,7 @@ impl SpendLedger {
     #[must_use]
     pub fn new(config: LedgerConfig) -> Self {
         Self {
-            dedup: Dedup::new(config.dedup_window, config.dedup_events_max, config.producers_max),
+            dedup: Dedup::new(&config),
             wins: Wins::new(config.wins_max),
             suspense: Suspense::new(config.suspense_max),
             delays: [BillingEvent::Impression, BillingEvent::Click, BillingEvent::Action]
@@ -171,6 +174,11 @@ impl SpendLedger {
             slots: SlotIndex::default(),
             verdicts: [0; Verdict::ALL.len()],
         }
+    }
+
+    /// Other bounds on what is remembered, from now on.
+    pub fn rebound(&mut self, config: &LedgerConfig) {
+        self.dedup.rebound(config);
     }
 
     /// Opens a book; its slot is the next one.

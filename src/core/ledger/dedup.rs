@@ -4,14 +4,11 @@
 //! lies above it. An opaque id alone is exact inside the dedup window of receive time: two sets
 //! that take turns, so that no id carries a time of its own.
 
+use super::LedgerConfig;
 use crate::ledger::flat::EventSet;
 use crate::units::{EventId, ProducerId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// Sequence numbers held above a producer's low-water mark: a kilobyte of bits.
-const GAP_WORDS: usize = 128;
-const GAP_BITS: u64 = GAP_WORDS as u64 * 64;
 
 /// What the memory says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,12 +33,13 @@ struct Sequence {
 }
 
 impl Sequence {
-    fn note(&mut self, sequence: u64) -> Seen {
+    /// `gap_bits`: how far it may run ahead of the first gap.
+    fn note(&mut self, sequence: u64, gap_bits: u64) -> Seen {
         if sequence <= self.low {
             return Seen::Again;
         }
         let place = sequence - self.low - 1;
-        if place >= GAP_BITS {
+        if place >= gap_bits {
             return Seen::Refused;
         }
         let word = usize::try_from(place / 64).expect("below the bitmap's length");
@@ -60,7 +58,7 @@ impl Sequence {
     fn max(&self) -> u64 {
         let held = self.above.iter().rposition(|&word| word != 0);
         let Some(word) = held else { return self.low };
-        let below = u64::try_from(word).expect("at most 128 words") * 64;
+        let below = u64::try_from(word).expect("bounded by the gap") * 64;
         self.low + below + u64::from(64 - self.above[word].leading_zeros())
     }
 
@@ -69,7 +67,7 @@ impl Sequence {
         let full = self.above.iter().take_while(|&&word| word == u64::MAX).count();
         if full > 0 {
             self.above.drain(..full);
-            self.low += u64::try_from(full).expect("at most 128 words") * 64;
+            self.low += u64::try_from(full).expect("bounded by the gap") * 64;
         }
         // In-order arrival keeps one word of ones that has not filled yet: that is the usual state.
     }
@@ -81,6 +79,7 @@ pub struct Dedup {
     window: Span,
     events_max: usize,
     producers_max: usize,
+    gap_bits: u64,
     producers: BTreeMap<ProducerId, Sequence>,
     recent: EventSet,
     earlier: EventSet,
@@ -90,14 +89,15 @@ pub struct Dedup {
 }
 
 impl Dedup {
-    /// Nothing seen yet. Opaque ids are exact for `window` of receive time, as long as no more than
-    /// `events_max` come in that time.
+    /// Nothing seen yet. Opaque ids are exact for `dedup_window` of receive time, as long as no
+    /// more than `dedup_events_max` come in that time.
     #[must_use]
-    pub fn new(window: Span, events_max: usize, producers_max: usize) -> Self {
+    pub fn new(config: &LedgerConfig) -> Self {
         Self {
-            window,
-            events_max,
-            producers_max,
+            window: config.dedup_window,
+            events_max: config.dedup_events_max,
+            producers_max: config.producers_max,
+            gap_bits: config.producer_gap_bits,
             producers: BTreeMap::new(),
             recent: EventSet::default(),
             earlier: EventSet::default(),
@@ -106,16 +106,24 @@ impl Dedup {
         }
     }
 
+    /// Other bounds from now on. What is remembered stays.
+    pub fn rebound(&mut self, config: &LedgerConfig) {
+        self.window = config.dedup_window;
+        self.events_max = config.dedup_events_max;
+        self.producers_max = config.producers_max;
+        self.gap_bits = config.producer_gap_bits;
+    }
+
     /// Asks and remembers, for a producer that counts.
     pub fn note_sequence(&mut self, producer: ProducerId, sequence: u64) -> Seen {
         if let Some(known) = self.producers.get_mut(&producer) {
-            return known.note(sequence);
+            return known.note(sequence, self.gap_bits);
         }
         if self.producers.len() >= self.producers_max || sequence == 0 {
             return Seen::Refused;
         }
         let mut fresh = Sequence { low: 0, above: Vec::new() };
-        let seen = fresh.note(sequence);
+        let seen = fresh.note(sequence, self.gap_bits);
         if seen == Seen::First {
             self.producers.insert(producer, fresh);
         }
@@ -171,8 +179,20 @@ mod tests {
 
     const P: ProducerId = ProducerId::from_key(1);
 
+    const GAP_BITS: u64 = 8_192;
+
+    fn bounds(dedup_events_max: usize) -> LedgerConfig {
+        LedgerConfig {
+            dedup_window: Span::from_mins(30),
+            dedup_events_max,
+            producers_max: 10,
+            producer_gap_bits: GAP_BITS,
+            ..LedgerConfig::default()
+        }
+    }
+
     fn dedup() -> Dedup {
-        Dedup::new(Span::from_mins(30), 1_000, 10)
+        Dedup::new(&bounds(1_000))
     }
 
     #[test]
@@ -184,6 +204,10 @@ mod tests {
         assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::First);
         assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::Refused);
         assert_eq!(dedup.note_sequence(P, 3), Seen::First, "gaps can be filled");
+        let wider = LedgerConfig { producer_gap_bits: 2 * GAP_BITS, ..bounds(1_000) };
+        dedup.rebound(&wider);
+        assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::Again, "what was seen is remembered");
+        assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::First);
     }
 
     #[test]
@@ -194,7 +218,7 @@ mod tests {
             assert_eq!(dedup.note_sequence(P, n), Seen::First);
         }
         assert_eq!(dedup.sequence_max(P), Some(200));
-        let mut whole = Dedup::new(Span::from_mins(30), 2, 10);
+        let mut whole = Dedup::new(&bounds(2));
         for n in 1..=64 {
             assert_eq!(whole.note_sequence(P, n), Seen::First);
         }
@@ -216,7 +240,7 @@ mod tests {
 
     #[test]
     fn when_the_memory_is_full_the_window_shrinks_instead_of_lying() {
-        let mut dedup = Dedup::new(Span::from_mins(30), 2, 10);
+        let mut dedup = Dedup::new(&bounds(2));
         let at =
             |seconds: i64| Timestamp::from_micros(Span::from_secs(10_000 + seconds).as_micros());
         let count = 8;
