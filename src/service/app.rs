@@ -12,6 +12,7 @@ use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
 use crate::console::{self, History};
+use crate::control_loop::Ending;
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
 use crate::measure;
@@ -28,6 +29,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio_util::task::TaskTracker;
 
 /// How often facts are put on the health board.
@@ -120,6 +122,7 @@ async fn watch(health: Health, partitions: Partitions) {
             Some(handle) => Err(format!("partition {} is not led here", handle.partition().0)),
         };
         health.report(Condition::LogFollowed, fact);
+        event::journal_measured(partitions.all().map(|handle| handle.facts().log_bytes()).sum());
         for handle in partitions.all().filter(|handle| handle.facts().leads()) {
             health.beat(u16::from(handle.partition().0));
         }
@@ -165,20 +168,16 @@ async fn wind_down(
     })
     .await;
     stop.stage(Stage::StopIntake, async {
-        rpc.stop_intake();
+        rpc.stop_intake().await;
         Ok::<_, Infallible>(())
     })
     .await;
-    stop.stage(Stage::LastTick, async {
-        for handle in partitions.all() {
-            handle.stop().await;
-        }
-        for thread in threads {
-            if thread.join().is_err() {
-                return Err("a loop ended in a panic");
-            }
-        }
-        Ok(())
+    stop.stage(Stage::DrainInbox, end(partitions, Ending::Drain)).await;
+    stop.stage(Stage::LastTick, end(partitions, Ending::LastTick)).await;
+    stop.stage(Stage::Checkpoint, end(partitions, Ending::Checkpoint)).await;
+    stop.stage(Stage::ResignLead, async {
+        end(partitions, Ending::Resign).await?;
+        join(threads).await
     })
     .await;
     stop.stage(Stage::CloseStreams, async {
@@ -187,6 +186,34 @@ async fn wind_down(
     })
     .await;
     stop.finish().context("stopping")
+}
+
+/// One step of ending in every partition at once; the first that fails is told.
+async fn end(partitions: &Partitions, step: Ending) -> Result<(), String> {
+    let mut steps = JoinSet::new();
+    for handle in partitions.all().cloned() {
+        steps.spawn(async move {
+            let told = |error| format!("partition {}: {error}", handle.partition().0);
+            handle.end(step).await.map_err(|error| told(crate::error_chain(&error)))
+        });
+    }
+    let mut result = Ok(());
+    while let Some(done) = steps.join_next().await {
+        result = result.and(done.map_err(|error| error.to_string()).flatten());
+    }
+    result
+}
+
+/// Waits for the loops' threads, without keeping the deadline from being seen.
+async fn join(threads: Vec<JoinHandle<()>>) -> Result<(), String> {
+    let joined = tokio::task::spawn_blocking(|| {
+        threads.into_iter().map(JoinHandle::join).filter(Result::is_err).count()
+    });
+    match joined.await {
+        Ok(0) => Ok(()),
+        Ok(count) => Err(format!("{count} loops ended in a panic")),
+        Err(error) => Err(error.to_string()),
+    }
 }
 
 #[cfg(test)]

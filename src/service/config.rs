@@ -158,11 +158,15 @@ pub struct LedgerConfig {
     pub dedup_events_max: u32,
     /// Bound of the producers known by sequence, per partition.
     pub producers_max: u32,
+    /// How far a producer's sequence may run ahead of a gap; a multiple of 64.
+    pub producer_gap_bits: u32,
 }
 
-/// The log's shortcut.
+/// How much of the log is kept, and its shortcut.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogConfig {
+    /// Bound of what is kept before the last checkpoint, over all partitions.
+    pub journal_max: Bytes,
     /// Time between checkpoints.
     pub checkpoint_interval: Span,
 }
@@ -266,8 +270,12 @@ impl Default for Config {
                 dedup_window: Span::from_mins(30),
                 dedup_events_max: 2_000_000,
                 producers_max: 4_096,
+                producer_gap_bits: 16_384,
             },
-            log: LogConfig { checkpoint_interval: Span::MINUTE },
+            log: LogConfig {
+                journal_max: Bytes::new(2_000_000_000),
+                checkpoint_interval: Span::MINUTE,
+            },
             ingest: IngestConfig {
                 batch_events_max: 10_000,
                 batch_bytes_max: Bytes::new(4_000_000),

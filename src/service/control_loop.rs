@@ -4,8 +4,13 @@
 //! and applied with whatever came before it, so that the engine's state is a fold over the log and
 //! nothing else. Others talk to the loop through [`LoopHandle`] alone; the loop waits for nobody.
 
+mod bridge;
+mod fold;
+mod follower;
 mod intake;
 mod leader;
+mod scribe;
+pub mod snapshot;
 mod term;
 #[cfg(test)]
 mod tests;
@@ -14,10 +19,11 @@ use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::publish::Publisher;
 use crate::store::{Store, StoreError};
+use fold::Source;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
 use paceline_core::table::Allowance;
-use paceline_core::units::{PartitionId, Span};
+use paceline_core::units::{PartitionId, Span, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
@@ -75,6 +81,12 @@ pub struct LoopParts {
     pub directory: Directory,
 }
 
+impl LoopParts {
+    fn source(&self) -> Source {
+        Source { partition: self.partition, store: self.store.clone(), engine: self.engine }
+    }
+}
+
 /// How a loop runs.
 #[derive(Debug, Clone)]
 pub struct LoopSettings {
@@ -88,6 +100,8 @@ pub struct LoopSettings {
     pub tick_min: Span,
     /// How often the state is written down.
     pub checkpoint_interval: Span,
+    /// Bytes of the log that are kept, beyond what came after the last checkpoint.
+    pub log_bytes_max: u64,
     /// How often entries of other programs are fetched when there were none.
     pub foreign_interval: Span,
     /// How often counters are read; absent: never.
@@ -96,19 +110,60 @@ pub struct LoopSettings {
     pub inbox_max: usize,
 }
 
+impl Default for LoopSettings {
+    /// For a process that is alone; the holder has no name.
+    fn default() -> Self {
+        Self {
+            holder: String::new(),
+            is_alone: true,
+            lead_span: Span::from_secs(15),
+            tick_min: Span::from_millis(200),
+            checkpoint_interval: Span::MINUTE,
+            log_bytes_max: 2_000_000_000,
+            foreign_interval: Span::from_millis(200),
+            counters_interval: None,
+            inbox_max: 1_024,
+        }
+    }
+}
+
 type Question = Box<dyn FnOnce(&Engine) + Send>;
 type Answer = Result<Vec<Applied>, LoopError>;
+type Replies = oneshot::Sender<Answer>;
+
+/// The steps of ending, in order. Until the last one the loop goes on with its work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// Apply what is in the log.
+    Drain,
+    /// Decide once more, so that the table goes out with a full lease.
+    LastTick,
+    /// Write down the state.
+    Checkpoint,
+    /// Give up the lead; the loop ends.
+    Resign,
+}
+
+impl Ending {
+    /// All steps.
+    pub const ALL: [Self; 4] = [Self::Drain, Self::LastTick, Self::Checkpoint, Self::Resign];
+}
 
 /// Everything that can reach the loop.
 enum Event {
     /// Append these and say what became of them.
-    Submit(Vec<Input>, oneshot::Sender<Answer>),
+    Submit(Vec<Input>, Replies),
     /// Look, do not touch.
-    Ask(Question, oneshot::Sender<LoopError>),
+    Ask {
+        question: Question,
+        /// Whether everything that is in the log must be applied first.
+        is_current: bool,
+        refuse: oneshot::Sender<LoopError>,
+    },
     /// Tick as soon as allowed.
     Hasten,
-    /// Decide once more, write down the state, resign, end.
-    Stop(oneshot::Sender<()>),
+    /// One step of ending.
+    End(Ending, oneshot::Sender<Result<(), LoopError>>),
 }
 
 /// What anybody may know of a loop without asking it.
@@ -118,6 +173,8 @@ pub struct LoopFacts {
     last_tick: AtomicU64,
     ticks_late: AtomicU64,
     checkpoint_at: AtomicU64,
+    log_bytes: AtomicU64,
+    is_checkpointing: AtomicBool,
 }
 
 impl LoopFacts {
@@ -133,6 +190,10 @@ impl LoopFacts {
         self.last_tick.load(Ordering::Acquire)
     }
 
+    fn last_tick(&self) -> Timestamp {
+        Timestamp::from_micros(i64::try_from(self.last_tick_micros()).unwrap_or(i64::MAX))
+    }
+
     /// Ticks that came more than a period late.
     #[must_use]
     pub fn ticks_late(&self) -> u64 {
@@ -143,6 +204,27 @@ impl LoopFacts {
     #[must_use]
     pub fn checkpoint_micros(&self) -> u64 {
         self.checkpoint_at.load(Ordering::Acquire)
+    }
+
+    /// Bytes of the log that were kept before the last checkpoint; zero before the first.
+    #[must_use]
+    pub fn log_bytes(&self) -> u64 {
+        self.log_bytes.load(Ordering::Acquire)
+    }
+
+    /// Whether the state is being written down.
+    #[must_use]
+    pub fn is_checkpointing(&self) -> bool {
+        self.is_checkpointing.load(Ordering::Acquire)
+    }
+
+    fn note_checkpointing(&self, is_checkpointing: bool) {
+        self.is_checkpointing.store(is_checkpointing, Ordering::Release);
+    }
+
+    fn note_checkpoint(&self, at: Timestamp, log_bytes: u64) {
+        self.checkpoint_at.store(u64::try_from(at.as_micros()).unwrap_or(0), Ordering::Release);
+        self.log_bytes.store(log_bytes, Ordering::Release);
     }
 }
 
@@ -199,13 +281,32 @@ impl LoopHandle {
         &self,
         question: impl FnOnce(&Engine) -> T + Send + 'static,
     ) -> Result<T, LoopError> {
+        self.put(false, question).await
+    }
+
+    /// As [`Self::ask`], once everything that is in the log now has been applied.
+    ///
+    /// # Errors
+    /// Also [`LoopError::Unavailable`].
+    pub async fn ask_current<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, LoopError> {
+        self.put(true, question).await
+    }
+
+    async fn put<T: Send + 'static>(
+        &self,
+        is_current: bool,
+        question: impl FnOnce(&Engine) -> T + Send + 'static,
+    ) -> Result<T, LoopError> {
         let (reply, answer) = oneshot::channel();
         let (refuse, refused) = oneshot::channel();
-        let asked: Question = Box::new(move |engine| {
+        let question: Question = Box::new(move |engine| {
             // Whoever asked may have gone.
             let _ = reply.send(question(engine));
         });
-        self.send(Event::Ask(asked, refuse)).await?;
+        self.send(Event::Ask { question, is_current, refuse }).await?;
         match answer.await {
             Ok(told) => Ok(told),
             Err(_) => Err(refused.await.unwrap_or(LoopError::Stopped)),
@@ -218,11 +319,24 @@ impl LoopHandle {
         let _ = self.events.try_send(Event::Hasten);
     }
 
-    /// Has the loop decide once more, write down its state, resign and end.
-    pub async fn stop(&self) {
+    /// One step of ending, done. A loop that follows has nothing to end and says so at once.
+    ///
+    /// # Errors
+    /// [`LoopError::Unavailable`] when the store did not do it: the log holds what happened.
+    pub async fn end(&self, step: Ending) -> Result<(), LoopError> {
         let (done, ended) = oneshot::channel();
-        if self.events.send(Event::Stop(done)).await.is_ok() {
-            let _ = ended.await;
+        self.send(Event::End(step, done)).await?;
+        ended.await.map_err(|_| LoopError::Stopped)?
+    }
+
+    /// Has the loop decide once more, write down its state, resign and end. A step that fails does
+    /// not keep the next from being taken.
+    pub async fn stop(&self) {
+        for step in Ending::ALL {
+            if let Err(error) = self.end(step).await {
+                let error = crate::error_chain(&error);
+                tracing::warn!(error, "the term did not end in order; the log holds what happened");
+            }
         }
     }
 

@@ -67,6 +67,12 @@ impl Partitions {
         self.0.directory.partition(campaign)
     }
 
+    /// A partition whose campaigns are not all known yet, if any.
+    #[must_use]
+    pub fn unread(&self) -> Option<PartitionId> {
+        self.all().map(LoopHandle::partition).find(|at| !self.0.directory.knows(*at))
+    }
+
     /// What a known campaign is called.
     #[must_use]
     pub fn campaign_name(&self, campaign: CampaignId) -> Option<Name> {

@@ -35,16 +35,7 @@ impl Bench {
                 store: store.clone(),
                 clock: clock.clone(),
                 engine: EngineConfig { partition, ..EngineConfig::default() },
-                settings: LoopSettings {
-                    holder: "test".to_owned(),
-                    is_alone: true,
-                    lead_span: Span::from_secs(30),
-                    tick_min: Span::from_millis(200),
-                    checkpoint_interval: Span::from_secs(60),
-                    foreign_interval: Span::from_millis(200),
-                    counters_interval: None,
-                    inbox_max: 64,
-                },
+                settings: LoopSettings { holder: "test".to_owned(), ..LoopSettings::default() },
                 publisher: publisher.clone(),
                 directory: directory.clone(),
             })

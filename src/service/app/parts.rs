@@ -68,6 +68,7 @@ pub fn engine_config(config: &Config, partition: PartitionId) -> EngineConfig {
     ledger.dedup_window = config.ledger.dedup_window;
     ledger.dedup_events_max = count(config.ledger.dedup_events_max);
     ledger.producers_max = count(config.ledger.producers_max);
+    ledger.producer_gap_bits = config.ledger.producer_gap_bits.into();
     EngineConfig {
         partition,
         laws: Laws {
@@ -127,6 +128,7 @@ fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings 
         lead_span: LEAD_SPAN.max(config.control_loop.tick.times(2)),
         tick_min: config.control_loop.min_tick_interval,
         checkpoint_interval: config.log.checkpoint_interval,
+        log_bytes_max: config.log.journal_max.get() / u64::from(config.partitions.max(1)),
         foreign_interval: FOREIGN_INTERVAL,
         counters_interval: counters.enabled.then_some(counters.poll_interval),
         inbox_max: usize::try_from(config.control_loop.inbox_events_max).unwrap_or(1_024).max(1),

@@ -128,8 +128,12 @@ fn visit_control<V: Visitor>(config: &mut Config, v: &mut V) {
     v.field("ledger.dedup_window", &mut ledger.dedup_window, Within(Span::MINUTE, Span::DAY));
     v.field("ledger.dedup_events_max", &mut ledger.dedup_events_max, Within(1_000, 1_000_000_000));
     v.field("ledger.producers_max", &mut ledger.producers_max, Within(1, 1_000_000));
+    v.field("ledger.producer_gap_bits", &mut ledger.producer_gap_bits, Within(64, 1_048_576));
 
-    let interval = &mut config.log.checkpoint_interval;
+    let log = &mut config.log;
+    let (journal_min, journal_max) = (Bytes::new(64_000_000), Bytes::new(1_000_000_000_000));
+    v.field("log.journal_max", &mut log.journal_max, Within(journal_min, journal_max));
+    let interval = &mut log.checkpoint_interval;
     v.field("log.checkpoint_interval", interval, Within(Span::from_secs(1), Span::HOUR));
 }
 
@@ -304,6 +308,9 @@ impl Bindings<'_> {
         self.check_times();
         self.check_store();
         self.check_server();
+        let bits = self.config.ledger.producer_gap_bits;
+        let rule = "must be a multiple of 64";
+        self.bind(&["ledger.producer_gap_bits"], bits.is_multiple_of(64), &bits.show(), rule);
     }
 
     fn check_times(&mut self) {

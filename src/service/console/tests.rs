@@ -100,11 +100,8 @@ impl Bench {
             holder: "test".to_owned(),
             is_alone: false,
             lead_span: Span::DAY.times(2),
-            tick_min: Span::from_millis(200),
             checkpoint_interval: Span::DAY,
-            inbox_max: 64,
-            counters_interval: None,
-            foreign_interval: Span::DAY,
+            ..LoopSettings::default()
         };
         let (handle, thread) = control_loop::start(LoopParts {
             partition,

@@ -1,27 +1,32 @@
-//! A term of leadership: catch up with the log, then tick, answer, renew, write down.
+//! A term of leadership: catch up with the log, then tick, answer, renew, have it written down.
 
+use super::bridge::Bridge;
+use super::fold::Fold;
 use super::intake::Intake;
-use super::{Event, LoopError, LoopFacts, LoopParts, term};
+use super::scribe::{Order, Scribe};
+use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
 use crate::clock::Stopwatch;
-use crate::store::{Checkpoint, LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
+use crate::store::{LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
 use crate::telemetry::event;
-use paceline_core::engine::{Applied, Engine, EngineState, Tick};
+use paceline_core::engine::{Applied, Engine, Tick};
 use paceline_core::input::{Input, Stamped};
 use paceline_core::overrides::OverrideChange;
-use paceline_core::pace::ShippedState;
 use paceline_core::report::Reason;
-use paceline_core::table::Lease;
 use paceline_core::units::{PartitionId, Span, Timestamp};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// The longest wait for news of the log: bounds how late a renewal or a tick can be.
 const WAIT_MAX: Duration = Duration::from_millis(500);
-/// The first byte of a checkpoint; a change of the state's shape takes the next one.
-const CHECKPOINT_VERSION: u8 = 1;
 /// The pause after the store failed, doubling up to a second: the loop has nothing else to do.
 const PAUSE_FIRST: Duration = Duration::from_millis(20);
 const PAUSE_MAX: Duration = Duration::from_secs(1);
+
+/// What outlives a term.
+pub(super) struct Staff {
+    pub(super) scribe: Scribe,
+    pub(super) bridge: Bridge,
+}
 
 /// The one who decides.
 pub(super) struct Leader<'a> {
@@ -30,6 +35,7 @@ pub(super) struct Leader<'a> {
     pub(super) engine: Engine,
     pub(super) lease: LeadLease,
     pub(super) intake: Intake,
+    staff: &'a mut Staff,
     /// The last record applied.
     at: Offset,
     next_tick: Timestamp,
@@ -45,8 +51,10 @@ impl<'a> Leader<'a> {
         parts: &'a LoopParts,
         lease: LeadLease,
         facts: &'a LoopFacts,
+        staff: &'a mut Staff,
     ) -> Result<Self, StoreError> {
-        let (engine, at) = restore(parts).await?;
+        // What a follower read is not built upon: the store may have lost its log since.
+        let Fold { engine, at, .. } = Fold::restore(&parts.source()).await?;
         parts.directory.learn(parts.partition, engine.campaigns());
         parts.clock.not_before(engine.now());
         let now = parts.clock.now();
@@ -56,6 +64,7 @@ impl<'a> Leader<'a> {
             engine,
             lease,
             intake: Intake::new(&parts.clock),
+            staff,
             at,
             next_tick: now,
             ticked_at: Timestamp::MIN,
@@ -63,12 +72,16 @@ impl<'a> Leader<'a> {
             has_news: false,
             failures: 0,
         };
-        let end = parts.store.end(parts.partition).await?;
-        leader.read_through(end, 0).await?;
+        leader.catch_up().await?;
+        if leader.engine.now() < facts.last_tick() {
+            event::log_fell_back(u16::from(parts.partition.0), parts.store.kind());
+        }
         parts.clock.not_before(leader.engine.now());
         let epoch = leader.lease.epoch;
         leader.append(vec![Input::Lead(epoch)]).await?;
         parts.publisher.restore(leader.engine.table());
+        parts.directory.complete(parts.partition);
+        leader.staff.bridge.take_sides(true);
         facts.leads.store(true, Ordering::Release);
         event::lead_gained(u16::from(parts.partition.0), epoch.0);
         event::store_reached(parts.store.kind());
@@ -113,8 +126,9 @@ impl<'a> Leader<'a> {
         if now >= self.next_tick {
             self.tick(now).await?;
         }
+        self.staff.scribe.look().await;
         if now - self.checkpoint_at >= self.parts.settings.checkpoint_interval {
-            self.checkpoint(now).await?;
+            self.order_checkpoint(now);
         }
         if std::mem::take(&mut self.failures) > 0 {
             event::store_reached(self.parts.store.kind());
@@ -166,29 +180,46 @@ impl<'a> Leader<'a> {
         self.facts.last_tick.store(micros, Ordering::Release);
     }
 
+    /// Several requests to append, in one batch. Answers each.
+    pub(super) async fn submit(&mut self, requests: Vec<(Vec<Input>, Replies)>) {
+        let mut inputs = Vec::new();
+        let mut waiting = Vec::with_capacity(requests.len());
+        for (asked, reply) in requests {
+            waiting.push((asked.len(), reply));
+            inputs.extend(asked);
+        }
+        let mut answers = self.append(inputs).await.map(Vec::into_iter);
+        for (count, reply) in waiting {
+            let answer: Answer = match &mut answers {
+                Ok(answers) => Ok(answers.take(count).collect()),
+                Err(error) => Err(LoopError::store(error)),
+            };
+            // Whoever asked may have gone.
+            let _ = reply.send(answer);
+        }
+    }
+
     /// One request.
-    pub(super) async fn handle(&mut self, event: Event) -> Result<(), StoreError> {
+    pub(super) async fn handle(&mut self, event: Event) {
         match event {
-            Event::Submit(inputs, reply) => {
-                let answer = self.append(inputs).await;
-                let told = answer.as_ref().err().map(LoopError::store);
-                // Whoever asked may have gone.
-                let _ = match answer {
-                    Ok(answers) => reply.send(Ok(answers)),
-                    Err(_) => reply.send(Err(told.expect("an error was told"))),
-                };
-            }
-            Event::Ask(question, refuse) => {
-                question(&self.engine);
-                drop(refuse);
+            Event::Submit(inputs, reply) => self.submit(vec![(inputs, reply)]).await,
+            Event::Ask { question, is_current, refuse } => {
+                let caught_up = if is_current { self.catch_up().await } else { Ok(()) };
+                match caught_up {
+                    Ok(()) => question(&self.engine),
+                    // Whoever asked may have gone.
+                    Err(error) => drop(refuse.send(LoopError::store(&error))),
+                }
             }
             Event::Hasten => {
                 let soon = self.ticked_at + self.parts.settings.tick_min;
                 self.next_tick = self.next_tick.min(soon.max(self.parts.clock.now()));
             }
-            Event::Stop(_) => {}
+            Event::End(step, done) => {
+                let ended = self.end(step).await.map_err(|error| LoopError::store(&error));
+                let _ = done.send(ended);
+            }
         }
-        Ok(())
     }
 
     /// Appends inputs and applies the log up to them; the answers to them, in order.
@@ -201,6 +232,12 @@ impl<'a> Leader<'a> {
         let fence = Some(self.lease.epoch);
         let last = self.parts.store.append(self.parts.partition, fence, &records).await?;
         self.read_through(last, records.len()).await
+    }
+
+    /// Applies everything that is in the log now.
+    async fn catch_up(&mut self) -> Result<(), StoreError> {
+        let end = self.parts.store.end(self.parts.partition).await?;
+        self.read_through(end, 0).await.map(|_| ())
     }
 
     /// Applies the log up to `last`; the answers to the `keep` records that end there.
@@ -256,33 +293,28 @@ impl<'a> Leader<'a> {
         }
     }
 
-    /// Writes down the state. The log is the truth: a checkpoint is only a shortcut.
-    async fn checkpoint(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        self.checkpoint_at = now;
-        let partition = u16::from(self.parts.partition.0);
-        let begun = Stopwatch::start();
-        let bytes = match postcard::to_extend(self.engine.state(), vec![CHECKPOINT_VERSION]) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                // The log still holds everything: the next term only takes longer to catch up.
-                event::checkpoint_failed(partition, &error);
-                return Ok(());
-            }
+    /// Has the state as it is now written down, unless that is under way. The log is the truth: a
+    /// checkpoint is only a shortcut.
+    fn order_checkpoint(&mut self, now: Timestamp) {
+        let table = self.engine.table();
+        let order = Order {
+            source: self.parts.source(),
+            epoch: self.lease.epoch,
+            through: self.at,
+            table: (table.generation, table.digest),
+            at: now,
+            log_bytes_max: self.parts.settings.log_bytes_max,
         };
-        let checkpoint = Checkpoint { epoch: self.lease.epoch, offset: self.at, bytes };
-        self.parts.store.save_checkpoint(self.parts.partition, checkpoint).await?;
-        let micros = u64::try_from(now.as_micros()).unwrap_or(0);
-        self.facts.checkpoint_at.store(micros, Ordering::Release);
-        event::checkpoint_written(partition, begun.elapsed());
-        Ok(())
+        if self.staff.scribe.begin(order) {
+            self.checkpoint_at = now;
+        }
     }
 
     /// Something failed. Whether the lead is lost; otherwise the standing table is kept alive for a
     /// while and the work is tried again.
     pub(super) async fn give_up(&mut self, error: &StoreError) -> bool {
         let partition = self.parts.partition.0;
-        let now = self.parts.clock.now();
-        let is_lost = !error.is_transient() || now >= self.lease.until;
+        let is_lost = !error.is_transient() || self.parts.clock.now() >= self.lease.until;
         if is_lost {
             let why = crate::error_chain(error);
             event::lead_lost(u16::from(partition), self.lease.epoch.0, &why);
@@ -292,30 +324,26 @@ impl<'a> Leader<'a> {
             event::store_lost(self.parts.store.kind(), error);
         }
         event::store_retried(self.parts.store.kind());
-        if now - self.ticked_at < self.parts.engine.blind_limit && now >= self.next_tick {
-            let valid_until = now + self.parts.engine.lease_valid;
-            let grace_until = valid_until + self.parts.engine.lease_grace;
-            self.parts.publisher.renew(Lease { valid_until, grace_until }, now);
-        }
+        self.staff.bridge.carry(self.parts, self.facts);
         let pause = PAUSE_FIRST.saturating_mul(1 << self.failures.min(6)).min(PAUSE_MAX);
         self.failures = self.failures.saturating_add(1);
         tokio::time::sleep(pause).await;
         false
     }
 
-    /// The last round, the last checkpoint, the end of the term.
-    pub(super) async fn end(mut self) {
+    /// One step of ending.
+    async fn end(&mut self, step: Ending) -> Result<(), StoreError> {
         let now = self.parts.clock.now();
-        let mut last = self.tick(now).await;
-        if last.is_ok() {
-            last = self.checkpoint(now).await;
-        }
-        if last.is_ok() {
-            last = self.parts.store.resign_lead(self.parts.partition, &self.lease).await;
-        }
-        if let Err(error) = last {
-            let error = crate::error_chain(&error);
-            tracing::warn!(error, "the term did not end in order; the log holds what happened");
+        match step {
+            Ending::Drain => self.catch_up().await,
+            Ending::LastTick => self.tick(now).await,
+            Ending::Checkpoint => {
+                self.staff.scribe.finish().await;
+                self.order_checkpoint(now);
+                self.staff.scribe.finish().await;
+                Ok(())
+            }
+            Ending::Resign => self.parts.store.resign_lead(self.parts.partition, &self.lease).await,
         }
     }
 }
@@ -356,25 +384,4 @@ fn tell_hand(change: &OverrideChange) {
             event::override_changed(&id.to_string(), "cleared", author);
         }
     }
-}
-
-/// The engine as the checkpoint has it, or a new one, and the offset it stands at.
-async fn restore(parts: &LoopParts) -> Result<(Engine, Offset), StoreError> {
-    let Some(checkpoint) = parts.store.load_checkpoint(parts.partition).await? else {
-        return Ok((Engine::new(parts.engine), Offset::START));
-    };
-    let state = match checkpoint.bytes.split_first() {
-        Some((&CHECKPOINT_VERSION, state)) => {
-            postcard::from_bytes::<EngineState<ShippedState>>(state).ok()
-        }
-        _ => None,
-    };
-    if let Some(state) = state {
-        return Ok((Engine::restore(parts.engine, state), checkpoint.offset));
-    }
-    tracing::warn!(
-        partition = parts.partition.0,
-        "the checkpoint is of another version; the log is read from its beginning"
-    );
-    Ok((Engine::new(parts.engine), Offset::START))
 }

@@ -1,69 +1,88 @@
 //! The loop's life: follow until the lead is ours, lead until it is lost, and so on.
 
-use super::leader::Leader;
-use super::{Event, LoopError, LoopFacts, LoopParts};
+use super::bridge::Bridge;
+use super::follower::Follower;
+use super::leader::{Leader, Staff};
+use super::scribe::Scribe;
+use super::{Ending, Event, LoopError, LoopFacts, LoopParts};
 use crate::store::{LeadAnswer, LeadClaim, LeadLease};
+use paceline_core::input::Input;
 use paceline_core::units::{Epoch, Span};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 
 /// How long a follower waits before it asks for the lead again.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+/// Requests that share one append: what two hundred bidders ask in the time of an append.
+const SHARED_MAX: usize = 256;
 
 /// Runs until told to stop or until nobody can reach it.
 pub(super) async fn run(parts: LoopParts, mut inbox: mpsc::Receiver<Event>, facts: Arc<LoopFacts>) {
-    loop {
-        let (lease, stop) = follow(&parts, &mut inbox).await;
-        let Some(lease) = lease else {
-            if let Some(done) = stop {
-                let _ = done.send(());
-            }
-            return;
-        };
-        let leader = Leader::begin(&parts, lease, &facts).await;
-        let ended = match leader {
+    let scribe = Scribe::new(parts.partition, Arc::clone(&facts));
+    let mut staff = Staff { scribe, bridge: Bridge::new() };
+    let mut follower = Follower::default();
+    while let Some(lease) = follow(&parts, &mut inbox, &facts, &mut staff, &mut follower).await {
+        let ended = match Leader::begin(&parts, lease, &facts, &mut staff).await {
             Ok(leader) => lead(leader, &mut inbox).await,
             Err(error) => {
                 let error = crate::error_chain(&error);
                 tracing::error!(partition = parts.partition.0, error, "cannot take up the lead");
+                staff.bridge.carry(&parts, &facts);
                 tokio::time::sleep(FOLLOW_PAUSE).await;
                 ControlFlow::Continue(())
             }
         };
         facts.leads.store(false, Ordering::Release);
         if ended.is_break() {
-            return;
+            break;
         }
     }
+    // A checkpoint that is under way needs this thread's runtime.
+    staff.scribe.finish().await;
 }
 
 /// Asks for the lead until it is ours; answers everybody that another leads. Without a lease the
-/// loop is to end, and somebody may be waiting to hear so.
+/// loop is to end.
 async fn follow(
     parts: &LoopParts,
     inbox: &mut mpsc::Receiver<Event>,
-) -> (Option<LeadLease>, Option<oneshot::Sender<()>>) {
+    facts: &LoopFacts,
+    staff: &mut Staff,
+    follower: &mut Follower,
+) -> Option<LeadLease> {
     let mut leader = None;
     loop {
         match claim(parts).await {
-            Ok(LeadAnswer::Ours(lease)) => return (Some(lease), None),
-            Ok(LeadAnswer::Theirs { holder, .. }) => leader = Some(holder),
+            Ok(LeadAnswer::Ours(lease)) => return Some(lease),
+            Ok(LeadAnswer::Theirs { holder, .. }) => {
+                leader = Some(holder);
+                staff.bridge.take_sides(false);
+                follower.follow(parts).await;
+            }
             Err(error) => {
                 let error = crate::error_chain(&error);
                 tracing::warn!(partition = parts.partition.0, error, "cannot ask for the lead");
+                staff.bridge.carry(parts, facts);
             }
         }
+        staff.scribe.look().await;
         let pause = tokio::time::sleep(FOLLOW_PAUSE);
         tokio::pin!(pause);
         loop {
             tokio::select! {
                 () = &mut pause => break,
                 event = inbox.recv() => match event {
-                    None => return (None, None),
-                    Some(Event::Stop(done)) => return (None, Some(done)),
+                    None => return None,
+                    Some(Event::End(step, done)) => {
+                        // There is nothing of ours to bring to an end.
+                        let _ = done.send(Ok(()));
+                        if step == Ending::Resign {
+                            return None;
+                        }
+                    }
                     Some(event) => refuse(event, leader.clone()),
                 },
             }
@@ -75,8 +94,8 @@ fn refuse(event: Event, leader: Option<String>) {
     let error = LoopError::NotLeader { leader };
     match event {
         Event::Submit(_, reply) => drop(reply.send(Err(error))),
-        Event::Ask(_, reply) => drop(reply.send(error)),
-        Event::Hasten | Event::Stop(_) => {}
+        Event::Ask { refuse, .. } => drop(refuse.send(error)),
+        Event::Hasten | Event::End(..) => {}
     }
 }
 
@@ -107,12 +126,14 @@ async fn lead(mut leader: Leader<'_>, inbox: &mut mpsc::Receiver<Event>) -> Cont
             biased;
             event = inbox.recv() => match event {
                 None => return ControlFlow::Break(()),
-                Some(Event::Stop(done)) => {
-                    leader.end().await;
-                    let _ = done.send(());
-                    return ControlFlow::Break(());
+                Some(event) => {
+                    let is_last = matches!(&event, Event::End(Ending::Resign, _));
+                    take(&mut leader, event, inbox).await;
+                    if is_last {
+                        return ControlFlow::Break(());
+                    }
+                    Ok(())
                 }
-                Some(event) => leader.handle(event).await,
             },
             step = leader.wait(patience) => step,
         };
@@ -126,6 +147,32 @@ async fn lead(mut leader: Leader<'_>, inbox: &mut mpsc::Receiver<Event>) -> Cont
             return ControlFlow::Continue(());
         }
     }
+}
+
+/// One request; small ones that wait behind it are appended with it.
+async fn take(leader: &mut Leader<'_>, first: Event, inbox: &mut mpsc::Receiver<Event>) {
+    let mut next = Some(first);
+    let mut shared = Vec::new();
+    while let Some(event) = next.take() {
+        match event {
+            Event::Submit(inputs, reply) if inputs.iter().all(is_small) => {
+                shared.push((inputs, reply));
+                if shared.len() < SHARED_MAX {
+                    next = inbox.try_recv().ok();
+                }
+            }
+            event => {
+                leader.submit(std::mem::take(&mut shared)).await;
+                leader.handle(event).await;
+            }
+        }
+    }
+    leader.submit(shared).await;
+}
+
+/// Whether many of it fit one append.
+fn is_small(input: &Input) -> bool {
+    matches!(input, Input::Draw(_) | Input::Bidder(_))
 }
 
 /// A third of the lead: two renewals may fail before it is lost.

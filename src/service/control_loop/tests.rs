@@ -2,8 +2,17 @@
 
 use super::*;
 use crate::clock::Replay;
-use crate::store::EmbeddedStore;
-use paceline_core::units::{Generation, Timestamp};
+use crate::store::{EmbeddedStore, LeadClaim, Offset, StoreFault};
+use paceline_core::budget::{Budgets, Flight};
+use paceline_core::campaign::{
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
+    RefundPolicy, SpendSource,
+};
+use paceline_core::input::{BidderChange, CatalogueChange, Elsewhere, Stamped};
+use paceline_core::units::{
+    AdvertiserId, BidderId, CampaignId, Currency, Epoch, Generation, Name, Nanos, PacingMultiplier,
+    ProducerId, Timestamp, Window, ZoneId,
+};
 use std::time::Duration;
 
 fn parts(store: &Store, clock: &Clock) -> LoopParts {
@@ -15,16 +24,49 @@ fn parts(store: &Store, clock: &Clock) -> LoopParts {
         engine: EngineConfig::default(),
         settings: LoopSettings {
             holder: "test".to_owned(),
-            is_alone: true,
-            lead_span: Span::from_secs(30),
-            tick_min: Span::from_millis(200),
-            checkpoint_interval: Span::from_secs(60),
-            foreign_interval: Span::from_millis(200),
-            counters_interval: None,
-            inbox_max: 64,
+            // Longer than any test moves the clock at once.
+            lead_span: Span::HOUR,
+            ..LoopSettings::default()
         },
         publisher: Publisher::new(partition),
         directory: Directory::default(),
+    }
+}
+
+fn none() -> CatalogueChange {
+    CatalogueChange::default()
+}
+
+fn payer() -> AdvertiserSpec {
+    AdvertiserSpec {
+        id: AdvertiserId::of("acme"),
+        name: Name::try_new("acme").unwrap(),
+        currency: Currency::try_new("EUR").unwrap(),
+        zone: ZoneId::of("UTC"),
+        zone_name: Name::try_new("UTC").unwrap(),
+        budgets: Budgets::default(),
+    }
+}
+
+fn campaign(name: &str) -> CampaignSpec {
+    let start = Timestamp::from_micros(1_800_000_000_000_000);
+    let window = Window::try_new(start, start + Span::DAY).unwrap();
+    let flight = Flight { window, budget: Some(Nanos::from_units(100)) };
+    CampaignSpec {
+        id: CampaignId::of(name),
+        name: Name::try_new(name).unwrap(),
+        advertiser: AdvertiserId::of("acme"),
+        group: None,
+        budgets: Budgets { flights: vec![flight], caps: Vec::new() },
+        delivery: DeliveryMode::Even,
+        law: LawChoice::LogPid,
+        billing: BillingEvent::Impression,
+        spend_source: SpendSource::Events,
+        refund_policy: RefundPolicy::Hold,
+        multiplier_max: PacingMultiplier::ONE,
+        value_cap: None,
+        shape: None,
+        status: CampaignStatus::Active,
     }
 }
 
@@ -82,7 +124,7 @@ async fn inputs_are_answered_in_order_once_they_are_applied() {
     let bench = Bench::new();
     let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
     let _ = bench.ticked(&handle, Generation::default()).await;
-    let unknown = paceline_core::units::CampaignId::of("nobody");
+    let unknown = CampaignId::of("nobody");
     let answers = handle
         .submit(vec![Input::CounterAccept(unknown), Input::Tick, Input::CounterAccept(unknown)])
         .await
@@ -92,5 +134,131 @@ async fn inputs_are_answered_in_order_once_they_are_applied() {
     assert_eq!(kinds, [true, false, true]);
     handle.stop().await;
     assert!(matches!(handle.submit(vec![Input::Tick]).await, Err(LoopError::Stopped)));
+    thread.join().unwrap();
+}
+
+/// Bidders that leave: small records that change little.
+fn small_records(count: usize) -> Vec<Input> {
+    let left = |number| BidderChange::Left { bidder: BidderId::of(&format!("bidder-{number}")) };
+    (0..count).map(|number| Input::Bidder(left(number))).collect()
+}
+
+/// Polls until it holds.
+async fn until(holds: impl Fn() -> bool) {
+    for _ in 0..4_000 {
+        if holds() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    panic!("did not come about within twenty seconds");
+}
+
+#[tokio::test]
+async fn the_loop_answers_while_its_state_is_written_down() {
+    let bench = Bench::new();
+    let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
+    let _ = bench.ticked(&handle, Generation::default()).await;
+    for page in 0..4 {
+        let campaigns = (0..2_000).map(|number| campaign(&format!("c{page}-{number}")));
+        let change = CatalogueChange {
+            campaigns: campaigns.collect(),
+            advertisers: vec![payer()],
+            ..none()
+        };
+        let answers = handle.submit(vec![Input::Catalogue(change)]).await.unwrap();
+        assert_eq!(answers, [Applied::Done]);
+    }
+    bench.replay.advance_to(bench.clock.now() + Span::MINUTE);
+    until(|| handle.facts().is_checkpointing()).await;
+    let mut answered = 0;
+    while handle.facts().is_checkpointing() {
+        handle.ask(|_| ()).await.unwrap();
+        answered += 1;
+    }
+    assert!(answered > 10, "{answered} questions were answered meanwhile");
+    assert!(handle.facts().checkpoint_micros() > 0);
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn the_log_is_trimmed_to_its_bound_and_a_restart_needs_no_more() {
+    let bench = Bench::new();
+    let settings =
+        LoopSettings { log_bytes_max: 4_000, ..parts(&bench.store, &bench.clock).settings };
+    let bounded = || LoopParts { settings: settings.clone(), ..parts(&bench.store, &bench.clock) };
+    let (handle, thread) = start(bounded()).unwrap();
+    let mut written = 0;
+    for _ in 0..10 {
+        let _ = handle.submit(small_records(100)).await.unwrap();
+        bench.replay.advance_to(bench.clock.now() + Span::MINUTE);
+        until(|| handle.facts().checkpoint_micros() > written).await;
+        written = handle.facts().checkpoint_micros();
+    }
+    let kept = handle.facts().log_bytes();
+    assert!((1_000..=4_000).contains(&kept), "{kept} bytes are kept");
+    let partition = PartitionId(0);
+    let gone = bench.store.read(partition, Offset::START, 1).await.unwrap_err();
+    let StoreFault::Trimmed { through } = gone.fault() else { panic!("{gone}") };
+    let covered = bench.store.load_checkpoint(partition).await.unwrap().unwrap().offset;
+    assert!(*through < covered, "what came after the checkpoint stays");
+    let generation = Bench::generation(&handle).await;
+    handle.stop().await;
+    thread.join().unwrap();
+    let (handle, thread) = start(bounded()).unwrap();
+    let next = bench.ticked(&handle, generation.next()).await;
+    assert!(next.epoch > generation.epoch);
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_follower_knows_the_campaigns_of_the_log() {
+    let bench = Bench::new();
+    let partition = PartitionId(0);
+    let claim = LeadClaim {
+        holder: "another".to_owned(),
+        span: Span::HOUR,
+        above: Epoch(0),
+        now: bench.clock.now(),
+    };
+    let _ = bench.store.acquire_lead(partition, &claim).await.unwrap();
+    let told = parts(&bench.store, &bench.clock);
+    let directory = told.directory.clone();
+    assert!(!directory.knows(partition), "before its log was read a partition is unknown");
+    let (handle, thread) = start(told).unwrap();
+    until(|| directory.knows(partition)).await;
+    assert_eq!(directory.partition(CampaignId::of("shoes")), None);
+    let change = CatalogueChange {
+        campaigns: vec![campaign("shoes")],
+        advertisers: vec![payer()],
+        ..none()
+    };
+    let record = Stamped { at: bench.clock.now(), input: Input::Catalogue(change) };
+    bench.store.append(partition, Some(Epoch(1)), &[record]).await.unwrap();
+    until(|| directory.partition(CampaignId::of("shoes")) == Some(partition)).await;
+    let asked = handle.ask(|_| ()).await;
+    assert!(
+        matches!(asked, Err(LoopError::NotLeader { leader: Some(leader) }) if leader == "another")
+    );
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_question_about_now_sees_what_was_appended_beside_the_loop() {
+    let bench = Bench::new();
+    let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
+    let _ = bench.ticked(&handle, Generation::default()).await;
+    let producer = ProducerId::of("p");
+    for sequence in 1..=20 {
+        let batch = Elsewhere { producer, sequences: vec![sequence] };
+        let record = Stamped { at: bench.clock.now(), input: Input::Elsewhere(batch) };
+        bench.store.append(PartitionId(0), None, &[record]).await.unwrap();
+        let question = move |engine: &Engine| engine.ledger().sequence_max(producer);
+        assert_eq!(handle.ask_current(question).await.unwrap(), Some(sequence));
+    }
+    handle.stop().await;
     thread.join().unwrap();
 }

@@ -95,7 +95,8 @@ impl RedisStore {
         if self.link.call(&[touched], &command).await? {
             Ok(())
         } else {
-            Err(StoreFault::unreadable("the store", "its layout is gone"))
+            // Emptied under our feet: it is made anew as it was, or what another made is checked.
+            self.check_layout().await
         }
     }
 }

@@ -228,6 +228,17 @@ pub fn checkpoint_failed(partition: u16, error: &dyn Error) {
     warn!(partition, error = error_chain(error), "checkpoint failed");
 }
 
+/// What must always hold does not.
+pub fn invariant_broken(partition: u16, invariant: &str) {
+    metric::INVARIANT_FAULTS.add(1, []);
+    error!(partition, invariant, "invariant broken");
+}
+
+/// How much of the log is kept.
+pub fn journal_measured(bytes: u64) {
+    metric::JOURNAL_BYTES.set(shown(i64::try_from(bytes).unwrap_or(i64::MAX)), []);
+}
+
 /// An append became durable.
 pub fn appended(took: Duration) {
     metric::APPEND_DURATION.record(took.as_secs_f64(), []);
@@ -238,6 +249,11 @@ pub fn lead_gained(partition: u16, epoch: u32) {
     metric::LEADER.set(1.0, [number(partition)]);
     metric::EPOCH.set(f64::from(epoch), [number(partition)]);
     info!(partition, epoch, "lead gained");
+}
+
+/// The store holds less than was decided: it was emptied, or restored to an older state.
+pub fn log_fell_back(partition: u16, store: &'static str) {
+    error!(partition, store, "the log ends before the last decision: the store lost records");
 }
 
 /// We lead the partition no more.

@@ -129,12 +129,16 @@ table! {
         "Operators' hands in force.";
     INBOX_EVENTS: Gauge, "paceline_inbox_events", "events", [],
         "Events that wait in front of the control loop; its bound is loop.inbox_events_max.";
+    INVARIANT_FAULTS: Counter, "paceline_invariant_faults_total", "faults", [],
+        "Invariants found broken. Anything but 0 needs someone to look.";
     SPEND_LOG_LAG: Gauge, "paceline_spend_log_lag_seconds", "seconds", [Label::Partition],
         "Age of the watermark: how far behind the sources tell what was spent.";
     CHECKPOINT_AGE: Gauge, "paceline_checkpoint_age_seconds", "seconds", [Label::Partition],
         "Time since the last checkpoint.";
     CHECKPOINTS: Counter, "paceline_checkpoints_total", "checkpoints", [RESULT],
         "Checkpoints tried.";
+    JOURNAL_BYTES: Gauge, "paceline_journal_bytes", "bytes", [],
+        "The log kept before the last checkpoints, as encoded; its bound is log.journal_max.";
     APPEND_DURATION: Distribution(SECONDS), "paceline_append_duration_seconds", "seconds", [],
         "Time until an append to the log was durable.";
     LEADER: Gauge, "paceline_leader", "0 or 1", [Label::Partition],

@@ -1,0 +1,75 @@
+//! A partition's state, folded from its log: from a checkpoint, or from the beginning, record by
+//! record.
+//!
+//! Leader, follower and scribe each begin with one of their own; the same records make them alike.
+//! Appends nothing, publishes nothing, reads no clock.
+
+use super::snapshot::{Segments, decode, segments};
+use crate::store::{Offset, PAGE_RECORDS_MAX, Store, StoreError};
+use paceline_core::engine::{Applied, Engine, EngineConfig};
+use paceline_core::input::Stamped;
+use paceline_core::units::PartitionId;
+
+/// Whose log, where it lies, and how its records are to be taken.
+#[derive(Debug, Clone)]
+pub(super) struct Source {
+    pub(super) partition: PartitionId,
+    pub(super) store: Store,
+    pub(super) engine: EngineConfig,
+}
+
+/// State, and the last record that is in it.
+#[derive(Debug)]
+pub(super) struct Fold {
+    pub(super) engine: Engine,
+    pub(super) at: Offset,
+    /// What the checkpoint says of the log before it.
+    pub(super) segments: Segments,
+}
+
+impl Fold {
+    /// As the checkpoint has it, or new.
+    pub(super) async fn restore(source: &Source) -> Result<Self, StoreError> {
+        let new = || Self {
+            engine: Engine::new(source.engine),
+            at: Offset::START,
+            segments: Segments::default(),
+        };
+        let Some(checkpoint) = source.store.load_checkpoint(source.partition).await? else {
+            return Ok(new());
+        };
+        let segments = segments(&checkpoint.bytes).map(|(segments, _)| segments);
+        let state = decode(&checkpoint.bytes);
+        let (Some(segments), Some(state)) = (segments, state) else {
+            tracing::warn!(
+                partition = source.partition.0,
+                "the checkpoint is of another version; the log is read from its beginning"
+            );
+            return Ok(new());
+        };
+        let engine = Engine::restore(source.engine, state);
+        Ok(Self { engine, at: checkpoint.offset, segments })
+    }
+
+    /// Applies the next page of the log, no further than `until`; how many records that were.
+    /// `see` hears each with its place and with what became of it.
+    pub(super) async fn read_page(
+        &mut self,
+        source: &Source,
+        until: Option<Offset>,
+        mut see: impl FnMut(Offset, &Stamped, Applied),
+    ) -> Result<usize, StoreError> {
+        let page = source.store.read(source.partition, self.at, PAGE_RECORDS_MAX).await?;
+        let mut count = 0;
+        for (offset, record) in page {
+            if until.is_some_and(|until| offset > until) {
+                break;
+            }
+            let answer = self.engine.apply(record.at, &record.input);
+            self.at = offset;
+            count += 1;
+            see(offset, &record, answer);
+        }
+        Ok(count)
+    }
+}
