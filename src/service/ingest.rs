@@ -4,19 +4,19 @@
 //! every partition that it says something about, all of it or, as far as the caller may know, none:
 //! sending the same again is harmless. Called by the RPC services.
 
+mod gather;
 pub mod grpc;
 
-use crate::clock::Stopwatch;
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
-use crate::store::StoreError;
-use crate::telemetry::event;
 use crate::wire::spend::{OpportunityReport, SpendReport};
+use gather::{Answer, Gatherer, answered};
+use paceline_core::engine::Engine;
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent};
 use paceline_core::input::{Elsewhere, Input};
 use paceline_core::units::{CampaignId, PartitionId, ProducerId};
 use std::collections::BTreeMap;
-use tokio::task::JoinSet;
+use tokio_util::task::TaskTracker;
 
 /// Where spend of campaigns that nobody knows goes, to be set aside there.
 const UNKNOWN: PartitionId = PartitionId(0);
@@ -28,20 +28,21 @@ fn partition_of(partitions: &Partitions, campaign: CampaignId) -> PartitionId {
 /// What each partition is told of a report of spend. How far the producer has looked is told to
 /// every one, since each waits for it; so are the numbers that went to others.
 fn spend_inputs(partitions: &Partitions, report: &SpendReport) -> Vec<(PartitionId, Vec<Input>)> {
-    let placed: Vec<(PartitionId, &SpendEvent)> = report
-        .events
-        .iter()
-        .map(|event| (partition_of(partitions, event.campaign), event))
-        .collect();
-    let told = partitions.all().map(|handle| {
+    let count = usize::from(partitions.count());
+    let mut placed: Vec<Vec<SpendEvent>> = vec![Vec::new(); count];
+    let mut sequences: Vec<(PartitionId, u64)> = Vec::new();
+    for event in &report.events {
+        let place = partition_of(partitions, event.campaign);
+        placed[usize::from(place.0)].push(*event);
+        sequences.extend(event.sequence.map(|sequence| (place, sequence)));
+    }
+    let told = partitions.all().zip(placed).map(|(handle, events)| {
         let here = handle.partition();
-        let own = placed.iter().filter(|(place, _)| *place == here);
-        let events: Vec<SpendEvent> = own.map(|(_, event)| **event).collect();
-        let others = placed.iter().filter(|(place, _)| *place != here);
-        let sequences: Vec<u64> = others.filter_map(|(_, event)| event.sequence).collect();
+        let elsewhere = sequences.iter().filter(|(place, _)| *place != here);
+        let elsewhere: Vec<u64> = elsewhere.map(|&(_, sequence)| sequence).collect();
         let mut inputs = Vec::new();
-        if let Some(producer) = report.producer.filter(|_| !sequences.is_empty()) {
-            inputs.push(Input::Elsewhere(Elsewhere { producer, sequences }));
+        if let Some(producer) = report.producer.filter(|_| !elsewhere.is_empty()) {
+            inputs.push(Input::Elsewhere(Elsewhere { producer, sequences: elsewhere }));
         }
         if !events.is_empty() || report.reported_through.is_some() {
             let (producer, reported_through) = (report.producer, report.reported_through);
@@ -73,44 +74,43 @@ fn opportunity_inputs(
     placed.into_iter().map(|(place, counts)| (place, vec![batch(counts)])).collect()
 }
 
-/// Appends to every partition at once, one append each: there are at most 255. Returns when all
-/// are durable, or with the first failure; then some of it may be in the logs.
-async fn append(
-    partitions: &Partitions,
-    told: Vec<(PartitionId, Vec<Input>)>,
-) -> Result<(), StoreError> {
-    let mut appends = JoinSet::new();
-    for (partition, inputs) in told {
-        let partitions = partitions.clone();
-        appends.spawn(async move {
-            let watch = Stopwatch::start();
-            let done = partitions.append(partition, inputs).await;
-            if done.is_ok() {
-                event::appended(watch.elapsed());
-            }
-            done
-        });
+/// The ways into all logs, in order of partition.
+#[derive(Debug)]
+struct Gatherers(Vec<Gatherer>);
+
+impl Gatherers {
+    fn start(partitions: &Partitions, tasks: &TaskTracker) -> Self {
+        let start = |handle: &crate::control_loop::LoopHandle| {
+            Gatherer::start(partitions, handle.partition(), tasks)
+        };
+        Self(partitions.all().map(start).collect())
     }
-    let mut result = Ok(());
-    while let Some(done) = appends.join_next().await {
-        result = result.and(done.expect("an append is neither cancelled nor panics"));
+
+    /// Appends to every partition at once. Returns when all are durable, or with the first failure;
+    /// then some of it may be in the logs.
+    async fn append(&self, told: Vec<(PartitionId, Vec<Input>)>) -> Answer {
+        let mut waiting = Vec::with_capacity(told.len());
+        for (partition, inputs) in told {
+            waiting.push(self.0[usize::from(partition.0)].hand_in(inputs).await);
+        }
+        let mut result = Ok(());
+        for answer in waiting {
+            result = result.and(answered(answer).await);
+        }
+        result
     }
-    result
 }
 
 /// The highest sequence number of a producer that is durable, over all partitions. Each leader
-/// first takes in all that is in its log.
+/// first takes in all that is in its log; nothing is added to it.
 async fn sequence_max(
     partitions: &Partitions,
     producer: ProducerId,
 ) -> Result<Option<u64>, LoopError> {
     let mut highest = None;
     for handle in partitions.all() {
-        let (reported_through, events) = (None, Vec::new());
-        let batch = SpendBatch { producer: Some(producer), reported_through, events };
-        let _ = handle.submit(vec![Input::Spend(batch)]).await?;
-        let held = handle.ask(move |engine| engine.ledger().sequence_max(producer)).await?;
-        highest = highest.max(held);
+        let question = move |engine: &Engine| engine.ledger().sequence_max(producer);
+        highest = highest.max(handle.ask_current(question).await?);
     }
     Ok(highest)
 }

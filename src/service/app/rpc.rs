@@ -3,7 +3,7 @@
 use crate::admin::Admin;
 use crate::auth::{Keyring, door};
 use crate::config::IngestConfig;
-use crate::ingest::grpc::Intake;
+use crate::ingest::grpc::{Intake, Room};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
 use anyhow::Context;
@@ -28,6 +28,7 @@ pub(super) struct Rpc {
     pub(super) address: SocketAddr,
     streams: CancellationToken,
     stop: CancellationToken,
+    reports: Room,
     served: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
@@ -53,7 +54,8 @@ pub(super) async fn serve(
     health.set_serving::<SpendServiceServer<Intake>>().await;
     health.set_serving::<AdminServiceServer<Admin>>().await;
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let intake = Intake::new(partitions.clone(), size(ingest.batch_events_max.into()));
+    let intake = Intake::new(partitions.clone(), size(ingest.batch_events_max.into()), tasks);
+    let reports = intake.room();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
         .build_v1()
@@ -74,13 +76,14 @@ pub(super) async fn serve(
     let served = tasks.spawn(async move {
         router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
     });
-    Ok(Rpc { address, streams, stop, served })
+    Ok(Rpc { address, streams, stop, reports, served })
 }
 
 impl Rpc {
-    /// Takes no new calls and waits for those in hand; streams go on.
-    pub(super) fn stop_intake(&self) {
+    /// Takes no new calls and no new reports, and waits for the reports in hand; streams go on.
+    pub(super) async fn stop_intake(&self) {
         self.stop.cancel();
+        self.reports.close().await;
     }
 
     /// Ends the streams and waits for the port to close.

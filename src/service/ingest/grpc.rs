@@ -3,7 +3,7 @@
 //! A call is refused whole only for what is wrong with its head; while the log cannot be reached it
 //! is answered `UNAVAILABLE`, and the producer keeps what it has. Called by tonic.
 
-use super::{append, opportunity_inputs, sequence_max, spend_inputs};
+use super::{Gatherers, opportunity_inputs, sequence_max, spend_inputs};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::store::StoreError;
@@ -12,7 +12,9 @@ use crate::wire::spend::{REPORT_MAX, opportunity_report, spend_report};
 use crate::wire::status;
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_server::SpendService;
-use tokio::sync::Semaphore;
+use std::sync::Arc;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::task::TaskTracker;
 use tonic::{Request, Response, Status};
 
 /// Reports under way at a time. Each holds at most a megabyte; more would only wait in front of the
@@ -24,15 +26,52 @@ const REPORTS_MAX: usize = 256;
 pub struct Intake {
     partitions: Partitions,
     report_max: usize,
-    room: Semaphore,
+    logs: Gatherers,
+    room: Arc<Semaphore>,
+}
+
+/// Where reports are while they are under way.
+#[derive(Debug, Clone)]
+pub struct Room(Arc<Semaphore>);
+
+impl Room {
+    /// Lets no more reports in; returns once those under way are answered.
+    pub async fn close(&self) {
+        let all = u32::try_from(REPORTS_MAX).expect("a small number");
+        if let Ok(places) = self.0.acquire_many(all).await {
+            self.0.close();
+            drop(places);
+        }
+    }
 }
 
 impl Intake {
     /// `report_max`: the most events or counts in one report; the contract's bound stands above it.
+    /// What is appended, is appended in `tasks`.
     #[must_use]
-    pub fn new(partitions: Partitions, report_max: usize) -> Self {
+    pub fn new(partitions: Partitions, report_max: usize, tasks: &TaskTracker) -> Self {
         let report_max = report_max.min(REPORT_MAX);
-        Self { partitions, report_max, room: Semaphore::new(REPORTS_MAX) }
+        let logs = Gatherers::start(&partitions, tasks);
+        Self { partitions, report_max, logs, room: Arc::new(Semaphore::new(REPORTS_MAX)) }
+    }
+
+    /// To see that nothing is under way.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        Room(Arc::clone(&self.room))
+    }
+
+    async fn place(&self) -> Result<SemaphorePermit<'_>, Status> {
+        let stopping = |_| Status::unavailable("the service is stopping: send the same again");
+        self.room.acquire().await.map_err(stopping)
+    }
+
+    /// Spend finds its partition by its campaign: until every log was read once, it could be taken
+    /// for spend of a campaign that nobody knows.
+    fn check_read(&self) -> Result<(), Status> {
+        let Some(partition) = self.partitions.unread() else { return Ok(()) };
+        let why = "has not been read yet after the start: send the same again";
+        Err(Status::unavailable(format!("the log of partition {} {why}", partition.0)))
     }
 }
 
@@ -60,10 +99,14 @@ impl SpendService for Intake {
         &self,
         request: Request<v1::ReportSpendRequest>,
     ) -> Result<Response<v1::ReportSpendResponse>, Status> {
-        let _place = self.room.acquire().await.expect("never closed");
+        let _place = self.place().await?;
         let request = request.into_inner();
         let report = spend_report(&request, self.report_max)?;
-        append(&self.partitions, spend_inputs(&self.partitions, &report))
+        if !report.events.is_empty() {
+            self.check_read()?;
+        }
+        self.logs
+            .append(spend_inputs(&self.partitions, &report))
             .await
             .map_err(|error| kept(&error))?;
         event::spend_refused(u64::from(count(report.refusals.len())));
@@ -74,10 +117,6 @@ impl SpendService for Intake {
             Some(producer) if is_question => sequence_max(&self.partitions, producer)
                 .await
                 .map_err(|error| unanswered(&error))?,
-            Some(producer) if request.events.is_empty() => {
-                // How far it has looked is taken all the same.
-                sequence_max(&self.partitions, producer).await.unwrap_or_default()
-            }
             _ => report.events.iter().filter_map(|event| event.sequence).max(),
         };
         Ok(Response::new(v1::ReportSpendResponse {
@@ -91,9 +130,11 @@ impl SpendService for Intake {
         &self,
         request: Request<v1::ReportOpportunitiesRequest>,
     ) -> Result<Response<v1::ReportOpportunitiesResponse>, Status> {
-        let _place = self.room.acquire().await.expect("never closed");
+        let _place = self.place().await?;
         let report = opportunity_report(request.get_ref(), self.report_max)?;
-        append(&self.partitions, opportunity_inputs(&self.partitions, &report))
+        self.check_read()?;
+        self.logs
+            .append(opportunity_inputs(&self.partitions, &report))
             .await
             .map_err(|error| kept(&error))?;
         let (asks, bids, wins) = report.counts.iter().fold((0, 0, 0), |(asks, bids, wins), one| {

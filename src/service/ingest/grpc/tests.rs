@@ -14,7 +14,7 @@ use paceline_core::campaign::{
 use paceline_core::engine::EngineConfig;
 use paceline_core::input::Input;
 use paceline_core::units::{
-    AdvertiserId, CampaignId, Name, PacingMultiplier, PartitionId, Span, Timestamp,
+    AdvertiserId, CampaignId, Name, PacingMultiplier, PartitionId, Timestamp,
 };
 use std::time::Duration;
 use tonic::Code;
@@ -60,16 +60,7 @@ impl Bench {
                 store: store.clone(),
                 clock: clock.clone(),
                 engine: EngineConfig { partition, ..EngineConfig::default() },
-                settings: LoopSettings {
-                    holder: "test".to_owned(),
-                    is_alone: true,
-                    lead_span: Span::from_secs(30),
-                    tick_min: Span::from_millis(200),
-                    checkpoint_interval: Span::from_secs(60),
-                    inbox_max: 64,
-                    foreign_interval: Span::from_millis(200),
-                    counters_interval: None,
-                },
+                settings: LoopSettings { holder: "test".to_owned(), ..LoopSettings::default() },
                 publisher: publisher.clone(),
                 directory: directory.clone(),
             };
@@ -88,7 +79,7 @@ impl Bench {
             assert!(handle.facts().leads(), "no lead within ten seconds");
         }
         let partitions = Partitions::new(loops, directory, store.clone(), clock);
-        Self { intake: Intake::new(partitions, 4), store, _replay: replay }
+        Self { intake: Intake::new(partitions, 4, &TaskTracker::new()), store, _replay: replay }
     }
 
     /// What reports put into a partition's log.
@@ -122,6 +113,35 @@ fn event(campaign: &str, sequence: u64) -> v1::SpendEvent {
         occurred_at: Some(instant_message(Timestamp::from_micros(NOW))),
         ..Default::default()
     }
+}
+
+/// How far a producer has looked.
+fn through(input: Input) -> Option<Timestamp> {
+    match input {
+        Input::Spend(batch) => batch.reported_through,
+        _ => None,
+    }
+}
+
+/// All at once.
+async fn futures_of<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
+    let mut waiting: Vec<_> = futures.into_iter().map(Box::pin).collect();
+    let mut done = Vec::new();
+    std::future::poll_fn(|context| {
+        let mut at = 0;
+        while at < waiting.len() {
+            match waiting[at].as_mut().poll(context) {
+                std::task::Poll::Ready(output) => {
+                    done.push(output);
+                    drop(waiting.swap_remove(at));
+                }
+                std::task::Poll::Pending => at += 1,
+            }
+        }
+        if waiting.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+    done
 }
 
 /// Sequences of a batch's events, or those that went elsewhere, in order of the log.
@@ -222,4 +242,74 @@ async fn counts_go_to_their_partition() {
         let named: Vec<_> = batch.counts.iter().map(|count| count.campaign).collect();
         assert_eq!(named, [CampaignId::of(campaign)]);
     }
+}
+
+#[tokio::test]
+async fn watermarks_of_many_reports_are_one_record_a_producer() {
+    let bench = Bench::new().await;
+    let reports = (0..40).map(|number| {
+        let request = v1::ReportSpendRequest {
+            producer_id: Some(format!("p{}", number % 4)),
+            reported_through: Some(instant_message(Timestamp::from_micros(NOW - number))),
+            events: Vec::new(),
+        };
+        bench.intake.report_spend(Request::new(request))
+    });
+    let answers = futures_of(reports.collect()).await;
+    assert!(answers.iter().all(Result::is_ok));
+    for partition in 0..2 {
+        let looked: Vec<_> = bench.log(partition).await.into_iter().filter_map(through).collect();
+        // One round would do; a busy machine may need a few.
+        assert!(looked.len() <= 4 * 4, "{} records in partition {partition}", looked.len());
+        assert_eq!(looked.into_iter().max(), Some(Timestamp::from_micros(NOW)));
+    }
+}
+
+#[tokio::test]
+async fn a_watermark_does_not_hold_up_money() {
+    let bench = Bench::new().await;
+    let quiet = bench.report(Vec::new(), Some(NOW));
+    let money = bench.report(vec![event("zero", 1)], None);
+    let (quiet, money) = tokio::join!(quiet, money);
+    assert_eq!((quiet.accepted, money.accepted), (0, 1));
+    assert_eq!(sequences(&bench.log(0).await).last(), Some(&("here", vec![1])));
+}
+
+#[tokio::test]
+async fn spend_is_refused_until_every_log_was_read() {
+    let (clock, _replay) = Clock::replayed(Timestamp::from_micros(NOW));
+    let store = Store::from(EmbeddedStore::in_memory(1).unwrap());
+    let (directory, publisher) = (Directory::default(), Publisher::new(PartitionId(0)));
+    let parts = LoopParts {
+        partition: PartitionId(0),
+        store: store.clone(),
+        clock: clock.clone(),
+        engine: EngineConfig::default(),
+        settings: LoopSettings::default(),
+        publisher: publisher.clone(),
+        directory: directory.clone(),
+    };
+    let unread = Directory::default();
+    let (handle, _) = control_loop::start(parts).unwrap();
+    let partitions = Partitions::new(vec![(handle, publisher)], unread.clone(), store, clock);
+    let intake = Intake::new(partitions, 4, &TaskTracker::new());
+    let request = v1::ReportSpendRequest { events: vec![event("zero", 1)], ..Default::default() };
+    let counted = v1::ReportSpendRequest { producer_id: Some("p".to_owned()), ..request };
+    let refused = intake.report_spend(Request::new(counted.clone())).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert!(refused.message().contains("partition 0 has not been read"), "{}", refused.message());
+    unread.complete(PartitionId(0));
+    let taken = intake.report_spend(Request::new(counted)).await.unwrap().into_inner();
+    assert_eq!(taken.accepted, 1);
+}
+
+#[tokio::test]
+async fn a_closed_room_lets_reports_finish_and_no_more_in() {
+    let bench = Bench::new().await;
+    let room = bench.intake.room();
+    let (answer, ()) = tokio::join!(bench.report(vec![event("zero", 1)], None), room.close());
+    assert_eq!(answer.accepted, 1);
+    let late = v1::ReportSpendRequest { events: vec![], ..Default::default() };
+    let refused = bench.intake.report_spend(Request::new(late)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
 }
