@@ -123,6 +123,7 @@ async fn foreign_spend_becomes_records_and_its_faults_are_kept_apart() {
     let kept: redis::Value = server.say(&["XRANGE", "{paceline:002}:in:refused", "-", "+"]).await;
     assert!(format!("{kept:?}").contains("must be a whole number from 0 to 255"));
     assert!(redis.read_foreign(P, 100).await.unwrap().is_empty());
+    assert_eq!(server.say::<u64>(&["XLEN", spend]).await, 0, "what is in the log is removed");
 }
 
 #[tokio::test]

@@ -21,6 +21,9 @@ if ARGV[6] ~= '0' then
   id = redis.call('XADD', KEYS[2], '*', 'n', ARGV[6], 'batch', ARGV[7])
 end
 redis.call('HSET', KEYS[3], 'spend', ARGV[4], 'opportunities', ARGV[5])
+-- Trimming keeps the entry that is named.
 redis.call('XTRIM', KEYS[4], 'MINID', '=', ARGV[4])
+redis.call('XDEL', KEYS[4], ARGV[4])
 redis.call('XTRIM', KEYS[5], 'MINID', '=', ARGV[5])
+redis.call('XDEL', KEYS[5], ARGV[5])
 return {'done', id}
