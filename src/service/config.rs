@@ -101,6 +101,8 @@ pub struct LoopConfig {
     pub tick: Span,
     /// Least time between two rounds when a hand asks for one at once.
     pub min_tick_interval: Span,
+    /// How long a lead lasts without renewal; at most a table's lease.
+    pub lead: Span,
     /// Bound of the queue in front of the loop, in events.
     pub inbox_events_max: u32,
     /// Without a spend log for longer than this, leases are renewed no more.
@@ -308,6 +310,7 @@ impl Default for LoopConfig {
         Self {
             tick: Span::from_secs(10),
             min_tick_interval: Span::from_millis(200),
+            lead: Span::from_secs(15),
             inbox_events_max: 65_536,
             blind_limit: Span::from_mins(5),
             source_timeout: Span::from_mins(2),

@@ -17,9 +17,6 @@ use std::time::Duration;
 
 /// How often the streams of foreign producers are looked at when they were empty.
 const FOREIGN_INTERVAL: Span = Span::from_millis(200);
-/// How long a lead lasts without renewal, in the world's time: long enough for two renewals to
-/// fail, short enough that a follower takes over within a table's lease.
-const LEAD_SPAN: Span = Span::from_secs(15);
 
 /// A real duration.
 pub(super) fn duration(span: Span) -> Duration {
@@ -125,7 +122,7 @@ fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings 
     LoopSettings {
         holder: format!("{}-{}", std::process::id(), clock.now().as_micros()),
         is_alone: matches!(store, Store::Embedded(_)),
-        lead_span: LEAD_SPAN.max(config.control_loop.tick.times(2)),
+        lead_span: config.control_loop.lead,
         tick_min: config.control_loop.min_tick_interval,
         checkpoint_interval: config.log.checkpoint_interval,
         log_bytes_max: config.log.journal_max.get() / u64::from(config.partitions.max(1)),

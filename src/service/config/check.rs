@@ -95,6 +95,7 @@ pub fn visit<V: Visitor>(config: &mut Config, v: &mut V) {
     let looped = &mut config.control_loop;
     v.field("loop.tick", &mut looped.tick, Within(secs(1), secs(60)));
     v.field("loop.min_tick_interval", &mut looped.min_tick_interval, Within(ms(10), secs(10)));
+    v.field("loop.lead", &mut looped.lead, Within(secs(1), secs(300)));
     v.field("loop.inbox_events_max", &mut looped.inbox_events_max, Within(1_024, 4_194_304));
     v.field("loop.blind_limit", &mut looped.blind_limit, Within(secs(3), Span::HOUR));
     v.field("loop.source_timeout", &mut looped.source_timeout, Within(secs(3), Span::HOUR));
@@ -184,6 +185,15 @@ pub fn check(raw: RawConfig, complaints: Vec<Complaint>) -> Result<Effective, Co
     visit(&mut config, &mut reader);
     if reader.origins.get("partitions") == Some(&Origin::Default) {
         config.partitions = default_partitions(config.store.kind);
+    }
+    let is_default = |key| reader.origins.get(key) == Some(&Origin::Default);
+    if is_default("counters.poll_interval") {
+        let poll = &mut config.counters.poll_interval;
+        *poll = (*poll).min(config.control_loop.tick);
+    }
+    if is_default("loop.lead") {
+        let lead = &mut config.control_loop.lead;
+        *lead = (*lead).min(config.lease.valid);
     }
     reader.refuse_unknown();
     Bindings { config: &config, reader: &mut reader }.check_all();
@@ -334,6 +344,9 @@ impl Bindings<'_> {
         };
         at_most("loop.min_tick_interval", looped.min_tick_interval, tick);
         at_most("counters.poll_interval", config.counters.poll_interval, tick);
+        let rule = format!("must be at most lease.valid, {}", lease.valid.show());
+        let keys = ["loop.lead", "lease.valid"];
+        self.bind(&keys, looped.lead <= lease.valid, &quoted(&looped.lead), &rule);
     }
 
     fn check_store(&mut self) {
