@@ -101,7 +101,7 @@ impl RedisStore {
         call.key(Key::Epoch.of(partition)).key(Key::Checkpoint.of(partition));
         call.key(other.of(partition)).arg(epoch.0).arg(checkpoint.offset.to_string());
         call.arg(checkpoint.bytes.len()).arg(count).arg(side.as_str());
-        let touched = [(Key::Epoch, partition), (Key::Checkpoint, partition)];
+        let touched = [Key::Epoch, Key::Checkpoint, other].map(|key| (key, partition));
         Reply::new(self.link.script(0, &touched, &call).await?)?.done_in(epoch)?;
         Ok(())
     }

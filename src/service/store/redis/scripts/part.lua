@@ -5,6 +5,8 @@ if current ~= tonumber(ARGV[1]) then
   return {'fenced', current}
 end
 if ARGV[2] == '0' then
+  -- A key of another type is not ours: this fails on it.
+  redis.call('HLEN', KEYS[2])
   redis.call('UNLINK', KEYS[2])
 end
 redis.call('HSET', KEYS[2], ARGV[2], ARGV[3])
