@@ -191,7 +191,8 @@ async fn wind_down(
 /// One step of ending in every partition at once; the first that fails is told.
 async fn end(partitions: &Partitions, step: Ending) -> Result<(), String> {
     let mut steps = JoinSet::new();
-    for handle in partitions.all().cloned() {
+    for handle in partitions.all() {
+        let handle = handle.clone();
         steps.spawn(async move {
             let told = |error| format!("partition {}: {error}", handle.partition().0);
             handle.end(step).await.map_err(|error| told(crate::error_chain(&error)))
