@@ -1,7 +1,8 @@
-//! A redis-server of the test's own: a private folder, a unix socket, stopped by its id.
+//! A redis-server of the test's own: a private folder, a unix socket and a free port on loopback,
+//! stopped by its id.
 //!
-//! As a cluster of one node it has a port as well, because nodes of a cluster know each other by
-//! ports; a script that touches two slots fails there as it would on any cluster.
+//! As a cluster of one node, a script that touches two slots fails there as it would on any
+//! cluster. Used by the tests of the stores and by those of the finished program.
 
 use paceline::store::RedisConfig;
 use std::path::PathBuf;
@@ -13,36 +14,38 @@ use tempfile::TempDir;
 pub(crate) struct Server {
     folder: TempDir,
     child: Child,
-    cluster_port: Option<u16>,
+    port: u16,
+    is_cluster: bool,
 }
 
-/// Ports tried for a cluster: another process may take one between finding and using it.
+/// Ports tried: another process may take one between finding and using it.
 const PORT_ATTEMPTS: usize = 5;
 
 impl Server {
     /// Starts a server; `None` where there is none to start, except in CI, where that fails.
     pub(crate) async fn start() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let child = started(Self::spawn(folder.path(), 0, &[]))?;
-        let mut server = Self { folder, child, cluster_port: None };
-        assert!(server.answers().await, "redis-server answers");
-        Some(server)
+        Self::start_as(false).await
     }
 
     /// Starts a cluster of one node that has all slots.
     pub(crate) async fn start_cluster() -> Option<Self> {
+        let server = Self::start_as(true).await?;
+        server.say::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
+        server.until_cluster_is_up().await;
+        Some(server)
+    }
+
+    async fn start_as(is_cluster: bool) -> Option<Self> {
         for _ in 0..PORT_ATTEMPTS {
             let folder = tempfile::tempdir().unwrap();
             let port = free_port();
-            let child = started(Self::spawn(folder.path(), port, &["--cluster-enabled", "yes"]))?;
-            let mut server = Self { folder, child, cluster_port: Some(port) };
+            let child = started(Self::spawn(folder.path(), port, is_cluster))?;
+            let mut server = Self { folder, child, port, is_cluster };
             if server.answers().await {
-                server.say::<()>(&["CLUSTER", "ADDSLOTSRANGE", "0", "16383"]).await;
-                server.until_cluster_is_up().await;
                 return Some(server);
             }
         }
-        panic!("no free port for a cluster");
+        panic!("redis-server does not answer on any of {PORT_ATTEMPTS} free ports");
     }
 
     async fn until_cluster_is_up(&self) {
@@ -55,11 +58,12 @@ impl Server {
         tokio::time::timeout(Duration::from_secs(20), up).await.expect("the cluster is up");
     }
 
-    fn spawn(folder: &std::path::Path, port: u16, more: &[&str]) -> std::io::Result<Child> {
+    fn spawn(folder: &std::path::Path, port: u16, is_cluster: bool) -> std::io::Result<Child> {
+        let cluster = if is_cluster { "yes" } else { "no" };
         Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
             .args(["--unixsocket", "redis.sock", "--save", ""])
-            .args(more)
+            .args(["--cluster-enabled", cluster])
             .args(["--appendonly", "yes", "--appendfsync", "always", "--loglevel", "warning"])
             .arg("--dir")
             .arg(folder)
@@ -72,13 +76,19 @@ impl Server {
         self.folder.path().join("redis.sock")
     }
 
+    /// Where it is for programs that know no sockets.
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
     pub(crate) fn config(&self) -> RedisConfig {
-        let url = match self.cluster_port {
-            Some(port) => format!("redis://127.0.0.1:{port}"),
-            None => format!("redis+unix://{}", self.socket().display()),
+        let url = if self.is_cluster {
+            self.url()
+        } else {
+            format!("redis+unix://{}", self.socket().display())
         };
         let mut config = RedisConfig::new(url);
-        config.is_cluster = self.cluster_port.is_some();
+        config.is_cluster = self.is_cluster;
         // A shared, busy machine must not fail a test.
         config.command_timeout = Duration::from_secs(20);
         config
@@ -126,7 +136,7 @@ impl Server {
     /// Starts again where it was killed.
     pub(crate) async fn restart(&mut self) {
         drop(std::fs::remove_file(self.socket()));
-        self.child = Self::spawn(self.folder.path(), 0, &[]).unwrap();
+        self.child = Self::spawn(self.folder.path(), self.port, self.is_cluster).unwrap();
         assert!(self.answers().await, "redis-server answers");
     }
 }

@@ -1,0 +1,13 @@
+//! The finished program, seen from outside: real processes, real ports, real stores.
+//!
+//! Each test starts its own service (see [`harness`]) and asserts what an operator, a bidder or a
+//! producer would see. Where redis-server is missing, that arm is left out and says so, except in
+//! CI, where it fails.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
+
+mod harness;
+mod life;
+#[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
+#[path = "../conformance/server.rs"]
+mod server;
