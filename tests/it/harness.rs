@@ -1,8 +1,8 @@
 //! The program under test: started on a store of its own, asked, killed, started again, stopped.
 //!
 //! Every service has its own folder or its own Redis, and ports that the system gave it: it is told
-//! to take port 0 and says in its log where it listens, so nothing is guessed and tests may run side
-//! by side. Knows the program from outside only. Used by every test here.
+//! to take port 0 and says in its log where it listens, so nothing is guessed and tests may run
+//! side by side. Knows the program from outside only. Used by every test here.
 
 mod process;
 
@@ -97,13 +97,23 @@ impl Setup {
         self
     }
 
+    /// The Redis that it will use; none with the embedded store.
+    pub(crate) fn redis(&self) -> Option<&Server> {
+        self.server.as_ref()
+    }
+
     /// Starts it and waits until it is ready.
     pub(crate) async fn start(self) -> Service {
-        let mut process = Process::run(&self.settings);
-        let (grpc, http) = process.addresses().await;
-        let mut service = Service { setup: self, process, grpc, http };
+        let mut service = self.launch().await;
         service.until_ready().await;
         service
+    }
+
+    /// Starts it and waits until it listens: one that follows is not ready.
+    pub(crate) async fn launch(self) -> Service {
+        let mut process = Process::run(&self.settings);
+        let (grpc, http) = process.addresses().await;
+        Service { setup: self, process, grpc, http }
     }
 }
 
@@ -119,6 +129,11 @@ impl Service {
     /// Where its RPCs are.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.grpc)
+    }
+
+    /// Where its RPCs are, for a relay.
+    pub(crate) fn grpc(&self) -> SocketAddr {
+        self.grpc
     }
 
     /// A folder that goes with the test; the embedded store lies in `store` below it.
@@ -183,6 +198,16 @@ impl Service {
         .await;
     }
 
+    /// Sends it a signal, by name without `SIG`.
+    pub(crate) fn signal(&self, name: &str) {
+        self.process.signal(name);
+    }
+
+    /// How it ended; `None` while it runs.
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+        self.process.ended()
+    }
+
     /// SIGKILL, and waits until it is gone.
     pub(crate) fn kill(&mut self) {
         self.process.kill();
@@ -200,7 +225,7 @@ impl Service {
 
     /// SIGTERM, and waits for it to end in order.
     pub(crate) async fn stop(&mut self) -> ExitStatus {
-        self.process.terminate();
+        self.process.signal("TERM");
         let process = &mut self.process;
         until("the service has stopped", async || process.ended()).await
     }

@@ -6,8 +6,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
 
+mod exact_money;
 mod harness;
+mod leadership;
 mod life;
+mod proxy;
+mod redis_faults;
 #[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
 #[path = "../conformance/server.rs"]
 mod server;
+mod shutdown;

@@ -122,9 +122,9 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM. The standard library sends only SIGKILL; every shell has a `kill` of its own.
-    pub(super) fn terminate(&self) {
-        let script = format!("kill -TERM {}", self.child.id());
+    /// A signal. The standard library sends only SIGKILL; every shell has a `kill` of its own.
+    pub(super) fn signal(&self, name: &str) {
+        let script = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     }
 }
