@@ -124,7 +124,7 @@ pub struct RunArgs {
     #[arg(long, value_name = "NAME", value_parser = value::law)]
     pub law: Option<LawChoice>,
     /// A published law instead, without judging: dead-beat, mystique-linear, mystique-learned,
-    /// feedback, descent-euclidean, descent-entropy or sample.
+    /// feedback, descent-euclidean, descent-entropy, sample or percentile.
     #[arg(long, value_name = "NAME", value_parser = value::rival, conflicts_with = "law")]
     pub rival: Option<&'static str>,
     /// Seed instead of the scenario's.

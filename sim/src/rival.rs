@@ -12,11 +12,13 @@
 //! | `feedback` | positional PID | Zhang et al., WSDM 2016 |
 //! | `descent` | dual mirror descent | Balseiro, Lu, Mirrokni, ICML 2020 |
 //! | `sample` | tracking a target by one sample | Balseiro et al., ICML 2023 |
+//! | `percentile` | RCPacing, its campaign side | Alibaba, AAAI 2024 |
 
 mod dead_beat;
 mod descent;
 mod feedback;
 mod mystique;
+mod percentile;
 pub mod run;
 mod sample;
 mod slot;
@@ -25,6 +27,7 @@ pub use dead_beat::{DeadBeat, DeadBeatMemory};
 pub use descent::{Descent, DescentMemory, Geometry};
 pub use feedback::{Feedback, FeedbackMemory};
 pub use mystique::{Mystique, MystiqueMemory, Target};
+pub use percentile::{Percentile, PercentileMemory};
 pub use sample::{Sample, SampleMemory};
 
 use paceline_core::pace::limit::{self, X_MIN};
@@ -84,6 +87,8 @@ pub enum Rival {
     Descent(Descent),
     /// Tracking by one sample.
     Sample(Sample),
+    /// RCPacing.
+    Percentile(Percentile),
 }
 
 /// What a rival remembers.
@@ -104,6 +109,8 @@ pub enum Memory {
     Descent(DescentMemory),
     /// Of [`Rival::Sample`].
     Sample(SampleMemory),
+    /// Of [`Rival::Percentile`].
+    Percentile(PercentileMemory),
 }
 
 /// A rival's state: memory and output.
@@ -128,6 +135,7 @@ macro_rules! on_own_memory {
             (Rival::Feedback($rule), Memory::Feedback($own)) => $do,
             (Rival::Descent($rule), Memory::Descent($own)) => $do,
             (Rival::Sample($rule), Memory::Sample($own)) => $do,
+            (Rival::Percentile($rule), Memory::Percentile($own)) => $do,
             _ => $else,
         }
     };
@@ -135,7 +143,7 @@ macro_rules! on_own_memory {
 
 impl Rival {
     /// The names that runs take, in the order of the table above.
-    pub const NAMES: [&str; 7] = [
+    pub const NAMES: [&str; 8] = [
         "dead-beat",
         "mystique-linear",
         "mystique-learned",
@@ -143,6 +151,7 @@ impl Rival {
         "descent-euclidean",
         "descent-entropy",
         "sample",
+        "percentile",
     ];
 
     /// The rival of a name, as published where the publication says, else as its file says.
@@ -156,6 +165,7 @@ impl Rival {
             "descent-euclidean" => Self::Descent(Descent::of(Geometry::Euclidean)),
             "descent-entropy" => Self::Descent(Descent::of(Geometry::Entropy)),
             "sample" => Self::Sample(Sample::default()),
+            "percentile" => Self::Percentile(Percentile::default()),
             _ => return None,
         })
     }
@@ -167,6 +177,7 @@ impl Rival {
             Self::Feedback(rule) => rule.means(),
             Self::Descent(rule) => rule.means(),
             Self::Sample(rule) => rule.means(),
+            Self::Percentile(rule) => rule.means(),
         }
     }
 
@@ -177,6 +188,7 @@ impl Rival {
             Self::Feedback(rule) => wrap(rule.start(x0), Memory::Feedback),
             Self::Descent(rule) => wrap(rule.start(x0), Memory::Descent),
             Self::Sample(rule) => wrap(rule.start(x0), Memory::Sample),
+            Self::Percentile(rule) => wrap(rule.start(x0), Memory::Percentile),
         }
     }
 
