@@ -164,7 +164,7 @@ fn the_same_lines_give_the_same_bytes() {
 
 /// Lines that break a rule, and the field they break it in. A campaign `a` has spent one unit and
 /// the clock stands at 60.
-const BAD: [(&str, &str); 35] = [
+const BAD: [(&str, &str); 37] = [
     ("{\"op\":\"advance\",\"now\":", "line"),
     ("7", "line"),
     ("\"hello\"", "line"),
@@ -198,6 +198,8 @@ const BAD: [(&str, &str); 35] = [
     ("{\"op\":\"advance\",\"now\":120,\"spend\":{\"a\":-1}}", "spend.a"),
     ("{\"op\":\"advance\",\"now\":120,\"asks\":{\"a\":0.5}}", "asks.a"),
     ("{\"op\":\"decide\",\"id\":\"a\",\"value\":1}", "auction"),
+    ("{\"op\":\"decide\",\"id\":\"a\",\"auction\":1,\"value\":-1}", "value"),
+    ("{\"op\":\"decide\",\"id\":\"a\",\"auction\":1,\"value\":1e9}", "value"),
     ("{\"op\":\"explain\",\"id\":\"nobody\"}", "id"),
     ("{\"op\":\"advance\",\"now\":NaN}", "line"),
 ];
@@ -355,4 +357,26 @@ fn money_outside_every_window_is_set_aside_and_said_to_be() {
     assert_eq!(answers[3]["unposted"][0]["verdict"], "outside_flight");
     assert_eq!(answers[3]["entries"][0]["spent_nanos"], 0);
     assert_eq!(answers[3]["entries"][0]["multiplier"], 0.0);
+}
+
+#[test]
+fn what_the_books_cannot_take_counts_as_not_reported() {
+    let lines = [
+        json!({"op": "campaign", "id": "a", "budget": 4e9, "start": 0, "end": DAY}),
+        json!({"op": "advance", "now": 0}),
+        json!({"op": "spend", "id": "a", "total": 3.9e9, "events": 390}),
+        json!({"op": "spend", "id": "a", "total": 4.1e9, "events": 20}),
+        json!({"op": "spend", "id": "a", "total": 4.0e9, "events": 1}),
+        json!({"op": "spend", "id": "a", "total": 4.1e9, "events": 10}),
+        json!({"op": "advance", "now": 60}),
+    ];
+    let input: Vec<String> = lines.iter().map(Value::to_string).collect();
+    let answers = answers(&input.join("\n"));
+    let taken = |place: usize| (&answers[place]["verdict"], &answers[place]["amount_nanos"]);
+    assert_eq!(taken(2), (&json!("posted"), &json!(3_900_000_000_000_000_000_i64)));
+    assert_eq!(taken(3), (&json!("invalid"), &json!(100_000_000_000_000_000_i64)));
+    assert_eq!(taken(4), (&json!("posted"), &json!(0)), "as much as was taken");
+    assert_eq!(taken(5), (&json!("invalid"), &json!(0)));
+    assert_eq!(answers[6]["entries"][0]["spent"], 4e9);
+    assert_eq!(answers[6]["entries"][0]["state"], "exhausted");
 }

@@ -10,8 +10,10 @@ use serde_json::{Map, Value};
 
 /// Longest text shown in a complaint, in characters.
 const SHOWN_MAX: usize = 80;
-/// The most a money field may hold, in nanos: sums of a few stay inside an `i64`.
-const NANOS_MAX: f64 = 4e18;
+/// No money field may hold as much, in nanos: twice what a budget may be, inside an `i64`.
+const NANOS_END: i64 = 9_000_000_000_000_000_000;
+/// The same as a real.
+const NANOS_END_REAL: f64 = 9e18;
 /// The last instant taken, in seconds since the epoch: the year 2200.
 const SECONDS_MAX: f64 = 7_258_118_400.0;
 
@@ -211,16 +213,17 @@ fn amount_of(field: &str, scale: f64, value: &Value) -> Result<Nanos, Complaint>
     let refuse = |rule: &str| Complaint::new(field, value, rule);
     if let Some(exact) = value.as_i64().filter(|_| scale <= 1e3) {
         let factor = if scale > 1.0 { 1_000 } else { 1 };
-        let nanos = exact.checked_mul(factor).filter(|nanos| nanos.unsigned_abs() < 1 << 62);
-        return nanos.map(Nanos::new).ok_or_else(|| refuse("must be below 4e18 nanos"));
+        let nanos = exact.checked_mul(factor);
+        let nanos = nanos.filter(|nanos| (-NANOS_END + 1..NANOS_END).contains(nanos));
+        return nanos.map(Nanos::new).ok_or_else(|| refuse("must be below 9e18 nanos"));
     }
     let number = value.as_f64().ok_or_else(|| refuse("must be a number"))?;
     let nanos = (number * scale).round();
     if scale <= 1e3 && number.fract() != 0.0 {
         return Err(refuse("must be a whole number"));
     }
-    if nanos.abs() > NANOS_MAX {
-        return Err(refuse("must be below 4e18 nanos"));
+    if nanos.abs() >= NANOS_END_REAL {
+        return Err(refuse("must be below 9e18 nanos"));
     }
     let size = Nanos::floor_from(nanos.abs());
     Ok(if nanos < 0.0 { -size } else { size })

@@ -12,6 +12,7 @@ use paceline_core::campaign::LawChoice;
 use paceline_core::event::SpendKind;
 use paceline_core::hash;
 use paceline_core::input::ShapeChange;
+use paceline_core::ledger::PRICE_MAX;
 use paceline_core::pace::LogPidGains;
 use paceline_core::units::{CpmMicros, Name, Nanos, Ppb, SegmentId, ShapeId, Timestamp, WinId};
 use serde_json::{Value, json};
@@ -257,17 +258,26 @@ fn advance(fields: &mut Fields) -> Result<Advance, Complaint> {
     Ok(Advance { now, spend, asks })
 }
 
+/// The price of one impression: as many nanos as micros per thousand.
+pub(super) fn price(fields: &mut Fields, field: &str) -> Result<Option<CpmMicros>, Complaint> {
+    let Some(price) = fields.money(field)? else { return Ok(None) };
+    if (Nanos::ZERO..=PRICE_MAX).contains(&price) {
+        return Ok(Some(CpmMicros::new(price.get())));
+    }
+    let rule = format!("must be from 0 to {} nanos", PRICE_MAX.get());
+    Err(Complaint::new(field, &json!(price.get()), rule))
+}
+
 fn ask(fields: &mut Fields) -> Result<Ask, Complaint> {
     let id = fields.id()?;
     let auction = key(fields, "auction")?.ok_or_else(|| Complaint::missing("auction"))?;
     let impression = fields.count("impression", u64::from(u32::MAX))?.unwrap_or(0);
-    let per_thousand = |amount: Nanos| CpmMicros::new(amount.at_least_zero().get());
-    let value = fields.money("value")?.ok_or_else(|| Complaint::missing("value"))?;
-    let floor = fields.money("floor")?.unwrap_or(Nanos::ZERO);
-    let deal = fields.money("deal")?;
+    let value = price(fields, "value")?.ok_or_else(|| Complaint::missing("value"))?;
+    let floor = price(fields, "floor")?.unwrap_or(CpmMicros::ZERO);
+    let deal = price(fields, "deal")?;
     let first = fields.word("price", &[("first", true), ("second", false)])?.unwrap_or(false);
     let auction_type = match deal {
-        Some(deal) => AuctionType::FixedPrice(per_thousand(deal)),
+        Some(deal) => AuctionType::FixedPrice(deal),
         None if first => AuctionType::FirstPrice,
         None => AuctionType::SecondPrice,
     };
@@ -275,8 +285,8 @@ fn ask(fields: &mut Fields) -> Result<Ask, Complaint> {
         id,
         auction,
         impression: u32::try_from(impression).unwrap_or(u32::MAX),
-        value: per_thousand(value),
-        floor: per_thousand(floor),
+        value,
+        floor,
         auction_type,
         left: fields.money("left")?,
         at: fields.instant("at")?,

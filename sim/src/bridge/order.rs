@@ -3,6 +3,7 @@
 //! Knows the message and the engine's specification. Called by the dialogue.
 
 use super::fields::{Complaint, Fields};
+use super::message;
 use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
@@ -11,8 +12,7 @@ use paceline_core::campaign::{
 };
 use paceline_core::units::money::BUDGET_UNITS_MAX;
 use paceline_core::units::{
-    AdvertiserId, CampaignId, CpmMicros, Currency, Name, Nanos, PacingMultiplier, Ppm, ShapeId,
-    Window,
+    AdvertiserId, CampaignId, Currency, Name, Nanos, PacingMultiplier, Ppm, ShapeId, Window,
 };
 use serde_json::{Value, json};
 
@@ -73,8 +73,7 @@ pub(super) fn read(fields: &mut Fields, law: LawChoice) -> Result<Order, Complai
         ],
     )?;
     let most = fields.ratio("multiplier_max", 4.0)?.unwrap_or(Ppm::ONE);
-    // Prices per thousand in micros are prices of one in nanos.
-    let value_cap = fields.money("value_cap")?.map(|cap| CpmMicros::new(cap.get()));
+    let value_cap = message::price(fields, "value_cap")?;
     let spec = CampaignSpec {
         id: CampaignId::of(name.as_str()),
         advertiser: AdvertiserId::of(zone.name()),

@@ -39,11 +39,14 @@ impl Dialogue {
         }
         let mut unposted = Vec::new();
         for (movement, (name, _)) in movements.iter().zip(&step.spend) {
-            let verdict = self.post(movement);
+            let (verdict, taken) = self.post(movement);
             if !matches!(verdict, Verdict::Posted | Verdict::PostedLate) {
-                let amount_nanos = movement.amount().get();
-                let verdict = verdict.as_str();
-                unposted.push(Taken { ok: "spend", id: name, verdict, amount_nanos });
+                unposted.push(Taken {
+                    ok: "spend",
+                    id: name,
+                    verdict: verdict.as_str(),
+                    amount_nanos: taken.get(),
+                });
             }
         }
         self.count(counts);

@@ -29,12 +29,6 @@ pub(super) struct Movement {
     at: Timestamp,
 }
 
-impl Movement {
-    pub(super) const fn amount(&self) -> Nanos {
-        self.amount
-    }
-}
-
 impl Dialogue {
     pub(super) fn take_spend(&mut self, spend: &Spend, out: &mut Vec<u8>) -> Result<(), Complaint> {
         let named = spend.win.is_some() || spend.kind != SpendKind::Billing;
@@ -43,14 +37,14 @@ impl Dialogue {
         movement.kind = spend.kind;
         movement.win = spend.win;
         movement.probability = spend.probability;
-        let verdict = self.post(&movement);
-        let taken = Taken {
+        let (verdict, taken) = self.post(&movement);
+        let told = Taken {
             ok: "spend",
             id: spend.id.as_str(),
             verdict: verdict.as_str(),
-            amount_nanos: movement.amount.get(),
+            amount_nanos: taken.get(),
         };
-        answer::write(out, &taken);
+        answer::write(out, &told);
         Ok(())
     }
 
@@ -94,20 +88,44 @@ impl Dialogue {
         })
     }
 
-    /// Posts a movement, in equal events; the verdict on the last.
-    pub(super) fn post(&mut self, movement: &Movement) -> Verdict {
+    /// Posts a movement, in equal events: the verdict, and how much of it the books took. What they
+    /// could not take counts as not reported.
+    pub(super) fn post(&mut self, movement: &Movement) -> (Verdict, Nanos) {
+        let events = self.events_of(movement);
+        if events.is_empty() {
+            return (Verdict::Posted, Nanos::ZERO);
+        }
         let now = self.now();
+        let prices: Vec<Nanos> = events.iter().map(|event| event.price).collect();
+        let batch = SpendBatch {
+            producer: Some(producer()),
+            reported_through: Some(if self.is_told { self.through } else { now }),
+            events,
+        };
+        let Applied::Verdicts(verdicts) = self.engine.apply(now, &Input::Spend(batch)) else {
+            return (Verdict::Invalid, Nanos::ZERO);
+        };
+        let is_taken = |verdict: &Verdict| *verdict != Verdict::Invalid;
+        let taken = prices.iter().zip(&verdicts).filter(|(_, verdict)| is_taken(verdict));
+        let taken: Nanos = taken.map(|(price, _)| *price).sum();
         let known = self.known.get_mut(&movement.name).expect("weighed before it is posted");
         if movement.kind == SpendKind::Billing {
-            known.reported = known.reported.saturating_add(movement.amount);
+            known.reported = known.reported.saturating_add(taken);
         }
         if movement.is_lump {
-            known.lumps.note(movement.amount.as_f64());
+            known.lumps.note(taken.as_f64());
         }
+        let refused = verdicts.iter().find(|verdict| !is_taken(verdict));
+        (*refused.or(verdicts.last()).unwrap_or(&Verdict::Posted), taken)
+    }
+
+    /// The events of a movement, which sum to it to the nano. One without a price is left out,
+    /// unless it gives a win back.
+    fn events_of(&mut self, movement: &Movement) -> Vec<SpendEvent> {
+        let campaign = self.known[&movement.name].id;
         let mut events = Vec::new();
         let mut placed = Nanos::ZERO;
         for piece in 1..=movement.pieces {
-            // Running shares of the whole: the pieces sum to it to the nano.
             let upto = movement.amount.mul_div(piece, movement.pieces);
             let price = upto - placed;
             placed = upto;
@@ -118,7 +136,7 @@ impl Dialogue {
             events.push(SpendEvent {
                 event_id: EventId::from_key(self.sequence),
                 sequence: Some(self.sequence),
-                campaign: known.id,
+                campaign,
                 arm: ArmId(0),
                 kind: movement.kind,
                 win_id: movement.win,
@@ -128,18 +146,7 @@ impl Dialogue {
                 occurred_at: movement.at,
             });
         }
-        if events.is_empty() {
-            return Verdict::Posted;
-        }
-        let batch = SpendBatch {
-            producer: Some(producer()),
-            reported_through: Some(if self.is_told { self.through } else { now }),
-            events,
-        };
-        match self.engine.apply(now, &Input::Spend(batch)) {
-            Applied::Verdicts(verdicts) => verdicts.last().copied().unwrap_or(Verdict::Posted),
-            _ => Verdict::Invalid,
-        }
+        events
     }
 
     pub(super) fn take_opportunities(&mut self, seen: &Opportunities) -> Result<(), Complaint> {
