@@ -71,6 +71,7 @@ pub async fn run(
     let store = parts::open_store(&config).await?;
     let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
     let tasks = TaskTracker::new();
+    let sinks = parts::start_sinks(&partitions);
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
     let http = open_pages(&config, ring.clone(), &health, page, routes)?;
@@ -85,6 +86,7 @@ pub async fn run(
     let stop = Shutdown::requested(config.shutdown.clone(), health, signals).await;
     upkeep.iter().for_each(tokio::task::JoinHandle::abort);
     let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
+    sinks.stop().await;
     event::stopped();
     result
 }

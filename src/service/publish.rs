@@ -6,6 +6,7 @@
 //! encoded once for all bidders.
 
 pub mod grpc;
+pub mod redis;
 
 use bytes::Bytes;
 use paceline_core::engine::Tick;

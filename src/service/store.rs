@@ -1,8 +1,9 @@
 //! The durable side of the service: one contract, two stores.
 //!
 //! Per partition a store keeps an append-only **log** of records (the whole truth), a
-//! **checkpoint** (the engine's state at a place in the log), the **lead** (who ticks the
-//! partition; its epoch fences every write of a leader) and the latest **table** for readers.
+//! **checkpoint** (the engine's state at a place in the log) and the **lead** (who ticks the
+//! partition; its epoch fences every write of a leader). Redis holds the latest **table** for
+//! readers as well ([`redis::table`]); a file that one process holds open has no readers.
 //! [`Store`] is the contract, in words and types; [`embedded`] and [`redis`] keep it, and one suite
 //! of tests (`tests/conformance`) holds both to it. A store reads no clock and retries nothing:
 //! what is done again, and when, is its caller's decision (see [`StoreError::is_transient`]).
@@ -19,7 +20,7 @@ pub mod lead;
 pub mod offset;
 pub mod redis;
 
-pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint, StoredTable, TABLE_BYTES_MAX};
+pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
 pub use codec::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX};
 pub use embedded::EmbeddedStore;
 pub use error::{StoreError, StoreFault};
@@ -274,39 +275,6 @@ impl Store {
         }
         .await
         .doing(|| format!("resigning the lead of partition {}", partition.0))
-    }
-
-    /// Puts the latest table where readers find it. The epoch of its generation is the fence.
-    ///
-    /// # Errors
-    /// [`StoreFault::Fenced`], [`StoreFault::TableNotNewer`], [`StoreFault::TooLarge`], or what
-    /// ails the medium.
-    pub async fn put_table(
-        &self,
-        partition: PartitionId,
-        table: StoredTable,
-    ) -> Result<(), StoreError> {
-        let generation = table.generation;
-        async {
-            self.check_partition(partition)?;
-            check_size("the table in bytes", table.bytes.len(), TABLE_BYTES_MAX)?;
-            either!(self, store => store.put_table(partition, table).await)
-        }
-        .await
-        .doing(|| format!("putting table {generation} of partition {}", partition.0))
-    }
-
-    /// The latest table, if there is one.
-    ///
-    /// # Errors
-    /// [`StoreFault::Unreadable`] or what ails the medium.
-    pub async fn table(&self, partition: PartitionId) -> Result<Option<StoredTable>, StoreError> {
-        async {
-            self.check_partition(partition)?;
-            either!(self, store => store.table(partition).await)
-        }
-        .await
-        .doing(|| format!("getting the table of partition {}", partition.0))
     }
 
     /// Whether the store answers: for readiness.

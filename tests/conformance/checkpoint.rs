@@ -1,13 +1,8 @@
-//! Checkpoints, trimming and the table for readers.
+//! Checkpoints and trimming.
 
 use crate::arm::{P, claim, lead, on_each, read_all, tick, ticks};
-use paceline::store::{Checkpoint, Offset, StoreFault, StoredTable};
-use paceline_core::units::{Epoch, Generation};
-
-fn table(epoch: u32, sequence: u64, bytes: &[u8]) -> StoredTable {
-    let generation = Generation { epoch: Epoch(epoch), sequence };
-    StoredTable { generation, bytes: bytes.to_vec() }
-}
+use paceline::store::{Checkpoint, Offset, StoreFault};
+use paceline_core::units::Epoch;
 
 #[tokio::test]
 async fn a_checkpoint_is_loaded_as_saved_whatever_its_size() {
@@ -81,27 +76,6 @@ async fn reading_what_was_trimmed_is_an_error() {
         // Offsets go on where they were.
         let third = arm.store.append(P, None, &[tick(20)]).await.unwrap();
         assert!(third > second);
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn a_table_never_goes_back() {
-    on_each(async |arm| {
-        assert_eq!(arm.store.table(P).await.unwrap(), None);
-        let first = lead(&arm.store, &claim("a", 0)).await;
-        arm.store.put_table(P, table(1, 5, b"five")).await.unwrap();
-        arm.store.put_table(P, table(1, 6, b"six")).await.unwrap();
-        let older = arm.store.put_table(P, table(1, 6, b"again")).await.unwrap_err();
-        assert_eq!(older.to_string(), "putting table 1.6 of partition 2");
-        assert_eq!(older.fault().to_string(), "table 1.6 is not newer than table 1.6");
-        arm.store.resign_lead(P, &first).await.unwrap();
-        lead(&arm.store, &claim("b", 0)).await;
-        let stale = arm.store.put_table(P, table(1, 7, b"seven")).await.unwrap_err();
-        assert!(stale.is_fenced());
-        assert_eq!(arm.store.table(P).await.unwrap(), Some(table(1, 6, b"six")));
-        arm.store.put_table(P, table(2, 0, b"new")).await.unwrap();
-        assert_eq!(arm.store.table(P).await.unwrap(), Some(table(2, 0, b"new")));
     })
     .await;
 }

@@ -2,11 +2,17 @@
 
 use crate::arm::{P, PARTITIONS, at, claim, lead, read_all, tick, ticks};
 use crate::server::Server;
+use bytes::Bytes;
 use paceline::store::redis::foreign::ForeignPage;
+use paceline::store::redis::table::{Pages, StoredTable};
 use paceline::store::{Offset, RedisStore, Store, StoreFault};
 use paceline_core::event::SpendBatch;
+use paceline_core::hash::Digest;
 use paceline_core::input::Input;
-use paceline_core::units::{CampaignId, Epoch, EventId, Name, Nanos, ProducerId, Window};
+use paceline_core::table::Lease;
+use paceline_core::units::{
+    CampaignId, Epoch, EventId, Generation, Name, Nanos, ProducerId, Window,
+};
 use std::time::Duration;
 
 async fn connect(server: &Server) -> RedisStore {
@@ -62,6 +68,60 @@ async fn a_server_that_dies_and_returns_is_told_on_the_edges() {
     let back = async { while store.check().await.is_err() {} };
     tokio::time::timeout(Duration::from_secs(20), back).await.expect("the line is restored");
     assert!(*reachable.borrow_and_update());
+}
+
+/// A table whose pages hold these bytes.
+fn table(generation: (u32, u64), pages: &[&'static [u8]]) -> StoredTable {
+    StoredTable {
+        generation: Generation { epoch: Epoch(generation.0), sequence: generation.1 },
+        as_of: at(1),
+        lease: Lease { valid_until: at(2), grace_until: at(3) },
+        digest: Digest::from_halves(1, 2),
+        entries: 7,
+        pages: pages.iter().map(|page| Bytes::from_static(page)).collect(),
+    }
+}
+
+#[tokio::test]
+async fn a_table_is_replaced_whole_or_by_pages_and_never_goes_back() {
+    let Some(server) = Server::start().await else { return };
+    let store = connect(&server).await;
+    let lease = lead(&Store::from(store.clone()), &claim("a", 0)).await;
+    let pages = async || {
+        let key = "{paceline:002}:table";
+        let fields = ["HMGET", key, "generation", "pages", "page:0", "page:1", "page:2"];
+        server.say::<Vec<Option<String>>>(&fields).await
+    };
+    let told = |words: [Option<&str>; 5]| words.map(|word| word.map(str::to_owned)).to_vec();
+    let three = table((1, 5), &[b"a", b"b", b"c"]);
+    assert!(store.put_table(P, &three, Pages::All).await.unwrap());
+    let older = store.put_table(P, &table((1, 5), &[b"x"]), Pages::All).await.unwrap_err();
+    assert_eq!(older.to_string(), "putting table 1.5 of partition 2");
+    assert_eq!(older.fault().to_string(), "table 1.5 is not newer than table 1.5");
+    // Only the second page travels, and one that is gone goes.
+    let over = Pages::Changed { over: three.generation, numbers: &[1] };
+    assert!(store.put_table(P, &table((1, 6), &[b"z", b"B"]), over).await.unwrap());
+    assert_eq!(pages().await, told([Some("1.6"), Some("2"), Some("a"), Some("B"), None]));
+    // Over a table that is no longer there nothing is written.
+    assert!(!store.put_table(P, &table((1, 7), &[b"q", b"q"]), over).await.unwrap());
+    // The same table with a longer lease is written over itself.
+    let renewed = StoredTable {
+        lease: Lease { valid_until: at(20), grace_until: at(30) },
+        ..table((1, 6), &[b"z", b"z"])
+    };
+    let over = Pages::Changed { over: renewed.generation, numbers: &[] };
+    assert!(store.put_table(P, &renewed, over).await.unwrap());
+    let until = server.say::<String>(&["HGET", "{paceline:002}:table", "valid_until_us"]).await;
+    assert_eq!(until, "20");
+    let store = Store::from(store.clone());
+    store.resign_lead(P, &lease).await.unwrap();
+    lead(&store, &claim("b", 0)).await;
+    let Store::Redis(store) = store else { panic!("it was made of redis") };
+    let stale = store.put_table(P, &table((1, 8), &[b"s"]), Pages::All).await.unwrap_err();
+    assert!(stale.is_fenced(), "{}", stale.fault());
+    assert_eq!(pages().await, told([Some("1.6"), Some("2"), Some("a"), Some("B"), None]));
+    assert!(store.put_table(P, &table((2, 1), &[b"n"]), Pages::All).await.unwrap());
+    assert_eq!(pages().await, told([Some("2.1"), Some("1"), Some("n"), None, None]));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use crate::config::{Config, StoreKind};
 use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
 use crate::directory::Directory;
 use crate::partition::Partitions;
-use crate::publish::Publisher;
+use crate::publish::{self, Publisher};
 use crate::store::redis::RedisConfig;
 use crate::store::{EmbeddedStore, RedisStore, Store};
 use anyhow::Context;
@@ -14,6 +14,8 @@ use paceline_core::pace::{LogPidGains, PassThroughStep, ShippedLaw};
 use paceline_core::units::{PartitionId, Span};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 /// How often the streams of foreign producers are looked at when they were empty.
 const FOREIGN_INTERVAL: Span = Span::from_millis(200);
@@ -115,6 +117,34 @@ pub(super) fn start_loops(
     }
     let partitions = Partitions::new(loops, directory, store.clone(), clock.clone());
     Ok((partitions, threads))
+}
+
+/// What writes tables to Redis; nothing on a store that has no other readers.
+pub(super) struct Sinks {
+    tasks: TaskTracker,
+    stop: CancellationToken,
+}
+
+/// Starts a sink for every partition.
+pub(super) fn start_sinks(partitions: &Partitions) -> Sinks {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    if let Store::Redis(store) = partitions.store() {
+        for handle in partitions.all() {
+            let (partition, stop) = (handle.partition(), stop.clone());
+            let publisher = partitions.publisher(partition).clone();
+            tasks.spawn(publish::redis::follow(publisher, partition, store.clone(), stop));
+        }
+    }
+    Sinks { tasks, stop }
+}
+
+impl Sinks {
+    /// Writes what is not written yet, and ends: at most one command's time-out later.
+    pub(super) async fn stop(self) {
+        self.stop.cancel();
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
 }
 
 fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings {

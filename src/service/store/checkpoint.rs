@@ -1,18 +1,16 @@
-//! What is kept of a partition beside its log: the checkpoint, and the table for readers.
+//! What is kept of a partition beside its log: the checkpoint.
 //!
-//! Both are opaque bytes here. A checkpoint is stored in parts, so that no single value is larger
-//! than a server should copy at once. Used by the control loop and the publisher.
+//! Opaque bytes here, stored in parts, so that no single value is larger than a server should copy
+//! at once. Used by the control loop.
 
 use super::offset::Offset;
-use paceline_core::units::{Epoch, Generation};
+use paceline_core::units::Epoch;
 use serde::{Deserialize, Serialize};
 
 /// The most bytes of a checkpoint in one stored value: copied in a few milliseconds.
 pub(crate) const PART_BYTES: usize = 4 << 20;
 /// The largest checkpoint: 10 million budgets at 400 bytes, beyond what one core can tick.
 pub const CHECKPOINT_BYTES_MAX: usize = 4 << 30;
-/// The largest table taken as one value, half of what Redis allows: 7 million entries.
-pub const TABLE_BYTES_MAX: usize = 256 << 20;
 
 /// A partition's state at a place in its log.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,15 +20,6 @@ pub struct Checkpoint {
     /// The last record that is in the state.
     pub offset: Offset,
     /// The engine's snapshot, versioned by the engine.
-    pub bytes: Vec<u8>,
-}
-
-/// A table as readers get it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StoredTable {
-    /// Which one; never goes back.
-    pub generation: Generation,
-    /// As `GetMultipliers` would answer, encoded once.
     pub bytes: Vec<u8>,
 }
 

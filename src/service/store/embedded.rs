@@ -7,7 +7,7 @@
 mod commit;
 mod rows;
 
-use super::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES, StoredTable};
+use super::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES};
 use super::error::{StoreError, StoreFault};
 use super::lead::{LeadAnswer, LeadClaim, LeadLease};
 use super::offset::Offset;
@@ -200,21 +200,6 @@ impl EmbeddedStore {
             })
         };
         self.inner.submit(work).await
-    }
-
-    pub(super) async fn put_table(
-        &self,
-        partition: PartitionId,
-        table: StoredTable,
-    ) -> Result<(), StoreFault> {
-        self.inner.submit(move |write| rows::put_table(write, partition, &table)).await
-    }
-
-    pub(super) async fn table(
-        &self,
-        partition: PartitionId,
-    ) -> Result<Option<StoredTable>, StoreFault> {
-        self.reading(move |read| rows::table(read, partition)).await
     }
 
     pub(super) async fn check(&self) -> Result<(), StoreFault> {

@@ -12,6 +12,7 @@ mod link;
 mod log;
 mod scripts;
 mod state;
+pub mod table;
 
 pub use entry::StreamId;
 pub use link::RedisConfig;

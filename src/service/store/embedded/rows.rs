@@ -4,13 +4,13 @@
 //! committed. A refused write has changed nothing.
 
 use super::disk;
-use crate::store::checkpoint::{Checkpoint, CheckpointHead, StoredTable};
+use crate::store::checkpoint::{Checkpoint, CheckpointHead};
 use crate::store::codec::{self, FORMAT};
 use crate::store::error::StoreFault;
 use crate::store::lead::LeadRecord;
 use crate::store::offset::Offset;
 use paceline_core::input::Stamped;
-use paceline_core::units::{Epoch, Generation, PartitionId};
+use paceline_core::units::{Epoch, PartitionId};
 use redb::{Database, ReadTransaction, ReadableTable, TableDefinition, WriteTransaction};
 
 /// `format` and `partitions`.
@@ -25,8 +25,6 @@ const LEAD: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("lead");
 const CHECKPOINT: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("checkpoint");
 /// Partition, side and part (from 0) to bytes of the checkpoint.
 const PART: TableDefinition<'_, (u8, u8, u32), &[u8]> = TableDefinition::new("checkpoint_part");
-/// Partition to epoch, sequence and bytes of the latest table.
-const TABLE: TableDefinition<'_, u8, (u32, u64, &[u8])> = TableDefinition::new("table");
 
 /// The most entries removed by one trim, so that the commit that carries it stays short.
 const TRIM_ENTRIES_MAX: usize = 10_000;
@@ -57,7 +55,6 @@ pub(super) fn prepare(database: &Database, partitions: u8) -> Result<Vec<Offset>
         write.open_table(TRIMMED).map_err(disk)?;
         write.open_table(CHECKPOINT).map_err(disk)?;
         write.open_table(PART).map_err(disk)?;
-        write.open_table(TABLE).map_err(disk)?;
         for partition in 0..partitions {
             let last = log.range(whole(partition)).map_err(disk)?.next_back();
             let end = match last.transpose().map_err(disk)? {
@@ -273,37 +270,4 @@ pub(super) fn load_checkpoint(
         return Err(StoreFault::unreadable("the checkpoint", why));
     }
     Ok(Some(Checkpoint { epoch: head.epoch, offset: head.offset, bytes }))
-}
-
-pub(super) fn put_table(
-    write: &WriteTransaction,
-    partition: PartitionId,
-    table: &StoredTable,
-) -> Result<(), StoreFault> {
-    let given = table.generation;
-    lead_of(write, partition)?.check(given.epoch)?;
-    let mut tables = write.open_table(TABLE).map_err(disk)?;
-    let held = tables.get(partition.0).map_err(disk)?.map(|held| generation(&held.value()));
-    if let Some(held) = held.filter(|held| *held >= given) {
-        return Err(StoreFault::TableNotNewer { held, given });
-    }
-    let row = (given.epoch.0, given.sequence, table.bytes.as_slice());
-    tables.insert(partition.0, row).map_err(disk)?;
-    Ok(())
-}
-
-fn generation(row: &(u32, u64, &[u8])) -> Generation {
-    Generation { epoch: Epoch(row.0), sequence: row.1 }
-}
-
-pub(super) fn table(
-    read: &ReadTransaction,
-    partition: PartitionId,
-) -> Result<Option<StoredTable>, StoreFault> {
-    let tables = read.open_table(TABLE).map_err(disk)?;
-    let stored = tables.get(partition.0).map_err(disk)?;
-    Ok(stored.map(|row| {
-        let row = row.value();
-        StoredTable { generation: generation(&row), bytes: row.2.to_vec() }
-    }))
 }

@@ -1,19 +1,16 @@
-//! Lead, checkpoint and table on Redis: small scripts, each fenced by the epoch.
+//! Lead and checkpoint on Redis: small scripts, each fenced by the epoch.
 
 use super::RedisStore;
 use super::keys::{Key, Side};
 use super::scripts::Reply;
-use crate::store::checkpoint::{Checkpoint, PART_BYTES, StoredTable};
+use crate::store::checkpoint::{Checkpoint, PART_BYTES};
 use crate::store::error::StoreFault;
 use crate::store::lead::{LeadAnswer, LeadClaim, LeadLease};
-use paceline_core::units::{Epoch, Generation, PartitionId, Span, Timestamp};
+use paceline_core::units::{Epoch, PartitionId, Span, Timestamp};
 
 /// How often a checkpoint that is replaced while it is read is begun again. Checkpoints are
 /// minutes apart.
 const LOAD_ATTEMPTS: usize = 3;
-
-/// Bytes expected of a table, for its time limit: a million entries.
-const TABLE_ANSWER_BYTES: usize = 40 << 20;
 
 /// What is stored of a checkpoint beside its parts.
 #[derive(Debug, PartialEq, Eq)]
@@ -172,34 +169,5 @@ impl RedisStore {
             bytes.extend(part.unwrap_or_default());
         }
         Ok(bytes)
-    }
-
-    pub(in crate::store) async fn put_table(
-        &self,
-        partition: PartitionId,
-        table: StoredTable,
-    ) -> Result<(), StoreFault> {
-        let given = table.generation;
-        let mut call = self.scripts.table.prepare_invoke();
-        call.key(Key::Epoch.of(partition)).key(Key::Table.of(partition));
-        call.arg(given.epoch.0).arg(given.sequence).arg(&table.bytes);
-        let touched = [(Key::Epoch, partition), (Key::Table, partition)];
-        let answer = self.link.script(table.bytes.len(), &touched, &call).await?;
-        Reply::new(answer)?.done(given)?;
-        Ok(())
-    }
-
-    pub(in crate::store) async fn table(
-        &self,
-        partition: PartitionId,
-    ) -> Result<Option<StoredTable>, StoreFault> {
-        let mut command = redis::cmd("HMGET");
-        command.arg(Key::Table.of(partition)).arg(&["epoch", "sequence", "bytes"]);
-        let (epoch, sequence, bytes): (Option<u32>, Option<u64>, Option<Vec<u8>>) =
-            self.link.call_large(TABLE_ANSWER_BYTES, &[(Key::Table, partition)], &command).await?;
-        let (Some(epoch), Some(sequence), Some(bytes)) = (epoch, sequence, bytes) else {
-            return Ok(None);
-        };
-        Ok(Some(StoredTable { generation: Generation { epoch: Epoch(epoch), sequence }, bytes }))
     }
 }
