@@ -86,6 +86,8 @@ pub struct EngineState<S> {
     now: Timestamp,
     generation: Generation,
     learning_until: Timestamp,
+    /// When the term of leadership began: spend was not heard before it, whoever was silent.
+    led_from: Timestamp,
     pruned_at: Timestamp,
     advertisers: BTreeMap<AdvertiserId, (AdvertiserSpec, Slot)>,
     groups: BTreeMap<GroupId, (GroupSpec, Slot)>,
@@ -124,6 +126,7 @@ impl<L: PacingLaw> Engine<L> {
             now: Timestamp::MIN,
             generation: Generation::default(),
             learning_until: Timestamp::MIN,
+            led_from: Timestamp::MIN,
             pruned_at: Timestamp::MIN,
             advertisers: BTreeMap::new(),
             groups: BTreeMap::new(),
@@ -161,6 +164,12 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn config(&self) -> &EngineConfig<L> {
         &self.config
+    }
+
+    /// The term it decides in: of the lead, or above it once a bidder held a table of a later one.
+    #[must_use]
+    pub fn epoch(&self) -> Epoch {
+        self.state.generation.epoch
     }
 
     /// The latest moment it was told of.
@@ -216,12 +225,16 @@ impl<L: PacingLaw> Engine<L> {
             Input::Suspense(change) => answer(self.resolve_suspense(now, change)),
             Input::Lead(epoch) => {
                 self.lead(*epoch);
+                self.state.led_from = now;
+                self.state.event_sources.listen(now);
+                self.state.counter_sources.listen(now);
                 Applied::Done
             }
             Input::Elsewhere(elsewhere) => {
                 self.state.ledger.note_elsewhere(elsewhere);
                 Applied::Done
             }
+            Input::Published(_) => Applied::Done,
             Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
         }
     }
@@ -329,22 +342,18 @@ impl<L: PacingLaw> Engine<L> {
     fn take_bidder(&mut self, now: Timestamp, change: &BidderChange) -> Applied {
         match change {
             BidderChange::Joined { bidder, holds, held } => {
-                let is_full = self.state.bidders.len() >= self.config.sources_max;
-                if is_full && !self.state.bidders.contains_key(bidder) {
-                    let rule = "more bidders than sources_max";
-                    return Applied::Refused(vec![SpecError::new("bidder", rule)]);
-                }
-                let joined = Bidder { heard_at: now, runs: *holds, has_left: false };
-                self.state.bidders.insert(*bidder, joined);
+                let Some(known) = self.enter_bidder(now, *bidder) else { return too_many() };
+                known.runs = *holds;
                 if holds.is_some_and(|holds| holds > self.state.generation) {
-                    self.learn_from(now, *bidder, *holds, held);
+                    self.learn(now, *holds);
+                }
+                if now < self.state.learning_until {
+                    self.adopt(now, *bidder, held);
                 }
             }
             BidderChange::Acknowledged { bidder, generation } => {
-                if let Some(known) = self.state.bidders.get_mut(bidder) {
-                    known.heard_at = now;
-                    known.runs = known.runs.max(Some(*generation));
-                }
+                let Some(known) = self.enter_bidder(now, *bidder) else { return too_many() };
+                known.runs = known.runs.max(Some(*generation));
             }
             BidderChange::Left { bidder } => {
                 if let Some(known) = self.state.bidders.get_mut(bidder) {
@@ -356,20 +365,34 @@ impl<L: PacingLaw> Engine<L> {
         Applied::Done
     }
 
+    /// A bidder was heard: known from now on, also when it had been given up after a silence.
+    /// Nothing while there are too many others.
+    fn enter_bidder(&mut self, now: Timestamp, bidder: BidderId) -> Option<&mut Bidder> {
+        let is_full = self.state.bidders.len() >= self.config.sources_max;
+        if is_full && !self.state.bidders.contains_key(&bidder) {
+            return None;
+        }
+        let fresh = Bidder { heard_at: now, runs: None, has_left: false };
+        let known = self.state.bidders.entry(bidder).or_insert(fresh);
+        known.heard_at = now;
+        known.has_left = false;
+        Some(known)
+    }
+
     /// A bidder holds a table newer than any this engine knows of: the store was rolled back. Take
     /// an epoch above it, and issue nothing for a horizon beyond what bidders say they hold.
-    fn learn_from(
-        &mut self,
-        now: Timestamp,
-        bidder: BidderId,
-        holds: Option<Generation>,
-        held: &[HeldAllowance],
-    ) {
+    fn learn(&mut self, now: Timestamp, holds: Option<Generation>) {
         let horizon = self.config.allowance_horizon.unwrap_or(Span::ZERO);
         if let Some(holds) = holds {
             self.lead(Epoch(holds.epoch.0.saturating_add(1)));
         }
         self.state.learning_until = now + horizon;
+    }
+
+    /// Takes a bidder's word for what it holds. Those that come after the first find an epoch above
+    /// theirs, and what they hold counts all the same.
+    fn adopt(&mut self, now: Timestamp, bidder: BidderId, held: &[HeldAllowance]) {
+        let horizon = self.config.allowance_horizon.unwrap_or(Span::ZERO);
         for allowance in held {
             let Some(slot) = self.state.ledger.slot_of(allowance.campaign) else { continue };
             let window = self.guard_window(slot, allowance.window_start);
@@ -427,6 +450,10 @@ impl<L: PacingLaw> Engine<L> {
         let unknown = || vec![SpecError::new("event_id", "no such event in suspense")];
         resolved.map(|_| ()).ok_or_else(unknown)
     }
+}
+
+fn too_many() -> Applied {
+    Applied::Refused(vec![SpecError::new("bidder", "more bidders than sources_max")])
 }
 
 fn answer(result: Result<(), Vec<SpecError>>) -> Applied {

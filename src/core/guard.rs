@@ -288,7 +288,8 @@ impl Grants {
         self.windows.insert(window.start(), window.end());
         let grant = self.grants.entry((bidder, window.start())).or_insert_with(|| Grant::new(now));
         let unknown = (left - grant.left()).at_least_zero();
-        grant.releasing += unknown;
+        // A bidder that comes again tells of the same money.
+        grant.releasing = grant.releasing.max(unknown);
         grant.release_at = now + horizon;
     }
 }

@@ -3,6 +3,7 @@
 
 use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch};
+use crate::hash::Digest;
 use crate::overrides::OverrideChange;
 use crate::units::{
     BidderId, CampaignId, Epoch, EventId, Generation, Nanos, ProducerId, ShapeId, Timestamp,
@@ -48,6 +49,18 @@ pub enum Input {
     Tick,
     /// A producer's events went to other partitions.
     Elsewhere(Elsewhere),
+    /// What a tick came to: written before its table leaves the process. Changes nothing; a replay
+    /// compares.
+    Published(Published),
+}
+
+/// The mark that a replay must come to as well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Of the table.
+    pub generation: Generation,
+    /// Of the table and of all allowances beside it.
+    pub digest: Digest,
 }
 
 /// Sequence numbers that a producer gave to events of other partitions. A producer counts over all

@@ -51,6 +51,14 @@ impl Sources {
         }
     }
 
+    /// A new term begins: while nobody led, nobody could be heard, so that every source's time-out
+    /// begins anew.
+    pub fn listen(&mut self, now: Timestamp) {
+        for source in self.live.values_mut() {
+            source.heard_at = source.heard_at.max(now);
+        }
+    }
+
     /// Takes the long silent for dead, as long as somebody speaks. How many.
     pub fn bury(&mut self, now: Timestamp) -> usize {
         let is_dead = |source: &Source| now - source.heard_at > self.timeout;
@@ -94,5 +102,19 @@ mod tests {
         assert_eq!(sources.watermark(), Some(at(199)));
         assert_eq!(sources.bury(at(9_000)), 0);
         assert_eq!(sources.watermark(), Some(at(199)));
+    }
+
+    #[test]
+    fn a_silence_in_which_nobody_listened_buries_nobody() {
+        let mut sources = Sources::new(Span::from_secs(120), 8);
+        let at = |seconds: i64| Timestamp::from_micros(Span::from_secs(seconds).as_micros());
+        let (a, b) = (ProducerId::from_key(1), ProducerId::from_key(2));
+        sources.hear(at(10), Some(a), at(9));
+        sources.hear(at(10), Some(b), at(10));
+        sources.listen(at(1_000));
+        sources.hear(at(1_001), Some(b), at(1_001));
+        assert_eq!(sources.bury(at(1_010)), 0);
+        assert_eq!(sources.watermark(), Some(at(9)));
+        assert_eq!(sources.bury(at(1_121)), 1, "the other speaks, and this one had its time");
     }
 }

@@ -761,7 +761,10 @@ pub mod watch_multipliers_request {
 /// Who reads, and what it holds.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct WatchHello {
-    /// 1 to 64 bytes; two live streams may not share one. Absent: the reader gets no allowances.
+    /// 1 to 64 bytes. Absent: the reader gets no allowances.
+    /// Names one run of one bidder: what was committed of an allowance is known to that process alone,
+    /// so a new start takes a new id, such as the bidder's name and a random number. A stream that
+    /// begins with the id of another ends that one with ABORTED.
     #[prost(string, optional, tag = "1")]
     pub bidder_id: ::core::option::Option<::prost::alloc::string::String>,
     /// The tables it holds, one a partition at most. Empty: none.

@@ -277,7 +277,10 @@ impl<L: PacingLaw> Engine<L> {
             is_exhausted: owners
                 .iter()
                 .any(|owner| self.state.ledger.book(owner).is_exhausted(margin)),
-            is_blind: mark.is_some_and(|mark| now - mark > self.config.blind_limit),
+            // While nobody led, nobody could be heard.
+            is_blind: mark
+                .map(|mark| mark.max(self.state.led_from))
+                .is_some_and(|mark| now - mark > self.config.blind_limit),
             has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
             threshold: self.config.publish_threshold,

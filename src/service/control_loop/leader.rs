@@ -6,13 +6,13 @@ use super::intake::Intake;
 use super::scribe::{Order, Scribe};
 use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
 use crate::clock::Stopwatch;
-use crate::store::{LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
+use crate::store::{LeadAnswer, LeadClaim, LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
 use crate::telemetry::event;
 use paceline_core::engine::{Applied, Engine, Tick};
-use paceline_core::input::{Input, Stamped};
+use paceline_core::input::{Input, Published, Stamped};
 use paceline_core::overrides::OverrideChange;
 use paceline_core::report::Reason;
-use paceline_core::units::{PartitionId, Span, Timestamp};
+use paceline_core::units::{Epoch, PartitionId, Span, Timestamp};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -38,6 +38,8 @@ pub(super) struct Leader<'a> {
     staff: &'a mut Staff,
     /// The last record applied.
     at: Offset,
+    /// Rounds decided and not yet let out; one, but for failures.
+    decided: Vec<Box<Tick>>,
     next_tick: Timestamp,
     ticked_at: Timestamp,
     checkpoint_at: Timestamp,
@@ -66,6 +68,7 @@ impl<'a> Leader<'a> {
             intake: Intake::new(&parts.clock),
             staff,
             at,
+            decided: Vec::new(),
             next_tick: now,
             ticked_at: Timestamp::MIN,
             checkpoint_at: now,
@@ -77,6 +80,9 @@ impl<'a> Leader<'a> {
             event::log_fell_back(u16::from(parts.partition.0), parts.store.kind());
         }
         parts.clock.not_before(leader.engine.now());
+        if leader.engine.epoch() >= leader.lease.epoch {
+            leader.rise_above(leader.engine.epoch()).await?;
+        }
         let epoch = leader.lease.epoch;
         leader.append(vec![Input::Lead(epoch)]).await?;
         parts.publisher.restore(leader.engine.table());
@@ -109,11 +115,35 @@ impl<'a> Leader<'a> {
         Ok(())
     }
 
+    /// Bidders know of a term that the store has forgotten: takes one above it.
+    async fn rise_above(&mut self, above: Epoch) -> Result<(), StoreError> {
+        let claim = LeadClaim {
+            holder: self.lease.holder.clone(),
+            span: self.parts.settings.lead_span,
+            above,
+            now: self.parts.clock.now(),
+        };
+        // When another has it now, the next fenced write says so.
+        if let LeadAnswer::Ours(lease) =
+            self.parts.store.acquire_lead(self.parts.partition, &claim).await?
+        {
+            event::lead_gained(u16::from(self.parts.partition.0), lease.epoch.0);
+            self.lease = lease;
+        }
+        Ok(())
+    }
+
     /// Does what is due: news first, then renewal, tick, checkpoint.
     pub(super) async fn work(&mut self) -> Result<(), StoreError> {
         if std::mem::take(&mut self.has_news) {
             let page = self.read_page().await?;
             self.has_news = page.len() == PAGE_RECORDS_MAX;
+        }
+        self.release(Stopwatch::start()).await?;
+        if self.engine.epoch() > self.lease.epoch {
+            // The engine stands just above what a bidder holds; the store may be there already.
+            self.rise_above(Epoch(self.engine.epoch().0 - 1)).await?;
+            self.append(vec![Input::Lead(self.lease.epoch)]).await?;
         }
         let now = self.parts.clock.now();
         if now >= self.renew_at() {
@@ -145,13 +175,8 @@ impl<'a> Leader<'a> {
             event::tick_late(u16::from(self.parts.partition.0), late);
         }
         let begun = Stopwatch::start();
-        let answers = self.append(vec![Input::Tick]).await?;
-        for answer in answers {
-            if let Applied::Ticked(tick) = answer {
-                told(self.parts.partition, &tick, begun.elapsed());
-                self.tell_notes(&tick);
-            }
-        }
+        let _ = self.append(vec![Input::Tick]).await?;
+        self.release(begun).await?;
         self.ticked_at = now;
         self.next_tick = (self.next_tick + period).max(now + self.parts.settings.tick_min);
         Ok(())
@@ -171,13 +196,26 @@ impl<'a> Leader<'a> {
         }
     }
 
-    /// A round was decided; while catching up, only the last one's table matters.
-    fn publish(&self, tick: &Tick) {
-        if self.facts.leads() {
-            self.parts.publisher.publish(tick);
+    /// Lets out what was decided, once the log holds its digest as well.
+    async fn release(&mut self, begun: Stopwatch) -> Result<(), StoreError> {
+        let count = self.decided.len();
+        if count == 0 {
+            return Ok(());
         }
-        let micros = u64::try_from(tick.report.now.as_micros()).unwrap_or(0);
-        self.facts.last_tick.store(micros, Ordering::Release);
+        let published = self.decided.iter().map(|tick| {
+            let generation = tick.delta.generation;
+            Input::Published(Published { generation, digest: tick.digest })
+        });
+        let _ = self.append(published.collect()).await?;
+        let rounds: Vec<Box<Tick>> = self.decided.drain(..count).collect();
+        for tick in rounds {
+            told(self.parts.partition, &tick, begun.elapsed());
+            self.tell_notes(&tick);
+            self.parts.publisher.publish(&tick);
+            let micros = u64::try_from(tick.report.now.as_micros()).unwrap_or(0);
+            self.facts.last_tick.store(micros, Ordering::Release);
+        }
+        Ok(())
     }
 
     /// Several requests to append, in one batch. Answers each.
@@ -270,26 +308,34 @@ impl<'a> Leader<'a> {
         for (offset, record) in page {
             let answer = self.engine.apply(record.at, &record.input);
             self.at = offset;
-            self.observe(&record.input, &answer);
-            answers.push((offset, answer));
+            answers.push((offset, self.observe(&record.input, answer)));
         }
         Ok(answers)
     }
 
-    fn observe(&self, input: &Input, answer: &Applied) {
-        match (input, answer) {
+    /// Takes note of what happened. A round stays here until it is let out; while catching up, only
+    /// the last one's table matters.
+    fn observe(&mut self, input: &Input, answer: Applied) -> Applied {
+        match (input, &answer) {
             (Input::Campaign(spec), Applied::Done) => {
                 self.parts.directory.learn(self.parts.partition, std::iter::once(spec));
             }
             (Input::Catalogue(change), Applied::Done) => {
                 self.parts.directory.learn(self.parts.partition, change.campaigns.iter());
             }
-            (_, Applied::Ticked(tick)) => self.publish(tick),
             _ => {}
         }
         // What is read again after a start was told in an earlier life.
-        if self.facts.leads() {
-            tell(input, answer);
+        if !self.facts.leads() {
+            return answer;
+        }
+        tell(input, &answer);
+        match answer {
+            Applied::Ticked(tick) => {
+                self.decided.push(tick);
+                Applied::Done
+            }
+            other => other,
         }
     }
 

@@ -8,7 +8,7 @@ use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
     RefundPolicy, SpendSource,
 };
-use paceline_core::input::{BidderChange, CatalogueChange, Elsewhere, Stamped};
+use paceline_core::input::{BidderChange, CatalogueChange, Elsewhere, HeldAllowance, Stamped};
 use paceline_core::units::{
     AdvertiserId, BidderId, CampaignId, Currency, Epoch, Generation, Name, Nanos, PacingMultiplier,
     ProducerId, Timestamp, Window, ZoneId,
@@ -258,6 +258,69 @@ async fn a_question_about_now_sees_what_was_appended_beside_the_loop() {
         bench.store.append(PartitionId(0), None, &[record]).await.unwrap();
         let question = move |engine: &Engine| engine.ledger().sequence_max(producer);
         assert_eq!(handle.ask_current(question).await.unwrap(), Some(sequence));
+    }
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+/// What a bidder says that holds a table of a term this store knows nothing of.
+fn joined(epoch: u32, left: i64) -> Input {
+    let held = HeldAllowance {
+        campaign: CampaignId::of("nobody"),
+        window_start: Timestamp::from_micros(1_800_000_000_000_000),
+        left: Nanos::new(left),
+    };
+    Input::Bidder(BidderChange::Joined {
+        bidder: BidderId::of("bidder.1"),
+        holds: Some(Generation { epoch: Epoch(epoch), sequence: 4 }),
+        held: vec![held],
+    })
+}
+
+#[tokio::test]
+async fn a_store_that_was_rolled_back_goes_on_above_what_bidders_hold() {
+    let bench = Bench::new();
+    let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
+    let first = bench.ticked(&handle, Generation::default()).await;
+    assert!(first.epoch < Epoch(9), "a new store begins with the first terms");
+    let _ = handle.submit(vec![joined(9, 5)]).await.unwrap();
+    bench.replay.advance_to(bench.clock.now() + Span::from_secs(10));
+    let second = bench.ticked(&handle, first).await;
+    assert_eq!(second.epoch, Epoch(10), "{second}");
+    // The store knows of the term as well: what the old one still has in hand is refused.
+    let tick = [Stamped { at: bench.clock.now(), input: Input::Tick }];
+    let stale = bench.store.append(PartitionId(0), Some(first.epoch), &tick).await.unwrap_err();
+    assert!(stale.is_fenced(), "{}", stale.fault());
+    handle.stop().await;
+    thread.join().unwrap();
+    // Nor does a restart fall back.
+    let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
+    let third = bench.ticked(&handle, second.next()).await;
+    assert!(third.epoch > second.epoch, "{third}");
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn every_round_has_its_digest_in_the_log_before_anybody_sees_its_table() {
+    let bench = Bench::new();
+    let told = parts(&bench.store, &bench.clock);
+    let publisher = told.publisher.clone();
+    let mut news = publisher.subscribe();
+    let (handle, thread) = start(told).unwrap();
+    for _ in 0..3 {
+        let before = publisher.standing().0;
+        while publisher.standing().0 == before {
+            tokio::time::timeout(Duration::from_secs(10), news.changed()).await.unwrap().unwrap();
+        }
+        let seen = publisher.standing().0;
+        let log = bench.store.read(PartitionId(0), Offset::START, 1_000).await.unwrap();
+        let marked = log.iter().filter_map(|(_, record)| match record.input {
+            Input::Published(published) => Some(published.generation),
+            _ => None,
+        });
+        assert!(marked.max() >= Some(seen), "{seen} left before its digest was in the log");
+        bench.replay.advance_to(bench.clock.now() + Span::from_secs(10));
     }
     handle.stop().await;
     thread.join().unwrap();

@@ -37,28 +37,38 @@ pub struct Multipliers {
 /// The latest stream of each bidder: one that ends may have a successor already. Holds as many as
 /// there are streams.
 #[derive(Debug, Clone, Default)]
-struct Streams(Arc<Mutex<(u64, BTreeMap<BidderId, u64>)>>);
+struct Streams(Arc<Mutex<Latest>>);
+
+#[derive(Debug, Default)]
+struct Latest {
+    begun: u64,
+    of: BTreeMap<BidderId, (u64, CancellationToken)>,
+}
 
 impl Streams {
-    fn guard(&self) -> MutexGuard<'_, (u64, BTreeMap<BidderId, u64>)> {
+    fn guard(&self) -> MutexGuard<'_, Latest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A stream begins; its number.
-    fn begin(&self, bidder: BidderId) -> u64 {
-        let mut streams = self.guard();
-        streams.0 += 1;
-        let number = streams.0;
-        streams.1.insert(bidder, number);
-        number
+    /// A stream begins; its number, and what tells it that another has taken its place. The one
+    /// before it is told so now: a bidder that comes back may be faster than the news that its old
+    /// line broke, and two processes must not spend one bidder's allowance.
+    fn begin(&self, bidder: BidderId) -> (u64, CancellationToken) {
+        let mut latest = self.guard();
+        latest.begun += 1;
+        let (number, replaced) = (latest.begun, CancellationToken::new());
+        if let Some((_, older)) = latest.of.insert(bidder, (number, replaced.clone())) {
+            older.cancel();
+        }
+        (number, replaced)
     }
 
     /// A stream ended a while ago; whether its bidder is gone.
     fn end(&self, bidder: BidderId, number: u64) -> bool {
-        let mut streams = self.guard();
-        let is_latest = streams.1.get(&bidder) == Some(&number);
+        let mut latest = self.guard();
+        let is_latest = latest.of.get(&bidder).is_some_and(|(held, _)| *held == number);
         if is_latest {
-            streams.1.remove(&bidder);
+            latest.of.remove(&bidder);
         }
         is_latest
     }
@@ -128,9 +138,10 @@ impl MultiplierService for Multipliers {
         for handle in self.partitions.all() {
             let partition = handle.partition();
             if let Some(bidder) = hello.bidder {
+                let standing = self.partitions.publisher(partition).standing().0;
                 let input = match hello.tables.get(&partition) {
-                    Some(&held) => wire::acknowledged(bidder, held),
-                    None => wire::joined(bidder, &hello, partition),
+                    Some(&held) if held <= standing => wire::acknowledged(bidder, held),
+                    _ => wire::joined(bidder, &hello, partition),
                 };
                 tell_loop(handle, input).await;
             }
@@ -234,11 +245,32 @@ impl Multipliers {
 }
 
 impl Watcher {
-    async fn run(mut self, mut heard: Streaming<v1::WatchMultipliersRequest>) {
+    async fn run(mut self, heard: Streaming<v1::WatchMultipliersRequest>) {
         let handles: Vec<LoopHandle> = self.service.partitions.all().cloned().collect();
-        let number = self.hello.bidder.map(|bidder| self.service.streams.begin(bidder));
+        let begun = self.hello.bidder.map(|bidder| self.service.streams.begin(bidder));
+        let (number, replaced) = match begun {
+            Some((number, replaced)) => (Some(number), replaced),
+            None => (None, CancellationToken::new()),
+        };
+        tokio::select! {
+            () = replaced.cancelled() => {
+                let why = "another stream began with this bidder_id";
+                // Whoever does not listen any more need not hear it.
+                let _ = self.sent.try_send(Err(Status::aborted(why)));
+            }
+            () = self.follow(&handles, heard) => {}
+        }
+        self.part(&handles, number).await;
+    }
+
+    /// Tells and hears until one side ends.
+    async fn follow(
+        &mut self,
+        handles: &[LoopHandle],
+        mut heard: Streaming<v1::WatchMultipliersRequest>,
+    ) {
         if let Some(bidder) = self.hello.bidder {
-            for handle in &handles {
+            for handle in handles {
                 tell_loop(handle, wire::joined(bidder, &self.hello, handle.partition())).await;
             }
         }
@@ -267,9 +299,6 @@ impl Watcher {
                 }
             }
         }
-        // Closing the relays' way ends them.
-        drop(woken);
-        self.part(&handles, number).await;
     }
 
     /// Sends what is new; whether the reader still listens.

@@ -85,7 +85,9 @@ impl Bench {
     /// What reports put into a partition's log.
     async fn log(&self, partition: u8) -> Vec<Input> {
         let records = self.store.read(PartitionId(partition), Offset::START, 1_000).await.unwrap();
-        let is_told = |input: &Input| !matches!(input, Input::Lead(_) | Input::Tick);
+        let is_ours =
+            |input: &Input| matches!(input, Input::Lead(_) | Input::Tick | Input::Published(_));
+        let is_told = |input: &Input| !is_ours(input);
         records.into_iter().map(|(_, record)| record.input).filter(is_told).collect()
     }
 
