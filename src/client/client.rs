@@ -12,6 +12,7 @@ use crate::stats::Fact;
 use crate::subscribe::Desk;
 use crate::{Settings, open};
 use paceline_core::units::Name;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,12 +25,25 @@ const EXPORT_INTERVAL: Duration = Duration::from_secs(1);
 /// How often the table is kept on disk.
 const KEEP_INTERVAL: Duration = Duration::from_secs(60);
 
+/// Bytes of a name that stay beside a point and 16 hex digits, of the 64 an id may have.
+const NAME_BYTES_MAX: usize = 47;
+
+/// A bidder's name, made into the id of one run of it.
+fn id_of_run(name: Name, run: u64) -> String {
+    let mut id = String::from(name);
+    while id.len() > NAME_BYTES_MAX {
+        id.pop();
+    }
+    id.push_str(&format!(".{run:016x}"));
+    id
+}
+
 /// What a client is to be like.
 #[derive(Debug)]
 pub struct Builder {
     channel: Channel,
     settings: Settings,
-    bidder_id: Option<Name>,
+    bidder_id: Option<String>,
     cold_start: Option<PathBuf>,
     spend_buffer_max: usize,
     when_full: WhenFull,
@@ -52,12 +66,13 @@ impl Builder {
         }
     }
 
-    /// Names this run of the bidder, and its reports of spend. What it has committed is known to
-    /// the process alone: a new start takes a new name, such as host and time of the start.
+    /// Names the bidder. What it has committed of its allowances is known to this process alone, so
+    /// the id it goes by, also in its reports of spend, is this name (its first 47 bytes) and a
+    /// random number, which no other run has: see [`PacelineClient::bidder_id`].
     #[must_use]
-    pub fn with_bidder_id(mut self, bidder_id: Name) -> Self {
+    pub fn with_bidder_id(mut self, name: Name) -> Self {
         self.settings.has_bidder = true;
-        self.bidder_id = Some(bidder_id);
+        self.bidder_id = Some(id_of_run(name, RandomState::new().build_hasher().finish()));
         self
     }
 
@@ -96,7 +111,7 @@ impl Builder {
         {
             writer.board().stats.note(Fact::ColdStartFailed, 1);
         }
-        let producer_id = self.bidder_id.map(String::from);
+        let producer_id = self.bidder_id;
         let desk = Arc::new(Desk::new(writer, producer_id.clone()));
         let (reporter, sender) = spend::channel(
             Arc::clone(&desk),
@@ -111,13 +126,14 @@ impl Builder {
             desk,
             sender,
             opportunities: Arc::clone(&opportunities),
-            producer_id,
+            producer_id: producer_id.clone(),
             cold_start: self.cold_start,
             stopped,
         };
         #[expect(clippy::disallowed_methods, reason = "the client's one background task")]
         let task = tokio::spawn(task.run());
-        PacelineClient { board, reporter, opportunities, stop, task: Some(task) }
+        let bidder_id = producer_id;
+        PacelineClient { board, reporter, opportunities, bidder_id, stop, task: Some(task) }
     }
 }
 
@@ -127,11 +143,18 @@ pub struct PacelineClient {
     board: Arc<Board>,
     reporter: SpendReporter,
     opportunities: Arc<Opportunities>,
+    bidder_id: Option<String>,
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<()>>,
 }
 
 impl PacelineClient {
+    /// The id this run goes by, with the service and in its reports of spend.
+    #[must_use]
+    pub fn bidder_id(&self) -> Option<&str> {
+        self.bidder_id.as_deref()
+    }
+
     /// Decides; one clone for each bidding thread.
     #[must_use]
     pub fn handle(&self) -> PacelineHandle {
@@ -240,5 +263,19 @@ async fn keep_once(desk: &Desk, path: PathBuf) {
     };
     if !matches!(written, Ok(Ok(()))) {
         board.stats.note(Fact::ColdStartFailed, 1);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_names_one_run_and_fits_however_long_the_name() {
+        let name = |text: &str| Name::try_new(text).unwrap();
+        assert_eq!(id_of_run(name("host-1"), 0xab), "host-1.00000000000000ab");
+        let long = id_of_run(name(&"é".repeat(32)), u64::MAX);
+        assert_eq!(long, format!("{}.{:016x}", "é".repeat(23), u64::MAX));
+        assert!(Name::try_new(long).is_ok());
     }
 }

@@ -44,7 +44,8 @@ pub(crate) struct BackOff {
 
 impl BackOff {
     const FIRST: Duration = Duration::from_millis(200);
-    const LONGEST: Duration = Duration::from_secs(10);
+    /// A service that is back within a lease is found well within it.
+    const LONGEST: Duration = Duration::from_secs(2);
 
     pub(crate) const fn new() -> Self {
         Self { next: Self::FIRST }

@@ -293,7 +293,8 @@ fn sent(service: &Service) -> Vec<Vec<(String, Option<u64>)>> {
     service.with(|state| {
         let reports = state.reports.iter().filter(|report| !report.events.is_empty());
         let ids = |report: &v1::ReportSpendRequest| {
-            assert_eq!(report.producer_id.as_deref(), Some("b1"));
+            let producer = report.producer_id.as_deref();
+            assert!(producer.is_some_and(|id| id.starts_with("b1.")), "{producer:?}");
             report.events.iter().map(|event| (event.event_id.clone(), event.sequence)).collect()
         };
         reports.map(ids).collect()
@@ -379,7 +380,7 @@ async fn a_campaign_with_demand_and_no_money_draws_some() {
     until("a draw and a bid", || is_bid(&client, "c1")).await;
     let draws = service.with(|state| state.draws.clone());
     let expected = v1::DrawAllowanceRequest {
-        bidder_id: "b1".to_owned(),
+        bidder_id: client.bidder_id().unwrap().to_owned(),
         campaign_key: CampaignId::of("c1").key(),
         price_nanos: 1_000,
     };
@@ -397,7 +398,8 @@ async fn an_allowance_on_the_stream_is_used_and_told_at_the_next_hello() {
     service.end_stream();
     until("a second hello", || hellos(&service).len() == 2).await;
     let hello = hellos(&service)[1].clone();
-    assert_eq!(hello.bidder_id.as_deref(), Some("b1"));
+    assert_eq!(hello.bidder_id.as_deref(), client.bidder_id());
+    assert_eq!(hello.bidder_id, hellos(&service)[0].bidder_id, "one run keeps its id");
     assert_eq!(hello.held_allowances.len(), 1);
     assert_eq!(hello.held_allowances[0].left_nanos, 5_000);
 }
