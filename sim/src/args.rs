@@ -9,7 +9,7 @@ use crate::policy::{Policy, PriceRule, TieRule};
 use clap::{Args, Parser, Subcommand};
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Timestamp};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
 ///
@@ -25,7 +25,8 @@ pub struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Plays a recorded auction trace against a pacing law or a fixed policy.
+    /// Plays a recorded auction trace against a pacing law or a fixed policy, or the service's own
+    /// log again.
     Replay(ReplayArgs),
     /// Runs scenario files and judges them by the ranges they state.
     Run(RunArgs),
@@ -39,17 +40,22 @@ pub enum Command {
     Bridge,
 }
 
-/// `replay`: one trace, with a law or a fixed policy.
+/// `replay`: one trace, with a law or a fixed policy; or a journal, which has its own.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("control").required(true).args(["law", "policy"]))]
+#[command(group = clap::ArgGroup::new("control").required(true).args(["law", "policy", "journal"]))]
 #[command(
     after_help = "Example: paceline-sim replay --auctions day.parquet --policy const:500000 \
                         --price second --budget-nanos 1000000000 --json out.json"
 )]
 pub struct ReplayArgs {
     /// Auction trace, .csv or .parquet.
-    #[arg(long, value_name = "FILE", value_parser = value::table)]
-    pub auctions: PathBuf,
+    #[arg(long, value_name = "FILE", value_parser = value::table,
+          required_unless_present = "journal")]
+    pub auctions: Option<PathBuf>,
+    /// A log that `paceline dump-log` wrote: every table must come out as it was published.
+    #[arg(long, value_name = "FILE",
+          conflicts_with_all = ["auctions", "campaigns", "budget_nanos", "value_column", "html"])]
+    pub journal: Option<PathBuf>,
     /// Campaign file, .csv or .parquet; without one, a single campaign wants every auction.
     #[arg(long, value_name = "FILE", value_parser = value::table)]
     pub campaigns: Option<PathBuf>,
@@ -90,26 +96,29 @@ pub struct ReplayArgs {
     pub html: Option<PathBuf>,
 }
 
-/// What steers the bids of a replay.
+/// What is replayed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Control {
-    /// A pacing law, through the engine.
-    Law(LawChoice),
-    /// A fixed policy, without one.
-    Policy(Policy),
+pub enum Control<'a> {
+    /// A trace under a pacing law, through the engine.
+    Law(&'a Path, LawChoice),
+    /// A trace under a fixed policy, without one.
+    Policy(&'a Path, Policy),
+    /// A journal, by itself.
+    Journal(&'a Path),
 }
 
 impl ReplayArgs {
-    /// The law or the policy; the parser has seen to it that there is exactly one.
+    /// What to replay and how; the parser has seen to it that there is exactly one.
     ///
     /// # Panics
-    /// When built by hand with neither.
+    /// When built by hand with none.
     #[must_use]
-    pub fn control(&self) -> Control {
-        match (self.law, self.policy) {
-            (Some(law), _) => Control::Law(law),
-            (None, Some(policy)) => Control::Policy(policy),
-            (None, None) => panic!("the parser asks for a law or a policy"),
+    pub fn control(&self) -> Control<'_> {
+        match (&self.journal, &self.auctions, self.law, self.policy) {
+            (Some(journal), ..) => Control::Journal(journal),
+            (None, Some(trace), Some(law), _) => Control::Law(trace, law),
+            (None, Some(trace), None, Some(policy)) => Control::Policy(trace, policy),
+            _ => panic!("the parser asks for a journal, or a trace with a law or a policy"),
         }
     }
 }

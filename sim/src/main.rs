@@ -10,7 +10,7 @@ use paceline_sim::generate;
 use paceline_sim::number;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
-use paceline_sim::replay::{self, ReplayOptions};
+use paceline_sim::replay::{self, ReplayOptions, journal};
 use paceline_sim::report::{RunReport, page, render};
 use paceline_sim::rival::{self, Rival};
 use paceline_sim::run;
@@ -67,8 +67,9 @@ fn main() -> ExitCode {
 fn obey(command: Command) -> Result<(), Failure> {
     match command {
         Command::Replay(args) => match args.control() {
-            Control::Law(law) => Ok(replay_with_law(&args, law)?),
-            Control::Policy(policy) => Ok(replay_with_policy(&args, policy)?),
+            Control::Law(trace, law) => Ok(replay_with_law(&args, trace, law)?),
+            Control::Policy(trace, policy) => Ok(replay_with_policy(&args, trace, policy)?),
+            Control::Journal(journal) => Ok(replay_journal(journal, args.json.as_deref())?),
         },
         Command::Generate(args) => generate_file(&args),
         Command::Run(args) => Ok(run_scenarios(&args)?),
@@ -120,7 +121,7 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
 }
 
 /// Replays a trace through the engine.
-fn replay_with_law(args: &ReplayArgs, law: LawChoice) -> anyhow::Result<()> {
+fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::Result<()> {
     let options = ReplayOptions {
         law,
         price: args.price,
@@ -134,13 +135,29 @@ fn replay_with_law(args: &ReplayArgs, law: LawChoice) -> anyhow::Result<()> {
         None => None,
         Some(path) => Some(campaigns::read(path, &CampaignOptions::default())?),
     };
-    let world = replay::world_of(&args.auctions, &options, file.as_ref())?;
+    let world = replay::world_of(trace, &options, file.as_ref())?;
     let mut progress = Progress::new(Some(PROGRESS_STEPS));
     let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
     let report = run::run_scenario(&world, Some(law), Some(args.seed), &mut tell)?;
     drop(progress);
     print!("{}", render::to_text(&report));
     write_report(&report, args.json.as_deref(), args.html.as_deref())
+}
+
+/// Replays a journal; fails when a table does not come out as it was published.
+fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
+    let mut progress = Progress::new(None);
+    let report = journal::replay(path, |records| progress.set(records))?;
+    drop(progress);
+    print!("{report}");
+    if let Some(path) = json {
+        let text = serde_json::to_string_pretty(&report).context("writing JSON")?;
+        fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
+    }
+    match &report.first_mismatch {
+        None => Ok(()),
+        Some(first) => bail!("{} tables differ, first {}", report.mismatches, first.generation),
+    }
 }
 
 /// Writes a report where it was asked for.
@@ -161,7 +178,7 @@ fn write_report(
 }
 
 /// Replays a trace under a fixed policy.
-fn replay_with_policy(args: &ReplayArgs, policy: Policy) -> anyhow::Result<()> {
+fn replay_with_policy(args: &ReplayArgs, trace: &Path, policy: Policy) -> anyhow::Result<()> {
     let options = PolicyOptions {
         policy,
         price: args.price,
@@ -178,7 +195,7 @@ fn replay_with_policy(args: &ReplayArgs, policy: Policy) -> anyhow::Result<()> {
         }
     };
     let mut progress = Progress::new(None);
-    let summary = policy::replay_file(&args.auctions, &options, orders.as_ref(), |rows| {
+    let summary = policy::replay_file(trace, &options, orders.as_ref(), |rows| {
         progress.set(rows);
     })?;
     drop(progress);

@@ -7,6 +7,8 @@
 //! every auction, and then counts as one. Nothing is told of the traffic ahead. Called by the
 //! command line.
 
+pub mod journal;
+
 use crate::market::Segment;
 use crate::market::auction::{Auction, Recorded, Tie};
 use crate::market::billing::Billing;

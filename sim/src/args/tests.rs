@@ -18,6 +18,8 @@ fn every_form_is_taken() {
     for line in [
         "replay --auctions a.csv --law log-pid --campaigns c.parquet --bill-clicks",
         "replay --auctions a.csv --policy lin:800000 --price second --tie win --budget-nanos 250",
+        "replay --journal log.jsonl",
+        "replay --journal log.jsonl --json out.json",
         "replay --auctions a.parquet --policy const:0 --value-column pcvr --value-scale 2.5e6",
         "run a.toml b.toml --law asap --seed 3 --json out.json --html out.html",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
@@ -95,6 +97,9 @@ fn flags_that_do_not_go_together_are_refused_by_name() {
             ["--value-column", "required"],
         ),
         ("replay --auctions a.csv --policy const:1 --bill-clicks", ["--bill-clicks", "--policy"]),
+        ("replay --journal j.jsonl --law asap", ["--journal", "--law"]),
+        ("replay --journal j.jsonl --auctions a.csv", ["--journal", "--auctions"]),
+        ("replay --law asap", ["--auctions", "required"]),
     ] {
         let message = parse(line).expect_err(line);
         for part in parts {
