@@ -48,6 +48,7 @@ impl Clock {
         match kind {
             ClockKind::System => Self::system(),
             ClockKind::Scaled(factor) => Self::scaled(factor),
+            ClockKind::ScaledSince(factor, since) => Self::scaled_since(factor, since),
         }
     }
 
@@ -64,13 +65,24 @@ impl Clock {
     /// When `factor` is 0: time that stands still is replayed time.
     #[must_use]
     pub fn scaled(factor: u32) -> Self {
+        Self::scaled_from(factor, wall())
+    }
+
+    /// Passes `factor` times faster since the wall showed `since`, now if that is still to come:
+    /// whoever is told the same shows the same.
+    ///
+    /// # Panics
+    /// As [`Self::scaled`].
+    #[must_use]
+    pub fn scaled_since(factor: u32, since: Timestamp) -> Self {
+        let passed = (wall() - since).max(Span::ZERO);
+        Self::scaled_from(factor, since + passed.times(i64::from(factor)))
+    }
+
+    fn scaled_from(factor: u32, base: Timestamp) -> Self {
         assert!(factor > 0, "a scaled clock moves");
-        Self(Arc::new(Inner::Scaled {
-            started: Stopwatch::start(),
-            base: wall(),
-            factor,
-            ahead: AtomicI64::new(0),
-        }))
+        let (started, ahead) = (Stopwatch::start(), AtomicI64::new(0));
+        Self(Arc::new(Inner::Scaled { started, base, factor, ahead }))
     }
 
     /// Stands at `at` until moved.
@@ -244,6 +256,17 @@ mod tests {
         assert_eq!(steady.step(at(10), Span::ZERO), at(10));
         assert_eq!(steady.step(at(500), Span::from_secs(1)), at(500));
         assert_eq!(steady.jumps, 0);
+    }
+
+    #[test]
+    fn scaled_clocks_since_the_same_moment_show_the_same_time() {
+        let since = wall() - Span::from_mins(10);
+        let (one, other) = (Clock::scaled_since(60, since), Clock::scaled_since(60, since));
+        assert!(one.now() - since >= Span::from_mins(600));
+        // Made a moment apart; a minute of theirs is a second of ours.
+        assert!((other.now() - one.now()) < Span::from_mins(1));
+        let ahead = Clock::scaled_since(60, wall() + Span::HOUR);
+        assert!(ahead.now() >= wall() + Span::from_mins(59), "not before its moment");
     }
 
     #[test]

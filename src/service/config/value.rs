@@ -3,7 +3,7 @@
 //! Reading and writing are inverse of one another. Knows no key. Called by `check`, `print` and by
 //! whoever reads other files written by people.
 
-use paceline_core::units::{Currency, Micros, Ppm, Span};
+use paceline_core::units::{Currency, Micros, Ppm, Span, Timestamp};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -116,6 +116,9 @@ pub enum ClockKind {
     System,
     /// So many times faster, from the moment of starting: 1 to 100 000.
     Scaled(u32),
+    /// So many times faster since a moment of the world, so that every process that is told the
+    /// same shows the same time, also after a restart.
+    ScaledSince(u32, Timestamp),
 }
 
 /// The largest factor of a scaled clock: a day in under a second; beyond it a tick of ten seconds
@@ -310,20 +313,32 @@ words!(LogLevel, "\"error\", \"warn\", \"info\", \"debug\" or \"trace\"",
 
 impl Value for ClockKind {
     const FORM: Form = Form::Text;
-    const WHAT: &'static str = "\"system\", or \"scaled:60\" with a factor from 1 to 100000";
+    const WHAT: &'static str =
+        "\"system\", \"scaled:N\" or \"scaled:N@SECONDS\", with N from 1 to 100000";
 
     fn parse(text: &str) -> Option<Self> {
         if text == "system" {
             return Some(Self::System);
         }
-        let factor = text.strip_prefix("scaled:")?.parse().ok()?;
-        (1..=SCALE_MAX).contains(&factor).then_some(Self::Scaled(factor))
+        let scaled = text.strip_prefix("scaled:")?;
+        let (factor, since) = match scaled.split_once('@') {
+            Some((factor, since)) => (factor, Some(since)),
+            None => (scaled, None),
+        };
+        let factor = factor.parse().ok().filter(|factor| (1..=SCALE_MAX).contains(factor))?;
+        let Some(since) = since else { return Some(Self::Scaled(factor)) };
+        let micros = since.parse::<i64>().ok()?.checked_mul(1_000_000)?;
+        let since = Some(Timestamp::from_micros(micros)).filter(|at| at.is_plausible())?;
+        Some(Self::ScaledSince(factor, since))
     }
 
     fn show(&self) -> String {
         match self {
             Self::System => "system".to_owned(),
             Self::Scaled(factor) => format!("scaled:{factor}"),
+            Self::ScaledSince(factor, since) => {
+                format!("scaled:{factor}@{}", since.as_micros() / 1_000_000)
+            }
         }
     }
 }
