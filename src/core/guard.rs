@@ -99,6 +99,7 @@ pub struct GuardView {
 /// All grants of one campaign.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Grants {
+    #[serde(with = "crate::pairs")]
     grants: BTreeMap<(BidderId, Timestamp), Grant>,
     windows: BTreeMap<Timestamp, Timestamp>,
     demand: BTreeMap<BidderId, Demand>,

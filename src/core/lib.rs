@@ -5,6 +5,7 @@
 //! the very same code. Modules below stand in reading order; a module may use those above it.
 
 pub mod hash;
+mod pairs;
 pub mod units;
 
 pub mod budget;
