@@ -112,6 +112,7 @@ pub enum OverrideChange {
 /// All hands on the wheel.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OverrideSet {
+    #[serde(with = "crate::pairs")]
     by_target: BTreeMap<BudgetOwner, Vec<Override>>,
 }
 
