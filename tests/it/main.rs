@@ -6,12 +6,17 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
 
+mod bidders;
 mod exact_money;
 mod harness;
 mod leadership;
 mod life;
+mod log;
+mod market;
+mod night;
 mod proxy;
 mod redis_faults;
+mod redis_table;
 #[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
 #[path = "../conformance/server.rs"]
 mod server;
