@@ -86,6 +86,9 @@ pub struct CampaignBook {
     cohorts: Cohorts,
     /// High-water marks by window start.
     counters: BTreeMap<Timestamp, Nanos>,
+    /// What counters that went back said last, by window start: where they go on from once somebody
+    /// accepts that. Holds some of the windows of `counters`.
+    fallen: BTreeMap<Timestamp, Nanos>,
     counter_fault: bool,
 }
 
@@ -105,6 +108,7 @@ impl CampaignBook {
             billing,
             cohorts: Cohorts::default(),
             counters: BTreeMap::new(),
+            fallen: BTreeMap::new(),
             counter_fault: false,
         }
     }

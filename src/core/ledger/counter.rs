@@ -44,16 +44,21 @@ impl SpendLedger {
         let value = read.value.unwrap_or(Nanos::ZERO);
         if value < mark {
             self.campaigns[slot].counter_fault = true;
+            self.campaigns[slot].fallen.insert(start, value);
             return CounterVerdict::WentBack;
         }
+        // Above the mark again: nothing was lost after all, whatever somebody may accept.
+        self.campaigns[slot].fallen.remove(&start);
         let growth = value - mark;
         if growth > PRICE_MAX || !self.has_room(slot, growth) {
             return CounterVerdict::Invalid;
         }
         if growth > Nanos::ZERO {
-            self.campaigns[slot].counters.insert(start, value);
-            while self.campaigns[slot].counters.len() > COUNTER_WINDOWS_MAX {
-                self.campaigns[slot].counters.pop_first();
+            let book = &mut self.campaigns[slot];
+            book.counters.insert(start, value);
+            while book.counters.len() > COUNTER_WINDOWS_MAX {
+                let forgotten = book.counters.pop_first();
+                forgotten.and_then(|(start, _)| book.fallen.remove(&start));
             }
             let own = self.campaigns[slot].owners.own();
             let at = self.books[own].attributed(start, AFTER_FLIGHT_MAX).unwrap_or_else(|| {
@@ -68,9 +73,11 @@ impl SpendLedger {
         CounterVerdict::Posted(growth)
     }
 
-    /// An operator takes the fallen counter as it is: the next read sets the mark anew.
+    /// An operator takes the fallen counters as they are: they go on from what they said last, so
+    /// that nothing is counted twice, and counters that did not fall keep their marks.
     pub fn accept_counter(&mut self, campaign: Slot) {
-        self.campaigns[campaign].counter_fault = false;
-        self.campaigns[campaign].counters.clear();
+        let book = &mut self.campaigns[campaign];
+        book.counter_fault = false;
+        book.counters.append(&mut book.fallen);
     }
 }

@@ -195,6 +195,44 @@ fn a_counter_read_twice_posts_its_growth_once_and_one_that_falls_is_a_fault() {
 }
 
 #[test]
+fn an_accepted_counter_goes_on_from_where_it_fell_to() {
+    let (mut ledger, days) = world();
+    ledger.campaign_mut(0).source = SpendSource::Counters;
+    let read = |ledger: &mut SpendLedger, day: i64, value: i64| {
+        let window = Window::try_new(at(day * 86_400), at((day + 1) * 86_400)).unwrap();
+        let value = Some(Nanos::new(value));
+        let read = CounterRead { campaign: C, window, value, read_at: at(100_000) };
+        ledger.post_counter(&days, &read)
+    };
+    let posted = |nanos| CounterVerdict::Posted(Nanos::new(nanos));
+    assert_eq!(read(&mut ledger, 0, 70), posted(70));
+    assert_eq!(read(&mut ledger, 1, 100), posted(100));
+    assert_eq!(read(&mut ledger, 1, 40), CounterVerdict::WentBack);
+    ledger.accept_counter(0);
+    assert!(!ledger.campaign(0).has_counter_fault());
+    assert_eq!(read(&mut ledger, 1, 40), posted(0), "what it says now is not counted again");
+    assert_eq!(read(&mut ledger, 0, 70), posted(0), "nor is the counter that did not fall");
+    assert_eq!(read(&mut ledger, 1, 45), posted(5));
+}
+
+#[test]
+fn a_counter_that_recovers_by_itself_is_not_forgotten_by_accepting() {
+    let (mut ledger, days) = world();
+    ledger.campaign_mut(0).source = SpendSource::Counters;
+    let window = Window::try_new(at(0), at(86_400)).unwrap();
+    let read = |ledger: &mut SpendLedger, value: Option<i64>| {
+        let value = value.map(Nanos::new);
+        let read = CounterRead { campaign: C, window, value, read_at: at(10) };
+        ledger.post_counter(&days, &read)
+    };
+    assert_eq!(read(&mut ledger, Some(100)), CounterVerdict::Posted(Nanos::new(100)));
+    assert_eq!(read(&mut ledger, None), CounterVerdict::WentBack);
+    assert_eq!(read(&mut ledger, Some(110)), CounterVerdict::Posted(Nanos::new(10)));
+    ledger.accept_counter(0);
+    assert_eq!(read(&mut ledger, Some(110)), CounterVerdict::Posted(Nanos::ZERO));
+}
+
+#[test]
 fn an_edited_budget_changes_what_is_available_and_nothing_else() {
     let (mut ledger, days) = world();
     let _ = ledger.post(at(11), &days, None, &event(1, SpendKind::Billing, 5_000, 10));
