@@ -51,9 +51,12 @@ struct Standing {
 pub async fn run(partitions: Partitions) {
     let mut seen = Seen::default();
     let mut jumps = 0;
-    let mut looks = 0_u32;
+    let mut until_sweep = 0_u32;
     loop {
-        let standings = ask(&partitions, looks.is_multiple_of(LOOKS_PER_SWEEP)).await;
+        let standings = ask(&partitions, until_sweep == 0).await;
+        // A sweep that found nobody running is made up for at the next look.
+        let has_swept = standings.values().any(|standing| !standing.paces.is_empty());
+        until_sweep = if has_swept { LOOKS_PER_SWEEP } else { until_sweep }.saturating_sub(1);
         seen.tell_money(&standings);
         tell_counts(&standings);
         tell_ages(&partitions, &standings);
@@ -62,7 +65,6 @@ pub async fn run(partitions: Partitions) {
             event::clock_jumped_back(jumped - jumps);
             jumps = jumped;
         }
-        looks = looks.wrapping_add(1);
         let is_whole = seen.0.len() == usize::from(partitions.count());
         tokio::time::sleep(if is_whole { INTERVAL } else { INTERVAL_FIRST }).await;
     }

@@ -5,12 +5,15 @@
 
 use super::COMPLAINTS_MAX;
 use super::portion::Request;
-use crate::wire::{shorten, shown_instant};
+use crate::wire::{REQUIRED, shorten, shown_instant};
 use paceline_proto::v1;
 
 /// Gives each complaint without a value the one at its path, where there is one.
 pub fn fill_values(request: &Request, complaints: &mut [v1::Complaint]) {
-    for complaint in complaints.iter_mut().filter(|complaint| complaint.value.is_empty()) {
+    // What is required and absent has no value.
+    let lacks =
+        |complaint: &&mut v1::Complaint| complaint.value.is_empty() && complaint.rule != REQUIRED;
+    for complaint in complaints.iter_mut().filter(lacks) {
         complaint.value = value_at(request, &complaint.path).map(shorten).unwrap_or_default();
     }
 }
