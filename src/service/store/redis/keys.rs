@@ -186,6 +186,9 @@ mod tests {
                 .lines()
                 .find(|line| line.starts_with('|') && line.contains(&format!("`{{p}}:{key}`")));
             assert!(row.is_some_and(|row| row.contains(key.kind())), "{key}");
+            let named = format!("'{{paceline:008}}:{key}'");
+            let is_example = |line: &str| line.starts_with("redis-cli ") && line.contains(&named);
+            assert!(PAGE.lines().any(is_example), "{key} has no example");
         }
     }
 
