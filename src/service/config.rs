@@ -79,6 +79,9 @@ pub struct StoreConfig {
     pub redis_username: String,
     /// File that holds the password and nothing else.
     pub redis_password_file: Secret,
+    /// PEM file with the authority that signed the certificate of a `rediss://` server; absent: the
+    /// system's.
+    pub redis_authority_file: Option<PathBuf>,
     /// Longest time to reach the store.
     pub connect_timeout: Span,
     /// Longest time for one answer of the store.
@@ -299,6 +302,7 @@ impl Default for StoreConfig {
             redis_url: "redis://127.0.0.1:6379".to_owned(),
             redis_username: String::new(),
             redis_password_file: Secret::NONE,
+            redis_authority_file: None,
             connect_timeout: Span::from_secs(2),
             command_timeout: Span::from_secs(1),
         }

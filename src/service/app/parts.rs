@@ -45,6 +45,12 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
                 })?;
                 settings.password = Some(password.trim_end().to_owned());
             }
+            if let Some(file) = &config.store.redis_authority_file {
+                let pem = std::fs::read(file).with_context(|| {
+                    format!("reading store.redis_authority_file = {}", file.display())
+                })?;
+                settings.authority = Some(pem);
+            }
             settings.connect_timeout = duration(config.store.connect_timeout);
             settings.command_timeout = duration(config.store.command_timeout);
             Ok(RedisStore::connect(&settings, partitions).await?.into())

@@ -85,6 +85,7 @@ pub fn visit<V: Visitor>(config: &mut Config, v: &mut V) {
     v.plain("store.redis_url", &mut store.redis_url);
     v.plain("store.redis_username", &mut store.redis_username);
     v.plain("store.redis_password_file", &mut store.redis_password_file);
+    v.plain("store.redis_authority_file", &mut store.redis_authority_file);
     v.field("store.connect_timeout", &mut store.connect_timeout, Within(ms(100), secs(30)));
     v.field("store.command_timeout", &mut store.command_timeout, Within(ms(50), secs(30)));
 
@@ -363,6 +364,12 @@ impl Bindings<'_> {
         let rule = "must hold no user or password; use store.redis_username and \
                     store.redis_password_file";
         self.bind(&["store.redis_url"], !has_password, &shown, rule);
+
+        let is_encrypted = url.starts_with("rediss://");
+        let authority = &store.redis_authority_file;
+        let rule = "needs a store.redis_url that begins with rediss://";
+        let keys = ["store.redis_authority_file", "store.redis_url"];
+        self.bind(&keys, authority.is_none() || is_encrypted, &quoted(authority), rule);
 
         let needs_redis = self.config.counters.enabled && store.kind == StoreKind::Embedded;
         let rule = "needs store.kind = \"redis\": counters live there";

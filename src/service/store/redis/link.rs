@@ -15,7 +15,7 @@ use redis::cluster_async::ClusterConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{
     Client, Cmd, ConnectionInfo, FromRedisValue, IntoConnectionInfo as _, Pipeline, RedisError,
-    RedisFuture, RedisResult, Value,
+    RedisFuture, RedisResult, TlsCertificates, Value,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub struct RedisConfig {
     pub username: Option<String>,
     /// Its password.
     pub password: Option<String>,
+    /// PEM text of the authority that signed the server's certificate; absent: the system's.
+    pub authority: Option<Vec<u8>>,
     /// Longest time to connect.
     pub connect_timeout: Duration,
     /// Longest time for one answer; large values get more.
@@ -57,6 +59,7 @@ impl RedisConfig {
             is_cluster: false,
             username: None,
             password: None,
+            authority: None,
             connect_timeout: Duration::from_secs(2),
             command_timeout: Duration::from_secs(1),
         }
@@ -107,16 +110,25 @@ impl Link {
             rule: error.to_string(),
         };
         let mut nodes = config.nodes()?;
+        let trusted =
+            |pem: &Vec<u8>| TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
+        let trusted = config.authority.as_ref().map(trusted);
         let connection = if config.is_cluster {
-            let client = ClusterClientBuilder::new(nodes)
-                .connection_timeout(config.connect_timeout)
-                .build()
-                .map_err(refuse)?;
+            let mut builder =
+                ClusterClientBuilder::new(nodes).connection_timeout(config.connect_timeout);
+            if let Some(trusted) = trusted {
+                builder = builder.certs(trusted);
+            }
+            let client = builder.build().map_err(refuse)?;
             let config = redis::cluster::ClusterConfig::new();
             Connection::Cluster(client.get_pending_async_connection_with_config(config))
         } else {
             let node = nodes.pop().expect("checked to be one");
-            let client = Client::open(node).map_err(refuse)?;
+            let client = match trusted {
+                None => Client::open(node),
+                Some(trusted) => Client::build_with_tls(node, trusted),
+            };
+            let client = client.map_err(refuse)?;
             let config = ConnectionManagerConfig::new()
                 .set_min_delay(RECONNECT_PAUSE_MIN)
                 .set_max_delay(RECONNECT_PAUSE_MAX)
