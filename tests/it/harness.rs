@@ -161,6 +161,11 @@ impl Service {
         AdminServiceClient::new(self.channel())
     }
 
+    /// A page's address.
+    pub(crate) fn page_url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.http)
+    }
+
     /// A page: status and text. `None` while nobody listens.
     pub(crate) async fn get(&self, path: &str) -> Option<(u16, String)> {
         let (address, path) = (self.http, path.to_owned());

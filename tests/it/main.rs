@@ -6,17 +6,22 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
 
+mod bad_input;
 mod bidders;
+mod config_files;
+mod console_browser;
 mod exact_money;
 mod harness;
 mod leadership;
 mod life;
 mod log;
 mod market;
+mod metrics_page;
 mod night;
 mod proxy;
 mod redis_faults;
 mod redis_table;
+mod secure_store;
 #[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
 #[path = "../conformance/server.rs"]
 mod server;
