@@ -35,8 +35,8 @@ fn opened<'a>(
     slots: &'a SlotTable,
     campaign: CampaignId,
     grant: &Allowance,
-) -> Option<(usize, &'a Slot)> {
-    let (place, seen) = slots.find(campaign, ArmId::default())?;
+) -> Option<(usize, Slot<'a>)> {
+    let (place, seen) = slots.find::<false>(campaign, ArmId::default())?;
     let slot = slots.at(place).filter(|_| seen.is_present())?;
     slot.open_purse(grant.granted_total, dies_at(grant));
     Some((place, slot))

@@ -72,7 +72,7 @@ impl Board {
 
     /// Place of a campaign and arm that is in the table.
     pub(crate) fn place(&self, campaign: CampaignId, arm: ArmId) -> Option<usize> {
-        let (place, seen) = self.slots.find(campaign, arm)?;
+        let (place, seen) = self.slots.find::<false>(campaign, arm)?;
         seen.is_present().then_some(place)
     }
 
@@ -85,7 +85,12 @@ impl Board {
         now: Timestamp,
         ask: &BidAsk,
     ) -> Answer {
-        match self.slots.find(campaign, arm) {
+        let found = if self.limits.has_bidder {
+            self.slots.find::<true>(campaign, arm)
+        } else {
+            self.slots.find::<false>(campaign, arm)
+        };
+        match found {
             Some((place, seen)) if seen.is_present() => {
                 self.decide_seen(counts, place, &seen, now, ask)
             }
@@ -104,7 +109,12 @@ impl Board {
         now: Timestamp,
         ask: &BidAsk,
     ) -> Answer {
-        let seen = self.slots.at(place).and_then(crate::slot::Slot::read);
+        let slot = self.slots.at(place);
+        let seen = if self.limits.has_bidder {
+            slot.and_then(crate::slot::Slot::read::<true>)
+        } else {
+            slot.and_then(crate::slot::Slot::read::<false>)
+        };
         match seen {
             Some(seen) if seen.is(campaign, arm) && seen.is_present() => {
                 self.decide_seen(counts, place, &seen, now, ask)
@@ -160,7 +170,7 @@ impl Board {
         let (place, purse) = if entry.arm == ArmId::default() {
             (place, *seen)
         } else {
-            match self.slots.find(entry.campaign, ArmId::default()) {
+            match self.slots.find::<true>(entry.campaign, ArmId::default()) {
                 Some(found) => found,
                 None => return Ok(Answer::skip(SkipReason::Allowance)),
             }

@@ -1,8 +1,10 @@
 //! One campaign's place in the table: six atomic words that are read and written as one.
 //!
-//! A version in the fifth word tells readers when they have seen half an entry; they try again, a
-//! bounded number of times. One writer at a time; the purse alone is also changed by readers, by
-//! compare and swap. Knows nothing of probing, time or leases. Called by `slot_table` and `board`.
+//! Four of them, which every look-up reads, lie together and never across two cache lines; the
+//! other two, a cap and a purse, lie apart and are read only by whom they concern. A version in
+//! `meta` tells readers when they have seen half an entry; they try again, a bounded number of
+//! times. One writer at a time; the purse alone is also changed by readers, by compare and swap.
+//! Knows nothing of probing, time or leases. Called by `slot_table` and `board`.
 
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{
@@ -15,25 +17,23 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 /// more tries than this mean that the writer was put to sleep in its middle.
 const READ_TRIES: usize = 64;
 
-/// The value cap that stands for none.
-const NO_CAP: i64 = -1;
-
 // Word `values`: multiplier 22 bits, participation 20, safe multiplier 22.
 const PARTICIPATION_AT: u32 = 22;
 const SAFE_AT: u32 = 42;
 const MULTIPLIER_MASK: u64 = (1 << 22) - 1;
 const PARTICIPATION_MASK: u64 = (1 << 20) - 1;
 
-// Word `meta`: version 11 bits (odd: being written), state 2, present 1, arm 8, partition 8,
-// allowance's end in whole seconds 34. A read would have to last over 1024 writes of one entry to
-// be fooled by the version.
+// Word `meta`: version 11 bits (odd: being written), state 2, present 1, arm 8, partition 8, capped
+// 1, allowance's end in whole seconds 33, which is past the last instant there is. A read would
+// have to last over 1024 writes of one entry to be fooled by the version.
 const VERSION_MASK: u64 = (1 << 11) - 1;
 const STATE_AT: u32 = 11;
 const PRESENT_AT: u32 = 13;
 const ARM_AT: u32 = 14;
 const PARTITION_AT: u32 = 22;
-const EXPIRY_AT: u32 = 30;
-const EXPIRY_MASK: u64 = (1 << 34) - 1;
+const CAPPED_AT: u32 = 30;
+const EXPIRY_AT: u32 = 31;
+const EXPIRY_MASK: u64 = (1 << 33) - 1;
 
 /// Money left of an allowance, and which window it is of, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +66,11 @@ impl Purse {
 pub(crate) struct Seen {
     key: u64,
     salt: u64,
+    /// Of an entry that has one.
     cap: i64,
     values: u64,
     meta: u64,
+    /// Empty unless it was asked for.
     pub(crate) purse: Purse,
 }
 
@@ -119,7 +121,7 @@ impl Seen {
             participation: ParticipationRate::try_new(participation)
                 .unwrap_or(ParticipationRate::ZERO),
             safe_multiplier: multiplier(self.values >> SAFE_AT),
-            value_cap: (self.cap != NO_CAP).then(|| CpmMicros::new(self.cap)),
+            value_cap: is_capped(self.meta).then(|| CpmMicros::new(self.cap)),
             salt: self.salt,
         }
     }
@@ -143,6 +145,10 @@ const fn state_of(bits: u64) -> EntryState {
     }
 }
 
+const fn is_capped(meta: u64) -> bool {
+    meta >> CAPPED_AT & 1 == 1
+}
+
 fn values_of(entry: &TableEntry) -> u64 {
     u64::from(entry.multiplier.ppm().get())
         | u64::from(entry.participation.ppm().get()) << PARTICIPATION_AT
@@ -154,42 +160,62 @@ fn seconds_of(at: Timestamp) -> u64 {
     seconds.min(EXPIRY_MASK)
 }
 
-/// The six words. All zero: never used.
+/// What every look-up reads. All zero: never used.
 #[derive(Debug, Default)]
-pub(crate) struct Slot {
+#[repr(align(32))]
+pub(crate) struct Hot {
     key: AtomicU64,
     salt: AtomicU64,
-    cap: AtomicI64,
     values: AtomicU64,
     meta: AtomicU64,
+}
+
+/// What few look-ups read.
+#[derive(Debug, Default)]
+pub(crate) struct Side {
+    cap: AtomicI64,
     purse: AtomicU64,
 }
 
-impl Slot {
-    /// The key that was last written; 0: an end of every probe.
-    pub(crate) fn key(&self) -> u64 {
-        self.key.load(Ordering::Relaxed)
+/// The six words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Slot<'a> {
+    hot: &'a Hot,
+    side: &'a Side,
+}
+
+impl<'a> Slot<'a> {
+    #[inline]
+    pub(crate) const fn new(hot: &'a Hot, side: &'a Side) -> Self {
+        Self { hot, side }
     }
 
-    /// The whole slot; `None` when the writer is in its middle for too long.
+    /// The key that was last written; 0: an end of every probe.
     #[inline]
-    pub(crate) fn read(&self) -> Option<Seen> {
+    pub(crate) fn key(self) -> u64 {
+        self.hot.key.load(Ordering::Relaxed)
+    }
+
+    /// The whole slot, with its purse if `PURSE`; `None` when the writer is in its middle for too
+    /// long.
+    #[inline]
+    pub(crate) fn read<const PURSE: bool>(self) -> Option<Seen> {
         for _ in 0..READ_TRIES {
-            let meta = self.meta.load(Ordering::Acquire);
+            let meta = self.hot.meta.load(Ordering::Acquire);
             if meta & 1 == 1 {
                 std::hint::spin_loop();
                 continue;
             }
             let seen = Seen {
-                key: self.key.load(Ordering::Relaxed),
-                salt: self.salt.load(Ordering::Relaxed),
-                cap: self.cap.load(Ordering::Relaxed),
-                values: self.values.load(Ordering::Relaxed),
+                key: self.key(),
+                salt: self.hot.salt.load(Ordering::Relaxed),
+                cap: if is_capped(meta) { self.side.cap.load(Ordering::Relaxed) } else { 0 },
+                values: self.hot.values.load(Ordering::Relaxed),
                 meta,
-                purse: self.purse(),
+                purse: if PURSE { self.purse() } else { Purse(0) },
             };
             fence(Ordering::Acquire);
-            if self.meta.load(Ordering::Relaxed) == meta {
+            if self.hot.meta.load(Ordering::Relaxed) == meta {
                 return Some(seen);
             }
         }
@@ -197,31 +223,33 @@ impl Slot {
     }
 
     /// Runs `write` between an odd and an even version. Only the writer may call this.
-    fn write(&self, meta: u64, write: impl FnOnce(&Self)) {
-        let version = self.meta.load(Ordering::Relaxed) & VERSION_MASK;
-        let old = self.meta.load(Ordering::Relaxed) & !VERSION_MASK;
-        self.meta.store(old | version | 1, Ordering::Relaxed);
+    fn write(self, meta: u64, write: impl FnOnce(Self)) {
+        let version = self.hot.meta.load(Ordering::Relaxed) & VERSION_MASK;
+        let old = self.hot.meta.load(Ordering::Relaxed) & !VERSION_MASK;
+        self.hot.meta.store(old | version | 1, Ordering::Relaxed);
         fence(Ordering::Release);
         write(self);
         let next = (version + 2) & (VERSION_MASK - 1);
-        self.meta.store(meta & !VERSION_MASK | next, Ordering::Release);
+        self.hot.meta.store(meta & !VERSION_MASK | next, Ordering::Release);
     }
 
     /// Writes an entry; purse and its end stay when the slot was already this campaign's.
-    pub(crate) fn put(&self, entry: &TableEntry, partition: PartitionId, is_same: bool) {
-        let old = self.meta.load(Ordering::Relaxed);
+    pub(crate) fn put(self, entry: &TableEntry, partition: PartitionId, is_same: bool) {
+        let old = self.hot.meta.load(Ordering::Relaxed);
         let expiry = if is_same { old & (EXPIRY_MASK << EXPIRY_AT) } else { 0 };
         let meta = expiry
             | state_bits(entry.state) << STATE_AT
             | 1 << PRESENT_AT
             | u64::from(entry.arm.0) << ARM_AT
-            | u64::from(partition.0) << PARTITION_AT;
+            | u64::from(partition.0) << PARTITION_AT
+            | u64::from(entry.value_cap.is_some()) << CAPPED_AT;
         self.write(meta, |slot| {
-            slot.key.store(entry.campaign.key(), Ordering::Relaxed);
-            slot.salt.store(entry.salt, Ordering::Relaxed);
-            let cap = entry.value_cap.map_or(NO_CAP, CpmMicros::get);
-            slot.cap.store(cap, Ordering::Relaxed);
-            slot.values.store(values_of(entry), Ordering::Relaxed);
+            slot.hot.key.store(entry.campaign.key(), Ordering::Relaxed);
+            slot.hot.salt.store(entry.salt, Ordering::Relaxed);
+            if let Some(cap) = entry.value_cap {
+                slot.side.cap.store(cap.get(), Ordering::Relaxed);
+            }
+            slot.hot.values.store(values_of(entry), Ordering::Relaxed);
             if !is_same {
                 slot.empty_purse(0);
             }
@@ -229,52 +257,52 @@ impl Slot {
     }
 
     /// The entry is gone; the key stays, so that probes pass over it.
-    pub(crate) fn remove(&self) {
-        let old = self.meta.load(Ordering::Relaxed);
+    pub(crate) fn remove(self) {
+        let old = self.hot.meta.load(Ordering::Relaxed);
         let meta = old & !(1 << PRESENT_AT) & !(EXPIRY_MASK << EXPIRY_AT);
         self.write(meta, |slot| slot.empty_purse(0));
     }
 
     /// Makes a removed slot an end of probes again.
-    pub(crate) fn clear(&self) {
-        let meta = self.meta.load(Ordering::Relaxed);
-        self.write(meta, |slot| slot.key.store(0, Ordering::Relaxed));
+    pub(crate) fn clear(self) {
+        let meta = self.hot.meta.load(Ordering::Relaxed);
+        self.write(meta, |slot| slot.hot.key.store(0, Ordering::Relaxed));
     }
 
     /// A new window: what is still out of the old one will not come back to this purse.
-    pub(crate) fn open_purse(&self, left: Nanos, expires_at: Timestamp) {
-        let old = self.meta.load(Ordering::Relaxed);
+    pub(crate) fn open_purse(self, left: Nanos, expires_at: Timestamp) {
+        let old = self.hot.meta.load(Ordering::Relaxed);
         let meta = old & !(EXPIRY_MASK << EXPIRY_AT) | seconds_of(expires_at) << EXPIRY_AT;
         self.write(meta, |slot| slot.empty_purse(left.get()));
     }
 
     /// The same window holds until another instant.
-    pub(crate) fn extend_purse(&self, expires_at: Timestamp) {
-        let old = self.meta.load(Ordering::Relaxed);
+    pub(crate) fn extend_purse(self, expires_at: Timestamp) {
+        let old = self.hot.meta.load(Ordering::Relaxed);
         let meta = old & !(EXPIRY_MASK << EXPIRY_AT) | seconds_of(expires_at) << EXPIRY_AT;
         self.write(meta, |_| {});
     }
 
-    fn empty_purse(&self, left: i64) {
+    fn empty_purse(self, left: i64) {
         let next = |word| Some(Purse::new(Purse(word).tag().wrapping_add(1) & 63, left).0);
-        let _ = self.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let _ = self.side.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
-    pub(crate) fn purse(&self) -> Purse {
-        Purse(self.purse.load(Ordering::Relaxed))
+    pub(crate) fn purse(self) -> Purse {
+        Purse(self.side.purse.load(Ordering::Relaxed))
     }
 
     /// Takes `amount` if the purse, still of the window of `seen`, holds it. Tries again only when
     /// another thread changed the purse in between, at most [`READ_TRIES`] times.
     #[inline]
-    pub(crate) fn reserve(&self, seen: Purse, amount: Nanos) -> bool {
+    pub(crate) fn reserve(self, seen: Purse, amount: Nanos) -> bool {
         let mut purse = seen;
         for _ in 0..READ_TRIES {
             if purse.tag() != seen.tag() || purse.left() < amount.get() {
                 return false;
             }
             let next = Purse::new(purse.tag(), purse.left() - amount.get());
-            let swapped = self.purse.compare_exchange_weak(
+            let swapped = self.side.purse.compare_exchange_weak(
                 purse.0,
                 next.0,
                 Ordering::Relaxed,
@@ -289,13 +317,13 @@ impl Slot {
     }
 
     /// Adds `amount`, which may be negative, if the purse is still of the window `tag`.
-    pub(crate) fn give(&self, tag: u8, amount: Nanos) -> bool {
+    pub(crate) fn give(self, tag: u8, amount: Nanos) -> bool {
         let next = |word| {
             let purse = Purse(word);
             let left = purse.left().saturating_add(amount.get());
             (purse.tag() == tag).then(|| Purse::new(tag, left).0)
         };
-        self.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+        self.side.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 }
 
@@ -316,39 +344,58 @@ mod tests {
         }
     }
 
+    #[derive(Default)]
+    struct Words(Hot, Side);
+
+    impl Words {
+        fn slot(&self) -> Slot<'_> {
+            Slot::new(&self.0, &self.1)
+        }
+    }
+
     #[test]
     fn an_entry_comes_back_as_it_was_put() {
-        let slot = Slot::default();
+        let words = Words::default();
+        let slot = words.slot();
         slot.put(&entry(4_000_000), PartitionId(255), false);
-        let seen = slot.read().unwrap();
+        let seen = slot.read::<true>().unwrap();
         assert_eq!(seen.entry(), entry(4_000_000));
         assert!(seen.is(CampaignId::from_key(77), ArmId(3)) && seen.is_present());
         assert_eq!(seen.partition(), PartitionId(255));
+        let uncapped = TableEntry { value_cap: None, ..entry(1) };
+        slot.put(&uncapped, PartitionId(255), true);
+        slot.open_purse(Nanos::new(1), Timestamp::MAX);
+        let seen = slot.read::<false>().unwrap();
+        assert_eq!((seen.entry(), seen.purse.left()), (uncapped, 0));
+        assert_eq!(seen.expires_at(), Timestamp::MAX);
     }
 
     #[test]
     fn a_slot_is_forty_eight_bytes() {
-        assert_eq!(size_of::<Slot>(), 48);
+        assert_eq!(size_of::<Hot>() + size_of::<Side>(), 48);
+        assert_eq!(align_of::<Hot>(), size_of::<Hot>(), "never across two cache lines");
     }
 
     #[test]
     fn an_edit_keeps_the_purse_and_a_new_tenant_does_not() {
-        let slot = Slot::default();
+        let words = Words::default();
+        let slot = words.slot();
         let until = Timestamp::from_micros(90_000_000);
         slot.put(&entry(1), PartitionId(0), false);
         slot.open_purse(Nanos::new(100), until);
         slot.put(&entry(2), PartitionId(0), true);
-        let seen = slot.read().unwrap();
+        let seen = slot.read::<true>().unwrap();
         assert_eq!(seen.left(Timestamp::from_micros(89_999_999)), Nanos::new(100));
         assert_eq!(seen.left(until), Nanos::ZERO);
         slot.put(&entry(3), PartitionId(0), false);
-        assert_eq!(slot.read().unwrap().purse.left(), 0);
+        assert_eq!(slot.read::<true>().unwrap().purse.left(), 0);
         assert!(!slot.give(seen.purse.tag(), Nanos::new(1)), "money of the old window");
     }
 
     #[test]
     fn a_purse_gives_no_more_than_it_holds() {
-        let slot = Slot::default();
+        let words = Words::default();
+        let slot = words.slot();
         slot.open_purse(Nanos::new(10), Timestamp::MAX);
         let purse = slot.purse();
         assert!(slot.reserve(purse, Nanos::new(6)));
@@ -366,13 +413,14 @@ mod tests {
     #[test]
     fn readers_never_see_half_an_entry() {
         // The writer keeps multiplier and salt equal; a reader that sees them differ saw a half.
-        let slot = Slot::default();
+        let words = Words::default();
+        let slot = words.slot();
         let with = |value: u32| TableEntry { salt: u64::from(value), ..entry(value) };
         slot.put(&with(0), PartitionId(0), false);
         std::thread::scope(|scope| {
             scope.spawn(|| (0..200_000).for_each(|n| slot.put(&with(n), PartitionId(0), true)));
             for _ in 0..200_000 {
-                let Some(seen) = slot.read() else { continue };
+                let Some(seen) = slot.read::<true>() else { continue };
                 assert_eq!(u64::from(seen.entry().multiplier.ppm().get()), seen.entry().salt);
             }
         });

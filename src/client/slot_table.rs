@@ -4,7 +4,7 @@
 //! need no lock; there is one writer at a time. Knows nothing of leases or money. Called by
 //! `board`.
 
-use crate::slot::{Seen, Slot};
+use crate::slot::{Hot, Seen, Side, Slot};
 use paceline_core::hash::mix;
 use paceline_core::table::TableEntry;
 use paceline_core::units::{ArmId, CampaignId, PartitionId};
@@ -33,59 +33,80 @@ pub(crate) fn spread(hash: u64, places: usize) -> usize {
     ((u128::from(hash) * places as u128) >> 64) as usize
 }
 
+/// Two slots' hot words: a cache line. Probes begin at its first.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Line([Hot; 2]);
+
 /// Slots for a stated number of entries, a third more than that.
 #[derive(Debug)]
 pub(crate) struct SlotTable {
-    slots: Box<[Slot]>,
+    lines: Box<[Line]>,
+    sides: Box<[Side]>,
 }
 
 impl SlotTable {
     pub(crate) fn new(capacity: usize) -> Self {
         let places = capacity.clamp(1, CAPACITY_MAX).div_ceil(3) * 4;
-        Self { slots: (0..places).map(|_| Slot::default()).collect() }
+        Self {
+            lines: (0..places / 2).map(|_| Line::default()).collect(),
+            sides: (0..places).map(|_| Side::default()).collect(),
+        }
     }
 
     pub(crate) fn places(&self) -> usize {
-        self.slots.len()
+        self.sides.len()
     }
 
     /// Where probes for a key begin.
+    #[inline]
     fn start(&self, campaign: CampaignId, arm: ArmId) -> usize {
         let hash = mix(campaign.key() ^ u64::from(arm.0) << 56);
-        spread(hash, self.slots.len())
+        spread(hash, self.lines.len()) * 2
     }
 
-    fn probes(&self, campaign: CampaignId, arm: ArmId) -> impl Iterator<Item = (usize, &Slot)> {
-        let (head, tail) =
-            self.slots.split_at_checked(self.start(campaign, arm)).unwrap_or_default();
-        let from = head.len();
-        let onwards = tail.iter().enumerate().map(move |(index, slot)| (from + index, slot));
-        onwards.chain(head.iter().enumerate()).take(PROBES_MAX)
-    }
-
-    /// The slot of a key and what it holds, present or not.
     #[inline]
-    pub(crate) fn find(&self, campaign: CampaignId, arm: ArmId) -> Option<(usize, Seen)> {
+    fn after(&self, place: usize) -> usize {
+        if place + 1 < self.places() { place + 1 } else { 0 }
+    }
+
+    fn probes(&self, campaign: CampaignId, arm: ArmId) -> impl Iterator<Item = (usize, Slot<'_>)> {
+        let start = self.start(campaign, arm);
+        let places = std::iter::successors(Some(start), |&place| Some(self.after(place)));
+        let most = PROBES_MAX.min(self.places());
+        places.map_while(|place| Some((place, self.at(place)?))).take(most)
+    }
+
+    /// The slot of a key and what it holds, present or not; with its purse if `PURSE`.
+    #[inline]
+    pub(crate) fn find<const PURSE: bool>(
+        &self,
+        campaign: CampaignId,
+        arm: ArmId,
+    ) -> Option<(usize, Seen)> {
         let mut place = self.start(campaign, arm);
         for _ in 0..PROBES_MAX {
-            let slot = self.slots.get(place)?;
+            let slot = self.at(place)?;
             let key = slot.key();
             if key == campaign.key() {
-                let seen = slot.read()?;
+                let seen = slot.read::<PURSE>()?;
                 if seen.is(campaign, arm) {
                     return Some((place, seen));
                 }
             } else if key == 0 {
                 return None;
             }
-            place = if place + 1 < self.slots.len() { place + 1 } else { 0 };
+            place = self.after(place);
         }
         None
     }
 
     /// The slot at a place.
-    pub(crate) fn at(&self, place: usize) -> Option<&Slot> {
-        self.slots.get(place)
+    #[inline]
+    pub(crate) fn at(&self, place: usize) -> Option<Slot<'_>> {
+        let Line([first, second]) = self.lines.get(place / 2)?;
+        let hot = if place.is_multiple_of(2) { first } else { second };
+        Some(Slot::new(hot, self.sides.get(place)?))
     }
 
     /// Puts an entry; `may_add` says whether there is room for a new one. For the writer only.
@@ -101,7 +122,7 @@ impl SlotTable {
                 free = free.or(Some((place, slot)));
                 break;
             }
-            let Some(seen) = slot.read() else { continue };
+            let Some(seen) = slot.read::<false>() else { continue };
             if seen.is(entry.campaign, entry.arm) && seen.is_present() {
                 slot.put(entry, partition, true);
                 return (Put::Replaced(seen.entry()), place);
@@ -121,7 +142,7 @@ impl SlotTable {
 
     /// Takes an entry out, if it is there. For the writer only.
     pub(crate) fn remove(&self, campaign: CampaignId, arm: ArmId) -> Option<TableEntry> {
-        let (place, seen) = self.find(campaign, arm)?;
+        let (place, seen) = self.find::<false>(campaign, arm)?;
         if !seen.is_present() {
             return None;
         }
@@ -133,12 +154,13 @@ impl SlotTable {
     /// Removed slots before an end of probes become ends themselves, so that chains do not only
     /// ever grow. Bounded by [`PROBES_MAX`].
     fn shorten_chain(&self, last: usize) {
-        let places = self.slots.len();
+        let places = self.places();
         let is_end = |place: usize| self.at(place % places).is_none_or(|slot| slot.key() == 0);
         let mut place = last;
         for _ in 0..PROBES_MAX {
             let Some(slot) = self.at(place) else { return };
-            let is_gone = slot.key() != 0 && slot.read().is_some_and(|seen| !seen.is_present());
+            let is_gone =
+                slot.key() != 0 && slot.read::<false>().is_some_and(|seen| !seen.is_present());
             if !is_gone || !is_end(place + 1) {
                 return;
             }
@@ -152,8 +174,8 @@ impl SlotTable {
         &self,
         partition: PartitionId,
     ) -> impl Iterator<Item = (usize, TableEntry)> {
-        self.slots.iter().enumerate().filter_map(move |(place, slot)| {
-            let seen = slot.read()?;
+        (0..self.places()).filter_map(move |place| {
+            let seen = self.at(place)?.read::<false>()?;
             (seen.is_present() && seen.partition() == partition).then(|| (place, seen.entry()))
         })
     }
@@ -179,7 +201,7 @@ mod tests {
     }
 
     fn found(table: &SlotTable, key: u64, arm: u8) -> Option<u64> {
-        let (_, seen) = table.find(CampaignId::from_key(key), ArmId(arm))?;
+        let (_, seen) = table.find::<false>(CampaignId::from_key(key), ArmId(arm))?;
         seen.is_present().then(|| seen.entry().salt)
     }
 
@@ -197,7 +219,8 @@ mod tests {
     #[test]
     fn an_entry_costs_sixty_four_bytes() {
         let table = SlotTable::new(3_000_000);
-        assert_eq!(table.places() * size_of::<Slot>(), 64 * 3_000_000);
+        let bytes = size_of_val(&*table.lines) + size_of_val(&*table.sides);
+        assert_eq!(bytes, 64 * 3_000_000);
     }
 
     #[test]

@@ -20,11 +20,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 5;
-/// Decisions a thread and round.
-const CALLS: usize = 500_000;
-/// Array reads a thread and round: they are so short that the system's count of processor time,
-/// which moves in milliseconds, would not see fewer.
+/// Decisions a thread and round: the system's count of processor time moves in milliseconds and
+/// would not see fewer.
+const CALLS: usize = 1_000_000;
+/// Array reads a thread and round, which are shorter.
 const READS: usize = 20_000_000;
+/// Asks in a row before they come again; a power of two, so that going round costs next to nothing.
+const ASKS: usize = 1 << 20;
 /// Decisions timed one by one for the 99.9th percentile.
 const CALLS_TIMED: usize = 200_000;
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -40,6 +42,12 @@ fn time_on_processor(start: Instant) -> Duration {
     let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok();
     let nanos = told.and_then(|text| text.split(' ').next()?.parse().ok());
     nanos.map_or_else(|| start.elapsed(), Duration::from_nanos)
+}
+
+/// Memory this process occupies, where the system tells.
+fn resident_bytes() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
+    told.split(' ').nth(1)?.parse().ok().map(|pages: u64| pages * 4_096)
 }
 
 fn later(seconds: i64) -> Timestamp {
@@ -96,7 +104,7 @@ fn board(entries: u32, has_bidder: bool) -> (PacelineHandle, BoardWriter) {
 
 /// Indexes in the order they are asked for.
 fn uniform(entries: u32) -> Vec<u32> {
-    (0..1 << 20).map(|n| scaled(mix(n), entries)).collect()
+    (0..ASKS as u64).map(|n| scaled(mix(n), entries)).collect()
 }
 
 fn scaled(word: u64, entries: u32) -> u32 {
@@ -119,7 +127,7 @@ fn zipf(entries: u32) -> Vec<u32> {
         // Ranks are scattered, or the hottest entries would be neighbours.
         scaled(mix(rank as u64), entries)
     };
-    (0..1 << 20).map(index).collect()
+    (0..ASKS as u64).map(index).collect()
 }
 
 /// What is asked of a million entries.
@@ -136,7 +144,21 @@ struct World {
     plain: Vec<AtomicU64>,
     open: Mutex<PacelineHandle>,
     held: Mutex<PacelineHandle>,
+}
+
+/// Who is asked for, in order. Handles lie in that order too, as they would lie beside what else a
+/// bidder knows of the campaigns of an auction.
+struct Order {
+    indexes: Vec<u32>,
     resolved: Vec<CampaignHandle>,
+}
+
+impl Order {
+    fn new(indexes: Vec<u32>, handle: &PacelineHandle) -> Self {
+        let resolve = |&index: &u32| handle.resolve(campaign(index), ArmId(0));
+        let resolved = indexes.iter().map(|index| resolve(index).expect("every entry is in"));
+        Self { resolved: resolved.collect(), indexes }
+    }
 }
 
 impl World {
@@ -151,21 +173,23 @@ impl World {
     }
 
     #[inline]
-    fn call(&self, design: Design, handle: &PacelineHandle, index: u32, n: usize) {
+    fn call(&self, design: Design, handle: &PacelineHandle, order: &Order, n: usize) {
+        let place = n & (ASKS - 1);
+        let index = order.indexes[place];
         match design {
             Design::Array => {
                 black_box(self.plain[index as usize].load(Ordering::Relaxed));
             }
             Design::ByHandle => {
-                let at = &self.resolved[index as usize];
-                let _ = black_box(handle.decide_at(at, NOW, &Self::ask(n)));
+                let at = &order.resolved[place];
+                black_box(&handle.decide_at(at, NOW, &Self::ask(n)));
             }
             Design::ById => {
-                let _ = black_box(handle.decide(campaign(index), ArmId(0), NOW, &Self::ask(n)));
+                black_box(&handle.decide(campaign(index), ArmId(0), NOW, &Self::ask(n)));
             }
             Design::ByIdHeld => {
                 let answer = handle.decide(campaign(index), ArmId(0), NOW, &Self::ask(n));
-                handle.lost(black_box(answer).hold);
+                handle.lost(black_box(&answer).hold);
             }
         }
     }
@@ -183,7 +207,7 @@ impl World {
     }
 
     /// Nanoseconds a call, the threads together doing `readers` times as many.
-    fn run(&self, design: Design, order: &[u32], readers: usize) -> f64 {
+    fn run(&self, design: Design, order: &Order, readers: usize) -> f64 {
         let spans: Vec<Duration> = std::thread::scope(|scope| {
             let reader = |reader: usize| {
                 scope.spawn(move || {
@@ -191,8 +215,7 @@ impl World {
                     let start = clock();
                     let before = time_on_processor(start);
                     for n in 0..Self::calls(design) {
-                        let index = order[(n + reader * 77_777) % order.len()];
-                        self.call(design, &handle, index, n);
+                        self.call(design, &handle, order, n + reader * 77_777);
                     }
                     time_on_processor(start).saturating_sub(before)
                 })
@@ -205,13 +228,12 @@ impl World {
     }
 
     /// The 99.9th percentile of single calls, the clock's own time included.
-    fn tail(&self, design: Design, order: &[u32]) -> f64 {
+    fn tail(&self, design: Design, order: &Order) -> f64 {
         let handle = self.handle(design);
         let mut spans: Vec<u128> = (0..CALLS_TIMED)
             .map(|n| {
-                let index = order[n * 5 % order.len()];
                 let start = clock();
-                self.call(design, &handle, index, n);
+                self.call(design, &handle, order, n * 5);
                 start.elapsed().as_nanos()
             })
             .collect();
@@ -252,12 +274,15 @@ fn write_until(stop: &AtomicBool, writers: [&mut BoardWriter; 2], entries: u32) 
 fn main() {
     let stated = std::env::var("PACELINE_BENCH_ENTRIES").ok().and_then(|text| text.parse().ok());
     let entries: u32 = stated.unwrap_or(1_000_000).max(100);
+    let before = resident_bytes();
     let (open, mut open_writer) = board(entries, false);
+    let memory = resident_bytes().zip(before).map(|(after, before)| after.saturating_sub(before));
+    let memory = memory.map(|bytes| bytes / u64::from(entries));
     let (held, mut held_writer) = board(entries, true);
-    let resolved = (0..entries).map(|index| open.resolve(campaign(index), ArmId(0)));
+    let orders = [("uniform", uniform(entries)), ("zipf", zipf(entries))]
+        .map(|(traffic, indexes)| (traffic, Order::new(indexes, &open)));
     let world = World {
         plain: (0..entries).map(|index| AtomicU64::new(u64::from(index))).collect(),
-        resolved: resolved.map(|at| at.expect("every entry is in")).collect(),
         open: Mutex::new(open),
         held: Mutex::new(held),
     };
@@ -265,24 +290,26 @@ fn main() {
     std::thread::scope(|scope| {
         let writing =
             scope.spawn(|| write_until(&stop, [&mut open_writer, &mut held_writer], entries));
-        measure(&world, entries);
+        measure(&world, &orders, entries, memory);
         stop.store(true, Ordering::Relaxed);
         let delta = writing.join().expect("the writer does not panic");
         println!("a change of 1 % applied in {delta:.2} ms");
     });
 }
 
-fn measure(world: &World, entries: u32) {
+fn measure(world: &World, orders: &[(&str, Order)], entries: u32, memory: Option<u64>) {
     let designs = [
         ("array by index (floor)", Design::Array),
         ("decide by handle", Design::ByHandle),
         ("decide by id", Design::ById),
         ("decide by id, held and lost", Design::ByIdHeld),
     ];
-    let orders = [("uniform", uniform(entries)), ("zipf", zipf(entries))];
     println!("{entries} entries; ns a call; ×: to the floor of the same column");
+    if let Some(bytes) = memory {
+        println!("memory {bytes} B an entry");
+    }
     let mut rows = Vec::new();
-    for (traffic, order) in &orders {
+    for (traffic, order) in orders {
         for readers in [1, 2] {
             let mut spans = vec![Vec::new(); designs.len()];
             for _ in 0..ROUNDS {
@@ -306,7 +333,9 @@ fn measure(world: &World, entries: u32) {
             }
         }
     }
-    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("decide.json");
-    let report = serde_json::json!({ "entries": entries, "rows": rows });
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
+    std::fs::create_dir_all(folder).expect("the target folder can be made");
+    let path = std::path::Path::new(folder).join("bench-decide.json");
+    let report = serde_json::json!({ "entries": entries, "entry_bytes": memory, "rows": rows });
     std::fs::write(&path, report.to_string()).expect("the target folder can be written to");
 }
