@@ -217,7 +217,7 @@ impl<L: PacingLaw> Engine<L> {
             Input::Shape(change) => answer(self.learn_shape(change)),
             Input::Spend(batch) => self.take_spend(now, batch),
             Input::Counter(read) => self.take_counter(now, read),
-            Input::CounterAccept(campaign) => answer(self.accept_counter(*campaign)),
+            Input::CounterAccept(taken) => answer(self.accept_counter(taken.campaign)),
             Input::Opportunities(batch) => self.take_opportunities(now, batch),
             Input::Bidder(change) => self.take_bidder(now, change),
             Input::Draw(draw) => Applied::Granted(self.draw(now, draw)),

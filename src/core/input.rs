@@ -32,7 +32,7 @@ pub enum Input {
     /// A counter was read.
     Counter(CounterRead),
     /// An operator accepts a counter that went back.
-    CounterAccept(CampaignId),
+    CounterAccept(CounterAcceptance),
     /// Auctions were seen.
     Opportunities(OpportunityBatch),
     /// A bidder joined, acknowledged or left.
@@ -84,6 +84,17 @@ pub struct CatalogueChange {
     pub groups: Vec<GroupSpec>,
     /// Last; may name everything above.
     pub campaigns: Vec<CampaignSpec>,
+}
+
+/// An operator takes a counter that went back as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CounterAcceptance {
+    /// Whose counter.
+    pub campaign: CampaignId,
+    /// Who decided.
+    pub author: String,
+    /// Why.
+    pub reason: String,
 }
 
 /// An input and when the log received it.
@@ -195,6 +206,8 @@ pub enum SuspenseChange {
         event_id: EventId,
         /// Who decided.
         author: String,
+        /// Why.
+        reason: String,
     },
     /// Away.
     Drop {
@@ -202,5 +215,7 @@ pub enum SuspenseChange {
         event_id: EventId,
         /// Who decided.
         author: String,
+        /// Why.
+        reason: String,
     },
 }

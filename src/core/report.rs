@@ -8,7 +8,7 @@ use crate::ledger::{Account, SpendTotals};
 use crate::overrides::Override;
 use crate::pace::{LawTerms, PaceSample};
 use crate::table::TableEntry;
-use crate::units::{CampaignId, Currency, Generation, Nanos, Timestamp, Window};
+use crate::units::{BidderId, CampaignId, Currency, Generation, Nanos, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// Edges told in one report; more are only counted.
@@ -180,6 +180,19 @@ pub struct CampaignOverview<'a> {
     pub outstanding: Nanos,
 }
 
+/// What is known of a bidder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BidderOverview {
+    /// Which.
+    pub bidder: BidderId,
+    /// The newest table it acknowledged, if any.
+    pub runs: Option<Generation>,
+    /// When it last joined, acknowledged, drew or reported.
+    pub heard_at: Timestamp,
+    /// It said goodbye, or was silent for too long.
+    pub has_left: bool,
+}
+
 /// Everything about one campaign, now.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -189,8 +202,8 @@ pub struct Explanation {
     pub now: Timestamp,
     /// The table it speaks of.
     pub generation: Generation,
-    /// What is published.
-    pub entry: TableEntry,
+    /// What is published; absent before its first round and once it is archived.
+    pub entry: Option<TableEntry>,
     /// Why.
     pub reason: Reason,
     /// The owner whose law binds.

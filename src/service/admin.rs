@@ -88,7 +88,7 @@ impl AdminService for Admin {
         request: Request<v1::PutShapeRequest>,
     ) -> Answer<v1::PutShapeResponse> {
         let mut complaints = Complaints::default();
-        let shape = wire::catalogue::shape(request.get_ref(), &mut complaints);
+        let shape = wire::catalogue::lone_shape(request.get_ref(), &mut complaints);
         if let Some(shape) = shape {
             // A campaign in any partition may name it.
             for handle in self.partitions.all() {
@@ -119,8 +119,8 @@ impl AdminService for Admin {
             engine.campaign(id).and_then(|spec| message::explanation_message(engine, spec))
         };
         let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
-        let early = || Status::not_found("the campaign has not been through a tick yet: ask again");
-        told.map(Response::new).ok_or_else(early)
+        let unknown = || find::unknown_campaign(&request.campaign_id);
+        told.map(Response::new).ok_or_else(unknown)
     }
 
     async fn get_totals(
@@ -174,10 +174,9 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::AcceptCounterRequest>,
     ) -> Answer<v1::AcceptCounterResponse> {
-        let request = request.into_inner();
-        message::reason(&request.reason)?;
-        let (handle, id) = find::campaign(&self.partitions, &request.campaign_id)?;
-        submit(handle, find::Input::CounterAccept(id)).await?;
+        let input = message::acceptance(request.get_ref(), author(&request))?;
+        let (handle, _) = find::campaign(&self.partitions, &request.get_ref().campaign_id)?;
+        submit(handle, input).await?;
         handle.hasten();
         Ok(Response::new(v1::AcceptCounterResponse {}))
     }
@@ -195,10 +194,10 @@ impl AdminService for Admin {
     ) -> Answer<v1::ResolveSuspenseResponse> {
         let author = author(&request);
         let request = request.get_ref();
-        message::reason(&request.reason)?;
         let (input, has) = find::resolution(request, author)?;
         let rule = "must name an event in suspense: it was resolved already, or never set aside";
-        let unknown = wire::Refusal::new("event_key", request.event_key, rule);
+        let listed = format!("{:016x}", request.event_key);
+        let unknown = wire::Refusal::new("event_key", listed, rule);
         let handle = find::partition(&self.partitions, &unknown, has).await?;
         submit(handle, input).await?;
         Ok(Response::new(v1::ResolveSuspenseResponse {}))

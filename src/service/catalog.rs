@@ -7,7 +7,7 @@
 use crate::admin::Admin;
 use crate::health::{Condition, Health};
 use crate::telemetry::event;
-use crate::wire::catalogue::file_messages;
+use crate::wire::catalogue::{complaint_text, file_message};
 use paceline_catalogue::CatalogueError;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService as _;
@@ -103,21 +103,17 @@ async fn look(
 async fn enter(admin: &Admin, path: &Path) -> Result<usize, CatalogError> {
     let read = paceline_catalogue::read(path);
     let catalogue = read.map_err(|source| CatalogError::File { path: path.to_owned(), source })?;
-    let (shapes, request) = file_messages(&catalogue);
+    let request = file_message(&catalogue);
     let campaigns = request.campaigns.len();
-    let mut complaints = Vec::new();
-    for shape in shapes {
-        let answer = admin.put_shape(Request::new(shape)).await.map_err(judged(path))?;
-        complaints.extend(answer.into_inner().complaints);
-    }
-    if complaints.is_empty() {
-        let answer = admin.apply_catalogue(Request::new(request)).await.map_err(judged(path))?;
-        complaints = answer.into_inner().complaints;
+    let answer = admin.apply_catalogue(Request::new(request)).await.map_err(judged(path))?;
+    let v1::ApplyCatalogueResponse { complaints, failures, .. } = answer.into_inner();
+    if let Some(lost) = failures.first() {
+        return Err(CatalogError::NotNow(Status::unavailable(lost.reason.clone())));
     }
     if complaints.is_empty() {
         return Ok(campaigns);
     }
-    let complaints = complaints.iter().map(told).collect();
+    let complaints = vec![complaint_text(&complaints)];
     Err(CatalogError::Refused { path: path.to_owned(), complaints })
 }
 
@@ -131,9 +127,4 @@ fn judged(path: &Path) -> impl Fn(Status) -> CatalogError {
         }
         _ => CatalogError::NotNow(status),
     }
-}
-
-fn told(complaint: &v1::Complaint) -> String {
-    let v1::Complaint { path, value, rule } = complaint;
-    if value.is_empty() { format!("{path}: {rule}") } else { format!("{path} = {value}: {rule}") }
 }

@@ -167,6 +167,18 @@ pub fn instant_message(at: Timestamp) -> prost_types::Timestamp {
     }
 }
 
+/// The instant `span` after another, for a request.
+///
+/// # Errors
+/// As [`instant`].
+pub fn later(
+    field: &str,
+    message: Option<&prost_types::Timestamp>,
+    span: Span,
+) -> Result<prost_types::Timestamp, Refusal> {
+    instant(field, message).map(|at| instant_message(at + span))
+}
+
 /// A span that may be absent; at most 230 years either way. What is finer than a microsecond is
 /// dropped.
 ///

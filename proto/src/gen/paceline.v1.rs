@@ -1469,6 +1469,46 @@ pub struct Campaign {
     #[prost(enumeration = "CampaignStatus", tag = "13")]
     pub status: i32,
 }
+/// The expected course of traffic over a local week.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TrafficShape {
+    /// 1 to 64 bytes. Required.
+    #[prost(string, tag = "1")]
+    pub shape_id: ::prost::alloc::string::String,
+    /// Relative weight of each slot of the week, Monday 00:00 local first: 168, 336 or 672 slots
+    /// (an hour, a half, a quarter), not all 0. Required.
+    #[prost(uint32, repeated, tag = "2")]
+    pub weights: ::prost::alloc::vec::Vec<u32>,
+}
+/// Something of a request that was entered, or was not.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CatalogueItem {
+    /// Its place in the request, for example campaigns\[3\].
+    #[prost(string, tag = "1")]
+    pub path: ::prost::alloc::string::String,
+    /// 1 to 64 bytes.
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+    /// Where it lives, 0 to 255. A shape lives in every partition and is told once, with the first.
+    #[prost(uint32, tag = "3")]
+    pub partition: u32,
+    /// There was none of that id before.
+    #[prost(bool, tag = "4")]
+    pub is_new: bool,
+}
+/// A partition that was not reached after others had taken their items.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CatalogueFailure {
+    /// Which, 0 to 255.
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    /// What was in the way.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// What it was to take. Whether it did is not known: apply again, what is there is left alone.
+    #[prost(message, repeated, tag = "3")]
+    pub items: ::prost::alloc::vec::Vec<CatalogueItem>,
+}
 /// What a rule found wrong.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Complaint {
@@ -1904,6 +1944,9 @@ pub struct PlanExplanation {
     /// Spend is known up to here. Absent: nothing reported yet.
     #[prost(message, optional, tag = "6")]
     pub watermark: ::core::option::Option<::prost_types::Timestamp>,
+    /// What the caps leave no room for, in nanos.
+    #[prost(int64, tag = "7")]
+    pub unplaced_nanos: i64,
 }
 /// The terms of a law's last step. Logarithms are natural, in millionths: -693147 is a half.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1938,6 +1981,15 @@ pub struct LawExplanation {
     /// The slew limit or the range bound the output.
     #[prost(bool, tag = "10")]
     pub is_clamped: bool,
+    /// Derivative term, a logarithm in millionths.
+    #[prost(sint64, tag = "11")]
+    pub derivative_log_ppm: i64,
+    /// What bound the output.
+    #[prost(enumeration = "LawClamp", tag = "12")]
+    pub clamp: i32,
+    /// Proportional gain, in thousandths of a logarithm per day's budget.
+    #[prost(sint64, tag = "13")]
+    pub gain_milli: i64,
 }
 /// One owner that a campaign draws on.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1960,6 +2012,9 @@ pub struct OwnerExplanation {
     /// What it asks for, 0 to 1000000.
     #[prost(uint32, tag = "6")]
     pub participation_ppm: u32,
+    /// Its numbers went bad: set aside until then. Absent: they did not.
+    #[prost(message, optional, tag = "7")]
+    pub quarantined_until: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// What a hand does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2063,6 +2118,22 @@ pub struct SuspenseItem {
     #[prost(message, optional, tag = "8")]
     pub received_at: ::core::option::Option<::prost_types::Timestamp>,
 }
+/// What a bidder runs.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BidderStatus {
+    /// Key of the bidder's id.
+    #[prost(fixed64, tag = "1")]
+    pub bidder_key: u64,
+    /// The newest table it acknowledged. Absent: none yet.
+    #[prost(message, optional, tag = "2")]
+    pub runs: ::core::option::Option<Generation>,
+    /// When it last joined, acknowledged, drew or reported.
+    #[prost(message, optional, tag = "3")]
+    pub heard_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// It said goodbye, or was silent for too long; what it held is not free yet.
+    #[prost(bool, tag = "4")]
+    pub has_left: bool,
+}
 /// How a partition fares.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct PartitionStatus {
@@ -2108,6 +2179,9 @@ pub struct PartitionStatus {
         ::prost::alloc::string::String,
         i64,
     >,
+    /// Each bidder, those behind first; at most 1000.
+    #[prost(message, repeated, tag = "14")]
+    pub bidder_list: ::prost::alloc::vec::Vec<BidderStatus>,
 }
 /// Whether a campaign may bid, and on what footing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2211,6 +2285,43 @@ impl SpendVerdict {
         }
     }
 }
+/// What kept a law's output from being the sum of its terms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum LawClamp {
+    /// Nothing.
+    Unspecified = 0,
+    /// The multiplier cannot be higher.
+    Max = 1,
+    /// Multiplier and participation cannot be lower.
+    Min = 2,
+    /// It may move no faster.
+    Slew = 3,
+}
+impl LawClamp {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "LAW_CLAMP_UNSPECIFIED",
+            Self::Max => "LAW_CLAMP_MAX",
+            Self::Min => "LAW_CLAMP_MIN",
+            Self::Slew => "LAW_CLAMP_SLEW",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "LAW_CLAMP_UNSPECIFIED" => Some(Self::Unspecified),
+            "LAW_CLAMP_MAX" => Some(Self::Max),
+            "LAW_CLAMP_MIN" => Some(Self::Min),
+            "LAW_CLAMP_SLEW" => Some(Self::Slew),
+            _ => None,
+        }
+    }
+}
 /// How an instance stands to a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2263,6 +2374,9 @@ pub struct ApplyCatalogueRequest {
     /// Only check.
     #[prost(bool, tag = "4")]
     pub is_check_only: bool,
+    /// At most 10000. Campaigns of the same request may name them.
+    #[prost(message, repeated, tag = "5")]
+    pub shapes: ::prost::alloc::vec::Vec<TrafficShape>,
 }
 /// What came of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2270,9 +2384,16 @@ pub struct ApplyCatalogueResponse {
     /// Every rule that is broken; when there is one, nothing was applied. At most 1000.
     #[prost(message, repeated, tag = "1")]
     pub complaints: ::prost::alloc::vec::Vec<Complaint>,
-    /// How many advertisers, groups and campaigns were made or edited; those alike are not counted.
+    /// How many shapes, advertisers, groups and campaigns were made or edited; those alike are not
+    /// counted.
     #[prost(uint32, tag = "2")]
     pub changed: u32,
+    /// Which those are, by partition and place in the request; with is_check_only, which they would be.
+    #[prost(message, repeated, tag = "3")]
+    pub entered: ::prost::alloc::vec::Vec<CatalogueItem>,
+    /// Partitions that were lost midway. Empty: all is entered.
+    #[prost(message, repeated, tag = "4")]
+    pub failures: ::prost::alloc::vec::Vec<CatalogueFailure>,
 }
 /// A shape.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2382,6 +2503,9 @@ pub struct ExplainCampaignResponse {
     /// Most important first.
     #[prost(message, repeated, tag = "16")]
     pub reasons: ::prost::alloc::vec::Vec<Reason>,
+    /// Its own books, all its flights together.
+    #[prost(message, optional, tag = "17")]
+    pub books: ::core::option::Option<Books>,
 }
 /// Whose books.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2675,7 +2799,8 @@ pub mod admin_service_client {
             self.inner = self.inner.max_encoding_message_size(limit);
             self
         }
-        /// Makes or edits advertisers, groups and campaigns: all of them or none.
+        /// Makes or edits shapes, advertisers, groups and campaigns: all of them or, when one breaks a
+        /// rule, none. Should a partition be lost midway, the answer says what was entered and what not.
         pub async fn apply_catalogue(
             &mut self,
             request: impl tonic::IntoRequest<super::ApplyCatalogueRequest>,
@@ -3016,7 +3141,8 @@ pub mod admin_service_server {
     /// Generated trait containing gRPC methods that should be implemented for use with AdminServiceServer.
     #[async_trait]
     pub trait AdminService: std::marker::Send + std::marker::Sync + 'static {
-        /// Makes or edits advertisers, groups and campaigns: all of them or none.
+        /// Makes or edits shapes, advertisers, groups and campaigns: all of them or, when one breaks a
+        /// rule, none. Should a partition be lost midway, the answer says what was entered and what not.
         async fn apply_catalogue(
             &self,
             request: tonic::Request<super::ApplyCatalogueRequest>,

@@ -7,17 +7,22 @@ use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::guard::Grants;
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
-use crate::report::{CampaignOverview, Explanation, OwnerExplanation, PlanExplanation};
-use crate::units::{AdvertiserId, CampaignId, Currency, GroupId, Nanos, Timestamp, ZoneId};
+use crate::plan::TrafficShape;
+use crate::report::{
+    BidderOverview, CampaignOverview, Explanation, OwnerExplanation, PlanExplanation,
+};
+use crate::units::{
+    AdvertiserId, CampaignId, Currency, GroupId, Nanos, ShapeId, Timestamp, ZoneId,
+};
 use std::collections::BTreeMap;
 
 impl<L: PacingLaw> Engine<L> {
-    /// Everything about a campaign as of the last round; nothing before its first, or when unknown.
+    /// Everything about a campaign as of the last round; nothing only when it is unknown.
     #[must_use]
     pub fn explain(&self, campaign: CampaignId) -> Option<Explanation> {
         let slot = self.state.ledger.slot_of(campaign)?;
         let state = &self.state.campaigns[slot];
-        let entry = self.state.table.get(campaign, crate::units::ArmId(0)).copied()?;
+        let entry = self.state.table.get(campaign, crate::units::ArmId(0)).copied();
         let owners = &self.state.ledger.campaign(slot).owners;
         let hands = self.state.overrides.on(self.owners_of(slot));
         let overrides = [hands.pause, hands.freeze, hands.fix, hands.cap];
@@ -113,6 +118,16 @@ impl<L: PacingLaw> Engine<L> {
         (here.clone().count(), here.filter(runs).count())
     }
 
+    /// Every bidder that holds money or may ask for it, by id.
+    pub fn bidder_overviews(&self) -> impl Iterator<Item = BidderOverview> + '_ {
+        self.state.bidders.iter().map(|(&bidder, known)| BidderOverview {
+            bidder,
+            runs: known.runs,
+            heard_at: known.heard_at,
+            has_left: known.has_left,
+        })
+    }
+
     /// Allowances outstanding in all, by currency: money at risk if the controller died now.
     #[must_use]
     pub fn outstanding(&self) -> BTreeMap<Currency, Nanos> {
@@ -128,6 +143,12 @@ impl<L: PacingLaw> Engine<L> {
 
     fn outstanding_of(&self, slot: Slot) -> Nanos {
         self.state.grants.get(&slot).map_or(Nanos::ZERO, Grants::outstanding)
+    }
+
+    /// The expected course of traffic of that name.
+    #[must_use]
+    pub fn shape(&self, id: ShapeId) -> Option<&TrafficShape> {
+        self.state.shapes.get(&id)
     }
 
     /// A campaign's specification.

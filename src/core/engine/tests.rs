@@ -294,9 +294,12 @@ fn a_log_replayed_gives_the_same_digests_also_from_a_snapshot_in_the_middle() {
         held: Vec::new(),
     }));
     world.minutes(60);
-    let middle = (world.log.len(), world.digests.len());
-    let snapshot = serde_json::to_string(world.engine.state()).unwrap();
     world.say(hand(&world, OverrideAction::Freeze, 5));
+    let price = Nanos::new(400_000_000);
+    world.say(Input::Draw(AllowanceDraw { bidder: BIDDER, campaign: CampaignId::of("c"), price }));
+    let middle = (world.log.len(), world.digests.len());
+    let before = world.engine.state().clone();
+    let snapshot = serde_json::to_string(&before).unwrap();
     world.minutes(60);
     let mut engine: Engine = Engine::new(EngineConfig::default());
     let replay = |engine: &mut Engine, from: usize| -> Vec<Digest> {
@@ -310,6 +313,7 @@ fn a_log_replayed_gives_the_same_digests_also_from_a_snapshot_in_the_middle() {
     };
     assert_eq!(replay(&mut engine, 0), world.digests);
     let state = serde_json::from_str(&snapshot).unwrap();
+    assert_eq!(state, before, "text holds every bit");
     let mut restored = Engine::restore(EngineConfig::default(), state);
     assert_eq!(replay(&mut restored, middle.0), world.digests[middle.1..]);
 }

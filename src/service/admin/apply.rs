@@ -1,23 +1,25 @@
 //! A catalogue, all of it or none: read, sorted by partition, checked everywhere, then entered.
 
 use super::{calendar, loop_status};
+use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
-use crate::wire::catalogue::{Asked, Portion, Request, Response, read, respond};
+use crate::wire::catalogue::{
+    Asked, Item, Portion, Request, Response, complaint_text, read, refuse, respond,
+};
 use paceline_core::engine::Applied;
 use paceline_core::input::Input;
-use paceline_core::units::PartitionId;
+use paceline_core::units::Timestamp;
 use tonic::Status;
 
 /// Checks with every partition before any is told, so that a rule broken in one leaves all as they
-/// were.
+/// were. A partition that is lost after others have taken their portion is named in the answer.
 pub(super) async fn catalogue(
     partitions: &Partitions,
     request: &Request,
 ) -> Result<Response, Status> {
-    let count = partitions.count();
-    let portions = match read(request, |payer| PartitionId::of(payer, count)) {
+    let portions = match read(request, partitions.count()) {
         Ok(portions) => portions,
-        Err(complaints) => return Ok(respond(complaints, 0)),
+        Err(complaints) => return Ok(refuse(complaints)),
     };
     let mut complaints = Vec::new();
     let mut checked: Vec<Portion> = Vec::new();
@@ -29,26 +31,61 @@ pub(super) async fn catalogue(
             Asked::Faulty(faults) => complaints.extend(faults),
         }
     }
-    let changed = checked.iter().map(Portion::len).sum();
     if !complaints.is_empty() {
-        return Ok(respond(complaints, 0));
+        return Ok(refuse(complaints));
     }
+    checked.retain(|portion| !portion.is_empty());
     if request.is_check_only {
-        return Ok(respond(complaints, changed));
+        return Ok(respond(
+            checked.into_iter().flat_map(|portion| portion.items).collect(),
+            vec![],
+        ));
     }
+    enter(partitions, checked).await
+}
+
+/// Has every partition enter its portion. When none did, the request failed as a whole.
+async fn enter(partitions: &Partitions, checked: Vec<Portion>) -> Result<Response, Status> {
     let now = partitions.clock().now();
-    for portion in checked.into_iter().filter(|portion| !portion.is_empty()) {
+    let mut entered: Vec<Item> = Vec::new();
+    let mut lost: Vec<(Portion, String)> = Vec::new();
+    let mut answer = None;
+    for portion in checked {
         let Some(handle) = partitions.get(portion.partition) else { continue };
-        let zones: Vec<String> =
-            portion.change.advertisers.iter().map(|spec| spec.zone_name.to_string()).collect();
-        let days = handle.ask(move |engine| calendar::outlooks(engine, &zones, now)).await;
-        let mut inputs = days.map_err(|error| loop_status(&error))?;
-        inputs.push(Input::Catalogue(portion.change.clone()));
-        let answers = handle.submit(inputs).await.map_err(|error| loop_status(&error))?;
-        if let Some(Applied::Refused(errors)) = answers.into_iter().last() {
-            complaints.extend(portion.complaints(errors));
+        match enter_portion(handle, &portion, now).await {
+            Ok(Applied::Refused(errors)) => {
+                // An edit came between the check and this.
+                let complaints = portion.complaints(errors);
+                let reason = complaint_text(&complaints);
+                answer.get_or_insert(Ok(refuse(complaints)));
+                lost.push((portion, reason));
+            }
+            Ok(_) => {
+                handle.hasten();
+                entered.extend(portion.items);
+            }
+            Err(error) => {
+                answer.get_or_insert(Err(loop_status(&error)));
+                lost.push((portion, error.to_string()));
+            }
         }
-        handle.hasten();
     }
-    Ok(respond(complaints, changed))
+    match answer {
+        Some(answer) if entered.is_empty() => answer,
+        _ => Ok(respond(entered, lost)),
+    }
+}
+
+/// One durable batch: the days ahead in every zone it brings, then the portion. What became of it.
+async fn enter_portion(
+    handle: &LoopHandle,
+    portion: &Portion,
+    now: Timestamp,
+) -> Result<Applied, LoopError> {
+    let zones: Vec<String> =
+        portion.change.advertisers.iter().map(|spec| spec.zone_name.to_string()).collect();
+    let mut inputs = handle.ask(move |engine| calendar::outlooks(engine, &zones, now)).await?;
+    inputs.push(Input::Catalogue(portion.change.clone()));
+    let answers = handle.submit(inputs).await?;
+    Ok(answers.into_iter().last().unwrap_or(Applied::Done))
 }

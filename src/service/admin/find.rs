@@ -22,9 +22,13 @@ pub(super) fn campaign<'a>(
 ) -> Result<(&'a LoopHandle, CampaignId), Status> {
     let id = wire::key("campaign_id", name, CampaignId::of)?;
     let handle = partitions.of_campaign(id).and_then(|partition| partitions.get(partition));
+    handle.map(|handle| (handle, id)).ok_or_else(|| unknown_campaign(name))
+}
+
+/// What to say of a campaign that nobody knows.
+pub(super) fn unknown_campaign(name: &str) -> Status {
     let rule = "must name a campaign that is known here";
-    let unknown = || wire::status::unknown(&Refusal::new("campaign_id", name, rule));
-    handle.map(|handle| (handle, id)).ok_or_else(unknown)
+    wire::status::unknown(&Refusal::new("campaign_id", name, rule))
 }
 
 /// The loop of the partition of which `holds` is true. Partitions led elsewhere cannot be asked:

@@ -6,9 +6,10 @@ use crate::control_loop::{self, LoopParts, LoopSettings};
 use crate::directory::Directory;
 use crate::publish::Publisher;
 use crate::store::{EmbeddedStore, Store};
-use crate::wire::catalogue::file_messages;
+use crate::wire::catalogue::file_message;
 use paceline_core::engine::EngineConfig;
 use paceline_core::units::{PartitionId, Span, Timestamp};
+use std::collections::BTreeSet;
 use std::time::Duration;
 use tonic::Code;
 
@@ -65,13 +66,13 @@ impl Bench {
     async fn with_example() -> Self {
         let bench = Self::new().await;
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("config/campaigns.toml");
-        let (shapes, request) = file_messages(&paceline_catalogue::read(&path).unwrap());
-        for shape in shapes {
-            let told = bench.admin.put_shape(Request::new(shape)).await.unwrap().into_inner();
-            assert_eq!(told.complaints, []);
-        }
+        let request = file_message(&paceline_catalogue::read(&path).unwrap());
         let told = bench.apply(request.clone()).await;
-        assert_eq!((told.complaints, told.changed), (vec![], 4));
+        assert_eq!((&told.complaints, told.changed), (&vec![], 5));
+        let paths: Vec<&str> = told.entered.iter().map(|item| item.path.as_str()).collect();
+        let all = ["shapes[0]", "advertisers[0]", "groups[0]", "campaigns[0]", "campaigns[1]"];
+        assert_eq!(paths.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from(all));
+        assert!(told.entered.iter().all(|item| item.is_new) && told.failures.is_empty());
         let again = bench.apply(request).await;
         assert_eq!((again.complaints, again.changed), (vec![], 0));
         bench

@@ -8,7 +8,7 @@ use paceline_core::budget::BudgetOwner;
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::engine::Engine;
 use paceline_core::report::{Explanation, OwnerExplanation};
-use paceline_core::table::EntryState;
+use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{CampaignId, Currency, Nanos, Timestamp};
 use paceline_view::number::{NONE, fixed, percent};
 use paceline_view::{
@@ -26,7 +26,6 @@ pub(super) struct Story {
     planned: Option<Nanos>,
     actual: Nanos,
     now: Timestamp,
-    /// Absent before its first round, and once it is archived.
     explanation: Option<Explanation>,
 }
 
@@ -74,12 +73,13 @@ pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
         .with_subtitle(parents)
         .with_refresh(super::REFRESH)
         .with_footer(format!("As of {}.", words::moment(story.now)));
-    let Some(told) = &story.explanation else {
+    let decided = story.explanation.as_ref().and_then(|told| Some((told, told.entry.as_ref()?)));
+    let Some((told, entry)) = decided else {
         let none = "No round has decided about this campaign, or it is archived.".to_owned();
         return page.with_section(Section::new("").with(Block::Notice(State::Idle, none)));
     };
     let sentence = words::reason_sentence(told.reason).to_owned();
-    let judged = match told.entry.state {
+    let judged = match entry.state {
         EntryState::Run => State::Good,
         EntryState::Paused => State::Idle,
         EntryState::Exhausted => State::Watch,
@@ -88,20 +88,20 @@ pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
     page.with_section(
         Section::new("")
             .with(Block::Notice(judged, sentence))
-            .with(Block::Tiles(tiles(story, told))),
+            .with(Block::Tiles(tiles(story, told, entry))),
     )
     .with_section(
         Section::new("")
             .with(Block::Chart(spend(story, points)))
             .with(Block::Charts(vec![multiplier(points), participation(points)])),
     )
-    .with_section(Section::new("Why").with(facts(story, told)))
+    .with_section(Section::new("Why").with(facts(story, told, entry)))
     .with_section(Section::new("Laws").with(Block::Table(laws(story, told))))
     .with_section(Section::new("Accounts").with(Block::Table(accounts(story, told))))
     .with_section(Section::new("Overrides").with(overrides(story, told)))
 }
 
-fn tiles(story: &Story, told: &Explanation) -> Vec<Tile> {
+fn tiles(story: &Story, told: &Explanation, entry: &TableEntry) -> Vec<Tile> {
     let planned = story.planned.map_or_else(|| NONE.to_owned(), |planned| story.amount(planned));
     let budget = story.budget.map_or_else(
         || "no budget for this flight".to_owned(),
@@ -111,9 +111,9 @@ fn tiles(story: &Story, told: &Explanation) -> Vec<Tile> {
     vec![
         Tile::new("Spent so far", story.amount(story.actual)).with_note(budget),
         Tile::new("Planned so far", planned),
-        Tile::new("Multiplier", fixed(told.entry.multiplier.ppm().as_f64(), 3))
+        Tile::new("Multiplier", fixed(entry.multiplier.ppm().as_f64(), 3))
             .with_note(format!("at most {max}")),
-        Tile::new("Participation", percent(told.entry.participation.ppm().as_f64(), 1)),
+        Tile::new("Participation", percent(entry.participation.ppm().as_f64(), 1)),
         Tile::new("In flight", story.amount(told.in_flight)),
         Tile::new("Money at risk", story.amount(told.outstanding)).with_note("in allowances"),
     ]
@@ -149,7 +149,7 @@ fn participation(points: &[CampaignPoint]) -> Chart {
         .with_series(Series::step("participation", course.collect()))
 }
 
-fn facts(story: &Story, told: &Explanation) -> Block {
+fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
     let text = |name: &str, value: String| (name.to_owned(), Cell::Text(value));
     let binding = told.binding.map_or_else(|| "nobody".to_owned(), |owner| story.name_of(owner));
     let bound = told.owners.iter().find(|part| Some(part.owner) == told.binding);
@@ -158,7 +158,7 @@ fn facts(story: &Story, told: &Explanation) -> Block {
     let watermark = told.watermark.map_or_else(|| "nothing heard".to_owned(), words::moment);
     let (events, suspended) = told.suspense;
     let mut facts = vec![
-        ("state".to_owned(), words::badge(Some(told.entry.state), told.reason)),
+        ("state".to_owned(), words::badge(Some(entry.state), told.reason)),
         text("binding owner", binding),
         text("binding horizon", tight.to_owned()),
     ];
@@ -174,7 +174,7 @@ fn facts(story: &Story, told: &Explanation) -> Block {
             text("no room for", story.amount(plan.unplaced)),
         ]);
     }
-    let safe = fixed(told.entry.safe_multiplier.ppm().as_f64(), 3);
+    let safe = fixed(entry.safe_multiplier.ppm().as_f64(), 3);
     facts.extend([
         text("safe multiplier", safe),
         text("suspended", format!("{} in {events} events", story.amount(suspended))),

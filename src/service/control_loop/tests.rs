@@ -8,7 +8,9 @@ use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
     RefundPolicy, SpendSource,
 };
-use paceline_core::input::{BidderChange, CatalogueChange, Elsewhere, HeldAllowance, Stamped};
+use paceline_core::input::{
+    BidderChange, CatalogueChange, CounterAcceptance, Elsewhere, HeldAllowance, Stamped,
+};
 use paceline_core::units::{
     AdvertiserId, BidderId, CampaignId, Currency, Epoch, Generation, Name, Nanos, PacingMultiplier,
     ProducerId, Timestamp, Window, ZoneId,
@@ -124,11 +126,12 @@ async fn inputs_are_answered_in_order_once_they_are_applied() {
     let bench = Bench::new();
     let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
     let _ = bench.ticked(&handle, Generation::default()).await;
-    let unknown = CampaignId::of("nobody");
-    let answers = handle
-        .submit(vec![Input::CounterAccept(unknown), Input::Tick, Input::CounterAccept(unknown)])
-        .await
-        .unwrap();
+    let unknown = Input::CounterAccept(CounterAcceptance {
+        campaign: CampaignId::of("nobody"),
+        author: "us".to_owned(),
+        reason: "a test".to_owned(),
+    });
+    let answers = handle.submit(vec![unknown.clone(), Input::Tick, unknown]).await.unwrap();
     let kinds: Vec<bool> =
         answers.iter().map(|answer| matches!(answer, Applied::Refused(_))).collect();
     assert_eq!(kinds, [true, false, true]);

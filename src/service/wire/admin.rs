@@ -12,7 +12,7 @@ pub use explain::{explanation_message, summary_message};
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
 use paceline_core::budget::BudgetOwner;
 use paceline_core::engine::Engine;
-use paceline_core::input::{Input, SuspenseChange};
+use paceline_core::input::{CounterAcceptance, Input, SuspenseChange};
 use paceline_core::overrides::{Override, OverrideAction, REASON_BYTES_MAX};
 use paceline_core::table::EntryState;
 use paceline_core::units::{
@@ -177,12 +177,24 @@ pub fn hand_message(engine: &Engine, hand: &Override) -> v1::Override {
 /// # Errors
 /// [`Refusal`] when it is absent or something else.
 pub fn override_id(text: &str) -> Result<OverrideId, Refusal> {
+    listed_key("override_id", text).map(OverrideId::from_key)
+}
+
+fn listed_key(field: &str, text: &str) -> Result<u64, Refusal> {
     if text.is_empty() {
-        return Err(Refusal::absent("override_id"));
+        return Err(Refusal::absent(field));
     }
-    let bare = (text.len() == 16).then(|| u64::from_str_radix(text, 16).ok()).flatten();
-    let rule = "must be 16 hexadecimal digits, as listed";
-    bare.map(OverrideId::from_key).ok_or_else(|| Refusal::new("override_id", text, rule))
+    let is_key = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let bare = is_key.then(|| u64::from_str_radix(text, 16).ok()).flatten();
+    bare.ok_or_else(|| Refusal::new(field, text, "must be 16 hexadecimal digits, as listed"))
+}
+
+/// An event's key as listed: sixteen hexadecimal digits.
+///
+/// # Errors
+/// [`Refusal`] when it is absent or something else.
+pub fn event_key(text: &str) -> Result<u64, Refusal> {
+    listed_key("event_key", text)
 }
 
 /// An operator's decision on money set aside.
@@ -194,13 +206,24 @@ pub type Resolution = v1::ResolveSuspenseRequest;
 /// [`Refusal`] when it decides nothing.
 pub fn resolution(message: &Resolution, author: String) -> Result<(EventId, Input), Refusal> {
     let event_id = bare_key("event_key", message.event_key, EventId::from_key)?;
+    let reason = reason(&message.reason)?;
     let change = match v1::SuspenseDecision::try_from(message.decision) {
-        Ok(v1::SuspenseDecision::Post) => SuspenseChange::Post { event_id, author },
-        Ok(v1::SuspenseDecision::Drop) => SuspenseChange::Drop { event_id, author },
+        Ok(v1::SuspenseDecision::Post) => SuspenseChange::Post { event_id, author, reason },
+        Ok(v1::SuspenseDecision::Drop) => SuspenseChange::Drop { event_id, author, reason },
         Ok(v1::SuspenseDecision::Unspecified) => return Err(Refusal::absent("decision")),
         Err(_) => return Err(Refusal::new("decision", message.decision, "must be post or drop")),
     };
     Ok((event_id, Input::Suspense(change)))
+}
+
+/// An operator's decision on a counter that went back, as an input.
+///
+/// # Errors
+/// [`Refusal`] when it names no campaign or no reason.
+pub fn acceptance(message: &v1::AcceptCounterRequest, author: String) -> Result<Input, Refusal> {
+    let campaign = campaign_key("campaign_id", &message.campaign_id)?;
+    let reason = reason(&message.reason)?;
+    Ok(Input::CounterAccept(CounterAcceptance { campaign, author, reason }))
 }
 
 /// A campaign's key.
@@ -209,6 +232,22 @@ pub fn resolution(message: &Resolution, author: String) -> Result<(EventId, Inpu
 /// As [`key`].
 pub fn campaign_key(field: &str, name: &str) -> Result<CampaignId, Refusal> {
     key(field, name, CampaignId::of)
+}
+
+/// Bidders told in one status: an answer of some tens of kilobytes.
+const BIDDERS_TOLD_MAX: usize = 1_000;
+
+/// What each bidder runs, those behind first.
+fn bidder_list(engine: &Engine) -> Vec<v1::BidderStatus> {
+    let mut bidders: Vec<_> = engine.bidder_overviews().collect();
+    bidders.sort_by_key(|known| (known.runs, known.bidder));
+    let told = bidders.into_iter().take(BIDDERS_TOLD_MAX).map(|known| v1::BidderStatus {
+        bidder_key: known.bidder.key(),
+        runs: known.runs.map(generation_message),
+        heard_at: Some(instant_message(known.heard_at)),
+        has_left: known.has_left,
+    });
+    told.collect()
 }
 
 /// How a partition fares, as its leader knows; the caller adds which it is.
@@ -229,6 +268,7 @@ pub fn status_message(engine: &Engine) -> v1::PartitionStatus {
         allowances_outstanding_nanos: at_risk
             .map(|(currency, sum)| (currency.to_string(), sum.get()))
             .collect(),
+        bidder_list: bidder_list(engine),
         ..v1::PartitionStatus::default()
     }
 }

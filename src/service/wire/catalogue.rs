@@ -6,9 +6,12 @@
 
 mod portion;
 mod shown;
+mod sort;
 
-pub use portion::{Asked, Portion, Request, Response, read, respond};
+pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
 pub use shown::{fed_by_counters, fill_values};
+use sort::Place;
+pub use sort::read;
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;
@@ -168,6 +171,16 @@ impl Complaints {
     pub fn into_vec(self) -> Vec<v1::Complaint> {
         self.0
     }
+}
+
+/// Complaints as one line: path, value and rule of each.
+#[must_use]
+pub fn complaint_text(complaints: &[v1::Complaint]) -> String {
+    let line = |fault: &v1::Complaint| match fault.value.as_str() {
+        "" => format!("{}: {}", fault.path, fault.rule),
+        value => format!("{} = {value}: {}", fault.path, fault.rule),
+    };
+    complaints.iter().map(line).collect::<Vec<_>>().join("; ")
 }
 
 /// The message's path of a specification's field, e.g. `budgets.flights[1].budget_micros` for
@@ -336,17 +349,28 @@ pub fn campaign(
     Some(spec)
 }
 
-/// A shape, as an input.
-pub fn shape(message: &v1::PutShapeRequest, complaints: &mut Complaints) -> Option<Input> {
-    let id = complaints.keep("", super::key("shape_id", &message.shape_id, ShapeId::of));
+/// A shape.
+pub fn shape(
+    path: &str,
+    message: &v1::TrafficShape,
+    complaints: &mut Complaints,
+) -> Option<ShapeChange> {
+    let id = complaints.keep(path, super::key("shape_id", &message.shape_id, ShapeId::of));
     let weights = message.weights.clone();
     let shape = TrafficShape::try_new(weights.clone()).map_err(|error| {
         let rule = error.to_string();
         let rule = rule.strip_prefix("weights: ").unwrap_or(&rule).to_owned();
         Refusal::new("weights", format!("{} numbers", weights.len()), rule)
     });
-    complaints.keep("", shape)?;
-    Some(Input::Shape(ShapeChange { id: id?, weights }))
+    complaints.keep(path, shape)?;
+    Some(ShapeChange { id: id?, weights })
+}
+
+/// A shape by itself, as an input.
+pub fn lone_shape(message: &v1::PutShapeRequest, complaints: &mut Complaints) -> Option<Input> {
+    let message =
+        v1::TrafficShape { shape_id: message.shape_id.clone(), weights: message.weights.clone() };
+    shape("", &message, complaints).map(Input::Shape)
 }
 
 fn micros(nanos: Nanos) -> i64 {
@@ -422,11 +446,9 @@ pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campai
     }
 }
 
-/// A whole file as requests: its shapes, then the rest.
+/// A whole file as a request.
 #[must_use]
-pub fn file_messages(
-    catalogue: &paceline_catalogue::Catalogue,
-) -> (Vec<v1::PutShapeRequest>, v1::ApplyCatalogueRequest) {
+pub fn file_message(catalogue: &paceline_catalogue::Catalogue) -> Request {
     let payer = |id: AdvertiserId| {
         let found = catalogue.advertisers.iter().find(|spec| spec.id == id);
         found.map(|spec| spec.name.to_string()).unwrap_or_default()
@@ -440,19 +462,19 @@ pub fn file_messages(
             shape: shape.map(|shape| shape.name.to_string()),
         }
     };
-    let shapes = catalogue.shapes.iter().map(|shape| v1::PutShapeRequest {
+    let shapes = catalogue.shapes.iter().map(|shape| v1::TrafficShape {
         shape_id: shape.name.to_string(),
         weights: shape.weights.clone(),
     });
     let groups = catalogue.groups.iter().map(|spec| group_message(spec, &payer(spec.advertiser)));
     let campaigns = catalogue.campaigns.iter().map(|spec| campaign_message(spec, names(spec)));
-    let request = v1::ApplyCatalogueRequest {
+    Request {
         advertisers: catalogue.advertisers.iter().map(advertiser_message).collect(),
         groups: groups.collect(),
         campaigns: campaigns.collect(),
         is_check_only: false,
-    };
-    (shapes.collect(), request)
+        shapes: shapes.collect(),
+    }
 }
 
 #[cfg(test)]

@@ -26,6 +26,12 @@ impl Suspended {
         }
         Self(sums)
     }
+
+    /// Of one campaign.
+    #[must_use]
+    pub fn of_one(engine: &Engine, campaign: CampaignId) -> Self {
+        Self(BTreeMap::from([(campaign, engine.ledger().suspense().of(campaign).1)]))
+    }
 }
 
 /// One account.

@@ -2,13 +2,13 @@
 
 use super::super::catalogue::{horizon_number, law_number};
 use super::super::{generation_message, instant_message};
-use super::books::account_books;
+use super::books::{Suspended, account_books, totals_message};
 use super::{hand_message, owner_message, state_number};
 use paceline_core::budget::Horizon;
-use paceline_core::campaign::CampaignSpec;
+use paceline_core::campaign::{CampaignSpec, CampaignStatus};
 use paceline_core::engine::Engine;
 use paceline_core::ledger::Account;
-use paceline_core::pace::Clamp;
+use paceline_core::pace::{Clamp, limit};
 use paceline_core::report::{Explanation, OwnerExplanation, Reason};
 use paceline_core::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate};
 use paceline_proto::v1;
@@ -31,8 +31,14 @@ const fn told(reason: Reason) -> &'static str {
     }
 }
 
-fn reason_message(reason: Reason) -> v1::Reason {
-    v1::Reason { code: reason.as_str().to_owned(), detail: told(reason).to_owned() }
+/// Why a campaign's numbers are what they are, also before its first round and after its last.
+fn reason_message(spec: &CampaignSpec, told_of: &Explanation) -> v1::Reason {
+    let (code, detail) = match (&told_of.entry, spec.status) {
+        (Some(_), _) => (told_of.reason.as_str(), told(told_of.reason)),
+        (None, CampaignStatus::Archived) => ("archived", "it is archived: no table holds it"),
+        (None, _) => ("undecided", "no round has decided about it yet"),
+    };
+    v1::Reason { code: code.to_owned(), detail: detail.to_owned() }
 }
 
 /// The account its budget is read from: the flight's, else the tightest cap's.
@@ -70,46 +76,53 @@ pub fn summary_message(engine: &Engine, spec: &CampaignSpec) -> v1::CampaignSumm
         });
         summary.planned_nanos = planned.unwrap_or_default();
     }
-    summary.multiplier_ppm = explanation.entry.multiplier.ppm().get();
-    summary.participation_ppm = explanation.entry.participation.ppm().get();
-    summary.state = state_number(explanation.entry.state);
-    summary.reasons = vec![reason_message(explanation.reason)];
+    if let Some(entry) = &explanation.entry {
+        summary.multiplier_ppm = entry.multiplier.ppm().get();
+        summary.participation_ppm = entry.participation.ppm().get();
+        summary.state = state_number(entry.state);
+    }
+    summary.reasons = vec![reason_message(spec, &explanation)];
     summary
 }
 
-/// All of it; nothing before a campaign's first round.
+/// All of it; nothing only when the engine does not know the campaign.
 #[must_use]
 pub fn explanation_message(
     engine: &Engine,
     spec: &CampaignSpec,
 ) -> Option<v1::ExplainCampaignResponse> {
     let explanation = engine.explain(spec.id)?;
-    let entry = explanation.entry;
     let currency = engine.advertiser(spec.advertiser).map(|payer| payer.currency.to_string());
     let binding = explanation.binding;
     let binds = explanation.owners.iter().find(|owner| Some(owner.owner) == binding);
     let tight = binds.and_then(|owner| owner.plan).and_then(|plan| plan.tight);
-    let binding_horizon = tight.map_or(0, horizon_number);
     let owners = explanation.owners.iter();
     let owners = owners.map(|owner| owner_explanation(engine, spec, &explanation, owner));
-    Some(v1::ExplainCampaignResponse {
+    let mut message = v1::ExplainCampaignResponse {
         campaign_id: spec.name.to_string(),
         campaign_key: spec.id.key(),
         arm: u32::from(ArmId(0).0),
         currency: currency.unwrap_or_default(),
-        generation: Some(generation_message(explanation.generation)),
-        as_of: Some(instant_message(engine.table().as_of)),
-        state: state_number(entry.state),
-        multiplier_ppm: entry.multiplier.ppm().get(),
-        participation_ppm: entry.participation.ppm().get(),
-        safe_multiplier_ppm: entry.safe_multiplier.ppm().get(),
         owners: owners.collect(),
         binding_owner: binding.map(|owner| owner_message(engine, owner)),
-        binding_horizon,
+        binding_horizon: tight.map_or(0, horizon_number),
         allowance_outstanding_nanos: explanation.outstanding.get(),
         overrides: explanation.overrides.iter().map(|hand| hand_message(engine, hand)).collect(),
-        reasons: vec![reason_message(explanation.reason)],
-    })
+        reasons: vec![reason_message(spec, &explanation)],
+        books: totals_message(engine, spec, &Suspended::of_one(engine, spec.id)).books,
+        ..v1::ExplainCampaignResponse::default()
+    };
+    if explanation.generation.sequence > 0 {
+        message.generation = Some(generation_message(explanation.generation));
+        message.as_of = Some(instant_message(engine.table().as_of));
+    }
+    if let Some(entry) = &explanation.entry {
+        message.state = state_number(entry.state);
+        message.multiplier_ppm = entry.multiplier.ppm().get();
+        message.participation_ppm = entry.participation.ppm().get();
+        message.safe_multiplier_ppm = entry.safe_multiplier.ppm().get();
+    }
+    Some(message)
 }
 
 fn owner_explanation(
@@ -133,14 +146,12 @@ fn owner_explanation(
             .map_or(0, |sample| Nanos::floor_from(sample.planned_rate).get()),
         tight_horizon: plan.tight.map_or(0, horizon_number),
         watermark: whole.watermark.map(instant_message),
+        unplaced_nanos: plan.unplaced.get(),
     });
-    // A signal is ln(multiplier × participation): below the least multiplier it is participation.
     let (multiplier, participation) = owner.x.map_or((0, 0), |x| {
-        let least = 0.001_f64;
-        let product = x.exp();
-        let multiplier = PacingMultiplier::clamped(product.max(least), spec.multiplier_max);
-        let participation = ParticipationRate::clamped((product / least).min(1.0));
-        (multiplier.ppm().get(), participation.ppm().get())
+        let (multiplier, participation) = limit::split(x);
+        let multiplier = PacingMultiplier::clamped(multiplier, spec.multiplier_max);
+        (multiplier.ppm().get(), ParticipationRate::clamped(participation).ppm().get())
     });
     v1::OwnerExplanation {
         owner: Some(owner_message(engine, owner.owner)),
@@ -149,6 +160,7 @@ fn owner_explanation(
         law: Some(law_message(whole, owner)),
         multiplier_ppm: multiplier,
         participation_ppm: participation,
+        quarantined_until: owner.quarantined_until.map(instant_message),
     }
 }
 
@@ -156,6 +168,15 @@ fn owner_explanation(
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates; for people only")]
 fn millionths(value: f64) -> i64 {
     if value.is_finite() { (value * 1e6).round() as i64 } else { 0 }
+}
+
+const fn clamp_number(clamp: Clamp) -> i32 {
+    match clamp {
+        Clamp::None => v1::LawClamp::Unspecified as i32,
+        Clamp::Max => v1::LawClamp::Max as i32,
+        Clamp::Min => v1::LawClamp::Min as i32,
+        Clamp::Slew => v1::LawClamp::Slew as i32,
+    }
 }
 
 /// A share in millionths, 0 to 1000000.
@@ -178,6 +199,9 @@ fn law_message(whole: &Explanation, owner: &OwnerExplanation) -> v1::LawExplanat
         message.output_log_ppm = millionths(terms.raw);
         message.is_held = terms.held;
         message.is_clamped = terms.clamp != Clamp::None;
+        message.clamp = clamp_number(terms.clamp);
+        message.derivative_log_ppm = millionths(terms.derivative);
+        message.gain_milli = millionths(terms.gain / 1e3);
     }
     message
 }

@@ -1,20 +1,21 @@
-//! A catalogue request sorted by partition, each portion with the way back to the request's paths.
+//! What one partition is to enter of a catalogue request, with the way back to the request's paths.
+//!
+//! Asks an engine that it is lent; changes nothing. Made by [`super::sort`].
 
-use super::{Complaints, advertiser, campaign, group, translated};
-use paceline_core::campaign::SpecError;
+use super::{Place, translated};
+use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, SpecError};
 use paceline_core::engine::Engine;
-use paceline_core::input::CatalogueChange;
-use paceline_core::units::{AdvertiserId, Currency, PartitionId};
+use paceline_core::input::{CatalogueChange, ShapeChange};
+use paceline_core::units::{AdvertiserId, PartitionId};
 use paceline_proto::v1;
-use std::collections::BTreeMap;
-
-/// Items of each kind in one request.
-const ITEMS_MAX: usize = 10_000;
+use std::collections::BTreeSet;
 
 /// What is asked.
 pub type Request = v1::ApplyCatalogueRequest;
 /// What is answered.
 pub type Response = v1::ApplyCatalogueResponse;
+/// Something that was entered, or was not.
+pub type Item = v1::CatalogueItem;
 
 /// What one partition is to enter.
 #[derive(Debug, Clone, Default)]
@@ -23,12 +24,15 @@ pub struct Portion {
     pub partition: PartitionId,
     /// What to enter.
     pub change: CatalogueChange,
+    /// What that is in the request; known once it was checked.
+    pub items: Vec<Item>,
     /// Places in the request of what is entered.
-    advertisers: Vec<usize>,
-    groups: Vec<usize>,
-    campaigns: Vec<usize>,
+    pub(super) shapes: Vec<Place>,
+    pub(super) advertisers: Vec<Place>,
+    pub(super) groups: Vec<Place>,
+    pub(super) campaigns: Vec<Place>,
     /// Currencies stated for advertisers that the request does not hold: path, whose, which.
-    claims: Vec<(String, AdvertiserId, String)>,
+    pub(super) claims: Vec<(String, AdvertiserId, String)>,
 }
 
 /// What an engine says of a portion.
@@ -40,137 +44,85 @@ pub enum Asked {
     Faulty(Vec<v1::Complaint>),
 }
 
-/// The answer with these complaints.
+/// The answer to a request that broke rules.
 #[must_use]
-pub fn respond(complaints: Vec<v1::Complaint>, changed: usize) -> Response {
-    let changed =
-        if complaints.is_empty() { u32::try_from(changed).unwrap_or(u32::MAX) } else { 0 };
-    Response { complaints, changed }
+pub fn refuse(mut complaints: Vec<v1::Complaint>) -> Response {
+    let mut seen = BTreeSet::new();
+    // Every partition complains of the same shape.
+    complaints.retain(|complaint| seen.insert((complaint.path.clone(), complaint.rule.clone())));
+    complaints.truncate(super::COMPLAINTS_MAX);
+    Response { complaints, ..Response::default() }
 }
 
-/// Sorts a request by partition, or tells every rule it breaks by itself.
-///
-/// # Errors
-/// The complaints.
-pub fn read(
-    request: &Request,
-    partition_of: impl Fn(&str) -> PartitionId,
-) -> Result<BTreeMap<PartitionId, Portion>, Vec<v1::Complaint>> {
-    let mut complaints = Complaints::default();
-    let lengths = [
-        ("advertisers", request.advertisers.len()),
-        ("groups", request.groups.len()),
-        ("campaigns", request.campaigns.len()),
-    ];
-    for (list, length) in lengths.into_iter().filter(|(_, length)| *length > ITEMS_MAX) {
-        complaints.add(list, &length.to_string(), "must have at most 10000 items");
-    }
-    if complaints.count() > 0 {
-        return Err(complaints.into_vec());
-    }
-    let mut sorted =
-        Sorted { portions: BTreeMap::new(), currencies: BTreeMap::new(), partition_of };
-    sorted.advertisers(request, &mut complaints);
-    sorted.groups(request, &mut complaints);
-    sorted.campaigns(request, &mut complaints);
-    if complaints.count() == 0 { Ok(sorted.portions) } else { Err(complaints.into_vec()) }
-}
-
-struct Sorted<F> {
-    portions: BTreeMap<PartitionId, Portion>,
-    currencies: BTreeMap<AdvertiserId, Currency>,
-    partition_of: F,
-}
-
-impl<F: Fn(&str) -> PartitionId> Sorted<F> {
-    fn portion(&mut self, payer: &str) -> &mut Portion {
-        let partition = (self.partition_of)(payer);
-        self.portions
-            .entry(partition)
-            .or_insert_with(|| Portion { partition, ..Portion::default() })
-    }
-
-    fn advertisers(&mut self, request: &Request, complaints: &mut Complaints) {
-        for (index, message) in request.advertisers.iter().enumerate() {
-            let path = format!("advertisers[{index}]");
-            let Some(spec) = advertiser(&path, message, complaints) else { continue };
-            if self.currencies.insert(spec.id, spec.currency).is_some() {
-                complaints.add(&format!("{path}.advertiser_id"), &message.advertiser_id, TWICE);
-            }
-            let portion = self.portion(&message.advertiser_id);
-            portion.change.advertisers.push(spec);
-            portion.advertisers.push(index);
-        }
-    }
-
-    fn groups(&mut self, request: &Request, complaints: &mut Complaints) {
-        let mut seen = BTreeMap::new();
-        for (index, message) in request.groups.iter().enumerate() {
-            let path = format!("groups[{index}]");
-            let due = self.due(&message.advertiser_id);
-            let Some(spec) = group(&path, message, due, complaints) else { continue };
-            if seen.insert(spec.id, ()).is_some() {
-                complaints.add(&format!("{path}.group_id"), &message.group_id, TWICE);
-            }
-            let claim = claim(&path, message.budgets.as_ref(), due);
-            let portion = self.portion(&message.advertiser_id);
-            portion.claims.extend(claim.map(|(path, code)| (path, spec.advertiser, code)));
-            portion.change.groups.push(spec);
-            portion.groups.push(index);
-        }
-    }
-
-    fn campaigns(&mut self, request: &Request, complaints: &mut Complaints) {
-        let mut seen = BTreeMap::new();
-        for (index, message) in request.campaigns.iter().enumerate() {
-            let path = format!("campaigns[{index}]");
-            let due = self.due(&message.advertiser_id);
-            let Some(spec) = campaign(&path, message, due, complaints) else { continue };
-            if seen.insert(spec.id, ()).is_some() {
-                complaints.add(&format!("{path}.campaign_id"), &message.campaign_id, TWICE);
-            }
-            let claim = claim(&path, message.budgets.as_ref(), due);
-            let portion = self.portion(&message.advertiser_id);
-            portion.claims.extend(claim.map(|(path, code)| (path, spec.advertiser, code)));
-            portion.change.campaigns.push(spec);
-            portion.campaigns.push(index);
-        }
-    }
-
-    fn due(&self, payer: &str) -> Option<Currency> {
-        self.currencies.get(&AdvertiserId::of(payer)).copied()
+/// The answer to a sound request: what was entered, and which partitions were lost midway with
+/// what they were to take.
+#[must_use]
+pub fn respond(mut entered: Vec<Item>, lost: Vec<(Portion, String)>) -> Response {
+    let mut seen = BTreeSet::new();
+    // Every partition takes the same shape.
+    entered.retain(|item| seen.insert(item.path.clone()));
+    let failures = lost.into_iter().map(|(portion, reason)| v1::CatalogueFailure {
+        partition: portion.partition.0.into(),
+        reason,
+        items: portion.items,
+    });
+    Response {
+        complaints: Vec::new(),
+        changed: u32::try_from(entered.len()).unwrap_or(u32::MAX),
+        entered,
+        failures: failures.collect(),
     }
 }
 
-/// Leaves out what does not fit, and its place in the request with it.
-fn keep<T>(items: &mut Vec<T>, places: &mut Vec<usize>, fits: impl Fn(&T) -> bool) {
+/// Leaves out what is there already, and tells of the rest: its place, and whether it is new.
+fn keep<T>(
+    items: &mut Vec<T>,
+    places: &mut Vec<Place>,
+    known: impl Fn(&T) -> Known,
+    told: &mut Vec<(Place, bool)>,
+) {
     let pairs = std::mem::take(items).into_iter().zip(std::mem::take(places));
-    (*items, *places) = pairs.filter(|(item, _)| fits(item)).unzip();
+    for (item, place) in pairs {
+        let known = known(&item);
+        if known == Known::Alike {
+            continue;
+        }
+        told.push((place.clone(), known == Known::Not));
+        items.push(item);
+        places.push(place);
+    }
 }
 
-const TWICE: &str = "must not be stated twice";
+/// Whether an engine knows an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Not under this id.
+    Not,
+    /// Otherwise.
+    Otherwise,
+    /// As it is stated.
+    Alike,
+}
 
-/// A currency that only the engine can judge.
-fn claim(
-    path: &str,
-    budgets: Option<&v1::Budgets>,
-    due: Option<Currency>,
-) -> Option<(String, String)> {
-    let code = budgets?.currency.clone()?;
-    due.is_none().then(|| (format!("{path}.budgets.currency"), code))
+impl Known {
+    fn of<T: PartialEq>(held: Option<&T>, stated: &T) -> Self {
+        match held {
+            None => Self::Not,
+            Some(held) if held == stated => Self::Alike,
+            Some(_) => Self::Otherwise,
+        }
+    }
 }
 
 impl Portion {
-    /// Items to enter.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.change.advertisers.len() + self.change.groups.len() + self.change.campaigns.len()
-    }
-
     /// Whether nothing is to be entered.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        let change = &self.change;
+        change.shapes.is_empty()
+            && change.advertisers.is_empty()
+            && change.groups.is_empty()
+            && change.campaigns.is_empty()
     }
 
     /// Asks an engine whether it would take this.
@@ -191,15 +143,32 @@ impl Portion {
         if !faults.is_empty() {
             return Asked::Faulty(faults);
         }
-        let change = &mut self.change;
-        keep(&mut change.advertisers, &mut self.advertisers, |spec| {
-            engine.advertiser(spec.id) != Some(spec)
-        });
-        keep(&mut change.groups, &mut self.groups, |spec| engine.group(spec.id) != Some(spec));
-        keep(&mut change.campaigns, &mut self.campaigns, |spec| {
-            engine.campaign(spec.id) != Some(spec)
-        });
+        self.leave_out_alike(engine);
         Asked::Sound(self)
+    }
+
+    fn leave_out_alike(&mut self, engine: &Engine) {
+        let change = &mut self.change;
+        let mut told = Vec::new();
+        let shape = |stated: &ShapeChange| {
+            let held = engine.shape(stated.id).map(|held| Vec::from(held.clone()));
+            Known::of(held.as_ref(), &stated.weights)
+        };
+        keep(&mut change.shapes, &mut self.shapes, shape, &mut told);
+        let advertiser = |stated: &AdvertiserSpec| Known::of(engine.advertiser(stated.id), stated);
+        keep(&mut change.advertisers, &mut self.advertisers, advertiser, &mut told);
+        let group = |stated: &GroupSpec| Known::of(engine.group(stated.id), stated);
+        keep(&mut change.groups, &mut self.groups, group, &mut told);
+        let campaign = |stated: &CampaignSpec| Known::of(engine.campaign(stated.id), stated);
+        keep(&mut change.campaigns, &mut self.campaigns, campaign, &mut told);
+        let partition = u32::from(self.partition.0);
+        let item = |(place, is_new): (Place, bool)| Item {
+            path: place.path(),
+            id: place.name,
+            partition,
+            is_new,
+        };
+        self.items = told.into_iter().map(item).collect();
     }
 
     /// The engine's complaints in the request's words.
@@ -219,13 +188,14 @@ impl Portion {
             let (list, rest) = field.split_once('[')?;
             let (index, rest) = rest.split_once(']')?;
             let places = match list {
+                "shapes" => &self.shapes,
                 "advertisers" => &self.advertisers,
                 "groups" => &self.groups,
                 "campaigns" => &self.campaigns,
                 _ => return None,
             };
             let place = places.get(index.parse::<usize>().ok()?)?;
-            Some(format!("{list}[{place}]{rest}"))
+            Some(place.path() + rest)
         };
         placed().unwrap_or_else(|| field.to_owned())
     }
