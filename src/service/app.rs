@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
 use crate::console::{self, History};
 use crate::control_loop::Ending;
+use crate::dump_log::{self, DumpRequest};
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
 use crate::measure;
@@ -22,6 +23,7 @@ use crate::telemetry::{MetricsPage, event};
 use crate::{health::Stage, tls};
 use anyhow::Context;
 use axum::Router;
+use paceline_core::units::PartitionId;
 use parts::duration;
 pub use parts::engine_config;
 use std::convert::Infallible;
@@ -109,6 +111,20 @@ fn tend(
         upkeep.push(tasks.spawn(catalog::follow(admin, file, interval, health.clone())));
     }
     upkeep
+}
+
+/// Writes a partition's log to a file; returns how many records are in it.
+///
+/// # Errors
+/// When the store is not there, is in use, or has no such partition; when the file cannot be
+/// written.
+pub async fn dump(
+    config: &Config,
+    partition: PartitionId,
+    request: &DumpRequest,
+) -> anyhow::Result<u64> {
+    let store = parts::open_existing_store(config).await?;
+    Ok(dump_log::dump(&store, engine_config(config, partition), request).await?)
 }
 
 /// Puts what is known of store and loops on the health board, every quarter of a second.

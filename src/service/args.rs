@@ -1,9 +1,12 @@
-//! What may be typed: `paceline run`, `ctl`, `check-config`, `print-config`.
+//! What may be typed: `paceline run`, `ctl`, `dump-log`, `check-config`, `print-config`.
 //!
 //! Knows flags and their help, not what the commands do. Called by `main`.
 
+pub mod ctl;
+
 use crate::config::Sources;
 use clap::{Args, Parser, Subcommand};
+use ctl::CtlArgs;
 use std::path::PathBuf;
 
 /// Budget pacing and bid shading for an ads marketplace.
@@ -30,6 +33,8 @@ pub enum Command {
     Run(RunArgs),
     /// Look at a running controller and steer it.
     Ctl(CtlArgs),
+    /// Write a partition's log to a file, for the simulator to run again.
+    DumpLog(DumpLogArgs),
     /// Check a configuration file without starting; tells every fault.
     CheckConfig(CheckConfigArgs),
     /// Print every setting that would hold, and who said so.
@@ -58,16 +63,36 @@ pub struct RunArgs {
     pub settings: SettingArgs,
 }
 
-/// `paceline ctl`.
+/// `paceline dump-log`.
 #[derive(Debug, Clone, Args)]
-pub struct CtlArgs {
-    /// The controller's RPC address.
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7410", global = true)]
-    pub endpoint: String,
-    /// Answer in JSON, for scripts.
-    #[arg(long, global = true)]
-    pub json: bool,
+#[command(after_help = DUMP_LOG_HELP)]
+pub struct DumpLogArgs {
+    /// Where settings come from; state those the service runs with.
+    #[command(flatten)]
+    pub settings: SettingArgs,
+    /// Which partition; `paceline ctl partition-of` tells an advertiser's.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub partition: u8,
+    /// Begin at the last checkpoint, with the state it holds, instead of at the log's beginning.
+    #[arg(long)]
+    pub from_checkpoint: bool,
+    /// The file to write; one that is there already is left alone unless --force is given.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Replace the file if it is there.
+    #[arg(long)]
+    pub force: bool,
 }
+
+const DUMP_LOG_HELP: &str = "\
+Examples:
+  paceline dump-log --config paceline.toml --out log.jsonl
+  paceline dump-log --partition 3 --from-checkpoint --out tail.jsonl
+  paceline-sim replay log.jsonl
+
+The file has one JSON value a line: a header with the engine's configuration, as these settings
+make it, and the snapshot if asked for; then every record in order.
+The embedded store belongs to one process: stop the service first. Redis is read beside it.";
 
 /// `paceline check-config`.
 #[derive(Debug, Clone, Args)]

@@ -3,10 +3,13 @@
 use anyhow::Context;
 use clap::Parser;
 use paceline::app;
-use paceline::args::{Arguments, Command, SettingArgs};
+use paceline::args::ctl::CtlArgs;
+use paceline::args::{Arguments, Command, DumpLogArgs, SettingArgs};
 use paceline::config::{self, Effective};
+use paceline::dump_log::DumpRequest;
 use paceline::shutdown::Signals;
 use paceline::telemetry::{self, event};
+use paceline_core::units::PartitionId;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,9 +39,43 @@ fn main() -> ExitCode {
             let file = args.settings.config.clone();
             configured(&args.settings, |effective| run(effective, file.as_deref()))
         }
-        Command::Ctl(_) => {
-            eprintln!("paceline: ctl needs a command; see `paceline ctl --help`");
-            ExitCode::from(EXIT_USAGE)
+        Command::Ctl(args) => ctl(args),
+        Command::DumpLog(args) => configured(&args.settings, |effective| dump(&effective, &args)),
+    }
+}
+
+/// Asks a running controller, and tells the answer and what was wrong with it.
+fn ctl(args: CtlArgs) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(paceline::ctl::run(args)),
+        Err(error) => {
+            eprintln!("paceline: starting the runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let told = tell(&outcome.text);
+    let Some(trouble) = outcome.trouble else { return told };
+    eprintln!("paceline: {trouble}");
+    if trouble.is_usage() { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+}
+
+/// Writes a log to a file.
+fn dump(effective: &Effective, args: &DumpLogArgs) -> ExitCode {
+    let request = DumpRequest {
+        from_checkpoint: args.from_checkpoint,
+        out: args.out.clone(),
+        is_forced: args.force,
+    };
+    let dumped =
+        tokio::runtime::Runtime::new().context("starting the runtime").and_then(|runtime| {
+            runtime.block_on(app::dump(&effective.config, PartitionId(args.partition), &request))
+        });
+    match dumped {
+        Ok(count) => tell(&format!("{count} records in {}\n", args.out.display())),
+        Err(error) => {
+            eprintln!("paceline: {error:#}");
+            ExitCode::FAILURE
         }
     }
 }

@@ -6,6 +6,7 @@ use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
 use crate::directory::Directory;
 use crate::partition::Partitions;
 use crate::publish::{self, Publisher};
+use crate::store::embedded::FILE_NAME;
 use crate::store::redis::RedisConfig;
 use crate::store::{EmbeddedStore, RedisStore, Store};
 use anyhow::Context;
@@ -56,6 +57,17 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
             Ok(RedisStore::connect(&settings, partitions).await?.into())
         }
     }
+}
+
+/// Opens a store to read it, and makes none.
+pub(super) async fn open_existing_store(config: &Config) -> anyhow::Result<Store> {
+    let path = config.store.path.join(FILE_NAME);
+    anyhow::ensure!(
+        config.store.kind != StoreKind::Embedded || path.exists(),
+        "there is no store at {}; store.path says where the service keeps its own",
+        path.display(),
+    );
+    open_store(config).await
 }
 
 /// What the engine of a partition is told.

@@ -60,7 +60,7 @@ impl Segments {
 }
 
 /// A checkpoint's bytes.
-pub(super) fn encode(
+pub(crate) fn encode(
     segments: &Segments,
     state: &EngineState<ShippedState>,
 ) -> Result<Vec<u8>, postcard::Error> {

@@ -1,0 +1,209 @@
+//! `ctl explain`: one campaign, with everything that led to its numbers.
+
+use super::super::{Caller, CtlError, hands, json, pretty, text};
+use crate::args::ctl::ExplainArgs;
+use paceline_proto::v1;
+use paceline_view::{Cell, Column, Table};
+use serde_json::{Value, json as object};
+use std::fmt::Write;
+
+type Told = v1::ExplainCampaignResponse;
+
+pub(crate) async fn explain(caller: &mut Caller, args: ExplainArgs) -> Result<String, CtlError> {
+    let request = v1::ExplainCampaignRequest { campaign_id: args.campaign, arm: 0 };
+    let asked = caller.client.explain_campaign(request).await;
+    let told = caller.answer(asked)?;
+    if caller.is_json {
+        return Ok(pretty(&as_json(&told)));
+    }
+    let mut text = head(&told);
+    for table in [laws(&told), plans(&told), accounts(&told)] {
+        text.push('\n');
+        text += &table.to_text();
+    }
+    text.push('\n');
+    if told.overrides.is_empty() {
+        text += "no override is on it\n";
+    } else {
+        text += &hands::table(&told.overrides).to_text();
+    }
+    Ok(text)
+}
+
+fn head(told: &Told) -> String {
+    let mut lines = String::new();
+    let mut fact = |name: &str, value: String| {
+        writeln!(lines, "{name:<15} {value}").expect("text grows as it needs");
+    };
+    let money = |nanos| text::money(nanos, &told.currency);
+    fact("campaign", told.campaign_id.clone());
+    fact("state", text::or_dash(text::state(told.state)));
+    for reason in &told.reasons {
+        fact("why", format!("{} ({})", reason.detail, reason.code));
+    }
+    fact("multiplier", text::ratio(told.multiplier_ppm));
+    fact("participation", text::share(told.participation_ppm));
+    fact("safe multiplier", text::ratio(told.safe_multiplier_ppm));
+    fact("binding owner", text::owner_text(told.binding_owner.as_ref()));
+    fact("binding cap", text::or_dash(text::horizon(told.binding_horizon)));
+    if let Some(books) = &told.books {
+        fact("spent", money(books.spent_nanos));
+        fact("in flight", money(books.in_flight_nanos));
+        fact("available", money(books.available_nanos));
+        fact("suspense", money(books.suspense_nanos));
+    }
+    fact("allowances", money(told.allowance_outstanding_nanos));
+    fact("table", text::generation(told.generation));
+    fact("as of", text::time(told.as_of.as_ref()));
+    let mark = told.owners.iter().find_map(|owner| owner.plan.as_ref()?.watermark.as_ref());
+    fact("spend known to", text::time(mark));
+    lines
+}
+
+fn laws(told: &Told) -> Table {
+    let mut columns = vec![Column::text("owner"), Column::text("law")];
+    let numbers =
+        ["multiplier", "participation", "error", "P", "I", "D", "output", "traffic", "brake"];
+    columns.extend(numbers.map(|name| Column::number(name, "")));
+    columns.extend(["clamp", "follows", "held"].map(Column::text));
+    let yes = |is: bool| Cell::text(if is { "yes" } else { "no" });
+    told.owners.iter().fold(Table::new("Laws", columns), |table, owner| {
+        let law = owner.law.unwrap_or_default();
+        table.with_row(vec![
+            Cell::text(text::owner_text(owner.owner.as_ref())),
+            Cell::text(text::or_dash(text::law(law.law))),
+            Cell::text(text::ratio(owner.multiplier_ppm)),
+            Cell::text(text::share(owner.participation_ppm)),
+            Cell::text(text::millionths(law.error_ppm)),
+            Cell::text(text::millionths(law.proportional_log_ppm)),
+            Cell::text(text::millionths(law.integral_log_ppm)),
+            Cell::text(text::millionths(law.derivative_log_ppm)),
+            Cell::text(text::millionths(law.output_log_ppm)),
+            Cell::text(text::share(law.traffic_ppm)),
+            Cell::text(text::share(law.brake_ppm)),
+            Cell::text(text::clamp(law.clamp).unwrap_or_else(|| "none".to_owned())),
+            yes(law.is_tracking),
+            yes(law.is_held),
+        ])
+    })
+}
+
+fn plans(told: &Told) -> Table {
+    let money = ["planned", "expected spend", "a day's budget", "a minute", "no room for"];
+    let mut columns = vec![Column::text("owner")];
+    columns.extend(money.map(|name| Column::number(name, told.currency.as_str())));
+    columns.extend([Column::text("tight cap"), Column::text("until")]);
+    let table = told.owners.iter().fold(Table::new("Plans", columns), |table, owner| {
+        let name = Cell::text(text::owner_text(owner.owner.as_ref()));
+        let Some(plan) = &owner.plan else {
+            return table.with_row(vec![name]);
+        };
+        table.with_row(vec![
+            name,
+            Cell::money(plan.planned_nanos),
+            Cell::money(plan.expected_spend_nanos),
+            Cell::money(plan.day_budget_nanos),
+            Cell::money(plan.rate_nanos_per_minute),
+            Cell::money(plan.unplaced_nanos),
+            Cell::text(text::or_dash(text::horizon(plan.tight_horizon))),
+            Cell::text(text::time(plan.watermark.as_ref())),
+        ])
+    });
+    table.with_note("An owner without figures bounds nothing now.")
+}
+
+fn accounts(told: &Told) -> Table {
+    let money = ["granted", "adjusted", "spent", "in flight", "available"];
+    let mut columns = vec![Column::text("owner"), Column::text("horizon")];
+    columns.extend(money.map(|name| Column::number(name, told.currency.as_str())));
+    columns.extend([Column::text("from"), Column::text("to")]);
+    let mut table = Table::new("Accounts", columns);
+    for owner in &told.owners {
+        for account in &owner.accounts {
+            let books = account.books.unwrap_or_default();
+            table = table.with_row(vec![
+                Cell::text(text::owner_text(owner.owner.as_ref())),
+                Cell::text(text::or_dash(text::horizon(account.horizon))),
+                Cell::money(books.granted_nanos),
+                Cell::money(books.adjusted_nanos),
+                Cell::money(books.spent_nanos),
+                Cell::money(books.in_flight_nanos),
+                Cell::money(books.available_nanos),
+                Cell::text(text::time(account.window_start.as_ref())),
+                Cell::text(text::time(account.window_end.as_ref())),
+            ]);
+        }
+    }
+    table
+}
+
+fn as_json(told: &Told) -> Value {
+    object!({
+        "campaign_id": told.campaign_id,
+        "campaign_key": text::key(told.campaign_key),
+        "arm": told.arm,
+        "currency": told.currency,
+        "generation": json::generation(told.generation),
+        "as_of": json::time(told.as_of.as_ref()),
+        "state": text::state(told.state),
+        "multiplier_ppm": told.multiplier_ppm,
+        "participation_ppm": told.participation_ppm,
+        "safe_multiplier_ppm": told.safe_multiplier_ppm,
+        "owners": told.owners.iter().map(owner_json).collect::<Value>(),
+        "binding_owner": json::owner(told.binding_owner.as_ref()),
+        "binding_horizon": text::horizon(told.binding_horizon),
+        "allowance_outstanding_nanos": told.allowance_outstanding_nanos,
+        "overrides": told.overrides.iter().map(json::hand).collect::<Value>(),
+        "reasons": json::reasons(&told.reasons),
+        "books": json::books(told.books.as_ref()),
+    })
+}
+
+fn owner_json(owner: &v1::OwnerExplanation) -> Value {
+    let account = |account: &v1::AccountExplanation| {
+        object!({
+            "horizon": text::horizon(account.horizon),
+            "window_start": json::time(account.window_start.as_ref()),
+            "window_end": json::time(account.window_end.as_ref()),
+            "books": json::books(account.books.as_ref()),
+        })
+    };
+    object!({
+        "owner": json::owner(owner.owner.as_ref()),
+        "multiplier_ppm": owner.multiplier_ppm,
+        "participation_ppm": owner.participation_ppm,
+        "quarantined_until": json::time(owner.quarantined_until.as_ref()),
+        "accounts": owner.accounts.iter().map(account).collect::<Value>(),
+        "plan": owner.plan.as_ref().map_or(Value::Null, plan_json),
+        "law": owner.law.as_ref().map_or(Value::Null, law_json),
+    })
+}
+
+fn plan_json(plan: &v1::PlanExplanation) -> Value {
+    object!({
+        "planned_nanos": plan.planned_nanos,
+        "expected_spend_nanos": plan.expected_spend_nanos,
+        "day_budget_nanos": plan.day_budget_nanos,
+        "rate_nanos_per_minute": plan.rate_nanos_per_minute,
+        "unplaced_nanos": plan.unplaced_nanos,
+        "tight_horizon": text::horizon(plan.tight_horizon),
+        "watermark": json::time(plan.watermark.as_ref()),
+    })
+}
+
+fn law_json(law: &v1::LawExplanation) -> Value {
+    object!({
+        "law": text::law(law.law),
+        "error_ppm": law.error_ppm,
+        "proportional_log_ppm": law.proportional_log_ppm,
+        "integral_log_ppm": law.integral_log_ppm,
+        "derivative_log_ppm": law.derivative_log_ppm,
+        "gain_milli": law.gain_milli,
+        "output_log_ppm": law.output_log_ppm,
+        "traffic_ppm": law.traffic_ppm,
+        "brake_ppm": law.brake_ppm,
+        "clamp": text::clamp(law.clamp),
+        "is_tracking": law.is_tracking,
+        "is_held": law.is_held,
+    })
+}
