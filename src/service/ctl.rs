@@ -8,20 +8,16 @@ mod campaign;
 mod catalogue;
 mod hands;
 mod json;
+mod line;
 mod status;
 mod text;
 
 use crate::args::ctl::{CounterCommand, CtlArgs, CtlCommand};
 use crate::wire::Refusal;
+use line::Caller;
 use paceline_catalogue::CatalogueError;
-use paceline_proto::v1::admin_service_client::AdminServiceClient;
-use std::time::Duration;
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Code, Response, Status};
+use std::path::PathBuf;
 
-/// The longest wait for a connection, unless a shorter time was asked for: a machine that is not
-/// there answers nothing at all.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Items of one page: the most the service gives.
 const PAGE_SIZE: u32 = 1_000;
 /// Pages asked for at most: a million items, more than anybody reads.
@@ -32,8 +28,24 @@ const PAGES_MAX: usize = 1_000;
 #[non_exhaustive]
 pub enum CtlError {
     /// When the address is none.
-    #[error("--endpoint is {endpoint:?} and must be an address such as http://127.0.0.1:7410")]
+    #[error("--endpoint is {endpoint} and must be an address such as http://127.0.0.1:7410")]
     Endpoint {
+        /// As given.
+        endpoint: String,
+    },
+    /// When a file that the line needs cannot be used.
+    #[error("{flag} is {} and cannot be used: {why}", .path.display())]
+    Credential {
+        /// Which flag names it.
+        flag: &'static str,
+        /// As given.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// When the address is encrypted and nobody is said to vouch for it.
+    #[error("--endpoint is {endpoint} and needs --ca-file: who vouches for its certificate")]
+    Unvouched {
         /// As given.
         endpoint: String,
     },
@@ -69,7 +81,14 @@ impl CtlError {
     /// Whether the command was at fault, not the service.
     #[must_use]
     pub const fn is_usage(&self) -> bool {
-        matches!(self, Self::Endpoint { .. } | Self::Refused(_) | Self::File(_))
+        matches!(
+            self,
+            Self::Endpoint { .. }
+                | Self::Credential { .. }
+                | Self::Unvouched { .. }
+                | Self::Refused(_)
+                | Self::File(_)
+        )
     }
 }
 
@@ -119,55 +138,6 @@ async fn command(args: CtlArgs) -> Result<Outcome, CtlError> {
         CtlCommand::Status => status::status(caller).await,
     };
     Ok(Outcome { text: text?, trouble: None })
-}
-
-/// The line to a controller.
-struct Caller {
-    client: AdminServiceClient<Channel>,
-    endpoint: String,
-    is_json: bool,
-}
-
-impl Caller {
-    /// The line is made with the first question.
-    fn new(args: &CtlArgs) -> Result<Self, CtlError> {
-        let endpoint = args.endpoint.clone();
-        let is_address = endpoint.starts_with("http://") || endpoint.starts_with("https://");
-        let line = Endpoint::from_shared(endpoint.clone()).ok().filter(|_| is_address);
-        let line = line.ok_or_else(|| CtlError::Endpoint { endpoint: endpoint.clone() })?;
-        let timeout = args.timeout.as_micros();
-        let timeout = Duration::from_micros(u64::try_from(timeout).unwrap_or_default());
-        let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
-        let client = AdminServiceClient::new(line.connect_lazy());
-        Ok(Self { client, endpoint, is_json: args.json })
-    }
-
-    /// What an answer says, or what to tell of the refusal.
-    fn answer<T>(&self, result: Result<Response<T>, Status>) -> Result<T, CtlError> {
-        let endpoint = || self.endpoint.clone();
-        result.map(Response::into_inner).map_err(|status| match status.code() {
-            Code::InvalidArgument => CtlError::Refused(status.message().to_owned()),
-            Code::Unavailable if std::error::Error::source(&status).is_some() => {
-                CtlError::Away { endpoint: endpoint(), why: innermost(&status) }
-            }
-            Code::Cancelled | Code::DeadlineExceeded => CtlError::Slow { endpoint: endpoint() },
-            Code::Unavailable => CtlError::Failed(format!("{}; try again", status.message())),
-            Code::Unimplemented => CtlError::Failed(format!(
-                "{} answers, but not as a controller of this version",
-                self.endpoint
-            )),
-            _ => CtlError::Failed(status.message().to_owned()),
-        })
-    }
-}
-
-/// The cause below all others: what the system said.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(below) = cause.source() {
-        cause = below;
-    }
-    cause.to_string()
 }
 
 /// Gathers all pages of a list. `ask` is given a page's token and gives items and the next token.

@@ -152,7 +152,7 @@ async fn money_set_aside_is_listed_posted_and_dropped_once_and_for_a_reason() {
     let done = json(&service, &["suspense", "drop", &event, "--reason", "a test"]).await;
     assert_eq!(done["dropped"], event.as_str());
     let why = failed(&service, 1, &["suspense", "drop", &event, "--reason", "a test"]).await;
-    assert!(why.contains("no such event in suspense"), "{why}");
+    assert!(why.contains("must name an event in suspense"), "{why}");
     assert_eq!(json(&service, &["suspense", "list"]).await["items"], Value::Array(vec![]));
 }
 
@@ -162,10 +162,10 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
     orders::enter(&service, &["spring"], "800.00 USD").await;
     let hand = ["--for", "1h", "--reason", "a test"];
     let cases: [(i32, &[&str], &str); 14] = [
-        (1, &["explain", "nobody"], "no campaign is called \"nobody\""),
-        (1, &["totals", "--campaign", "nobody"], "no campaign is called \"nobody\""),
-        (1, &["pause", "nobody", "--for", "1h", "--reason", "x"], "no campaign has this id"),
-        (1, &["pause", "spring", "--group", "--for", "1h", "--reason", "x"], "no group has"),
+        (1, &["explain", "nobody"], "campaign_id is nobody and must name a campaign"),
+        (1, &["totals", "--campaign", "nobody"], "--campaign is nobody and must name"),
+        (1, &["pause", "nobody", "--for", "1h", "--reason", "x"], "target.campaign_id is nobody"),
+        (1, &["pause", "spring", "--group", "--for", "1h", "--reason", "x"], "target.group_id is"),
         (64, &["pause", "spring", "--for", "soon", "--reason", "x"], "must be a length of time"),
         (64, &["pause", "spring", "--for", "0s", "--reason", "x"], "must be above 0s"),
         (64, &["pause", "spring", "--for", "91d", "--reason", "x"], "at most 90d"),
@@ -177,9 +177,9 @@ async fn what_is_wrong_is_named_and_changes_nothing() {
             &["pause", "spring", "--until", "2001-01-01T00:00:00Z", "--reason", "x"],
             "must be after now",
         ),
-        (1, &["clear", "0123456789abcdef"], "no such override"),
+        (1, &["clear", "0123456789abcdef"], "override_id is 0123456789abcdef and must"),
         (64, &["clear", "12"], "override_id is 12 and must be 16 hexadecimal digits"),
-        (1, &["counter", "accept", "nobody", "--reason", "x"], "no campaign is called"),
+        (1, &["counter", "accept", "nobody", "--reason", "x"], "campaign_id is nobody"),
     ];
     for (code, words, expected) in cases {
         let why = failed(&service, code, words).await;
@@ -217,7 +217,11 @@ async fn a_service_that_is_away_is_named_with_what_to_do() {
     assert_eq!(status["partitions"].as_array().unwrap().len(), 4);
     assert_eq!(status["partitions"][3]["role"], "leading");
     let why = failed(&service, 64, &["list", "--endpoint", "somewhere"]).await;
-    assert!(why.contains("--endpoint is \"somewhere\" and must be an address"), "{why}");
+    assert!(why.contains("--endpoint is somewhere and must be an address"), "{why}");
+    let why = failed(&service, 64, &["list", "--endpoint", "https://127.0.0.1:1"]).await;
+    assert!(why.contains("needs --ca-file"), "{why}");
+    let why = failed(&service, 64, &["list", "--token-file", "nowhere"]).await;
+    assert!(why.contains("--token-file is nowhere and cannot be used"), "{why}");
     service.kill();
     let why = failed(&service, 1, &["status"]).await;
     let expected = format!("no controller answers at {}", service.url());

@@ -1,6 +1,7 @@
 //! Both ports of the whole service behind certificate and tokens, as callers meet them.
 
 use super::*;
+use clap::Parser as _;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_client::AdminServiceClient;
@@ -139,6 +140,31 @@ async fn pages_are_judged_too(http: SocketAddr, pem: &str) {
     assert!(told.contains("the-producer has the role producer, which may not look"), "{told}");
 }
 
+/// What `paceline ctl` makes of these words, said by `role`.
+async fn ctl(grpc: SocketAddr, folder: &Path, role: &str, words: &[&str]) -> crate::ctl::Outcome {
+    let (ca, token) = (folder.join("chain.pem"), folder.join("token"));
+    std::fs::write(&token, format!("{role}{SUFFIX}\n")).unwrap();
+    let endpoint = format!("https://localhost:{}", grpc.port());
+    let (ca, token) = (ca.to_str().unwrap(), token.to_str().unwrap());
+    let line = ["paceline", "ctl", "--endpoint", &endpoint, "--ca-file", ca, "--token-file", token];
+    let line = line.iter().chain(words);
+    match crate::args::Arguments::try_parse_from(line).unwrap().command {
+        crate::args::Command::Ctl(args) => crate::ctl::run(args).await,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn the_command_line_is_judged_alike(grpc: SocketAddr, folder: &Path) {
+    let told = ctl(grpc, folder, "viewer", &["status"]).await;
+    assert!(told.trouble.is_none() && told.text.contains("leading"), "{told:?}");
+    let told = ctl(grpc, folder, "viewer", &["clear", "00000000000000aa"]).await;
+    let trouble = told.trouble.unwrap();
+    assert_eq!(trouble.to_string(), "the-viewer has the role viewer, which may not steer");
+    let told = ctl(grpc, folder, "nobody", &["status"]).await;
+    let trouble = told.trouble.unwrap().to_string();
+    assert!(trouble.ends_with("; --token-file names a file with yours"), "{trouble}");
+}
+
 #[tokio::test]
 async fn behind_a_certificate_and_tokens_nobody_passes_without_a_right() {
     let folder = tempfile::tempdir().unwrap();
@@ -150,6 +176,7 @@ async fn behind_a_certificate_and_tokens_nobody_passes_without_a_right() {
         let addresses = announced.await.unwrap();
         calls_are_judged_by_role(addresses.grpc, &pem).await;
         pages_are_judged_too(addresses.http, &pem).await;
+        the_command_line_is_judged_alike(addresses.grpc, folder.path()).await;
         let plain = Endpoint::from_shared(format!("http://{}", addresses.grpc)).unwrap();
         let mut plain = AdminServiceClient::new(plain.connect_lazy());
         let told = plain.get_status(from("admin", v1::GetStatusRequest {})).await;

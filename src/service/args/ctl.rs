@@ -27,6 +27,12 @@ pub struct CtlArgs {
     /// The controller's RPC address.
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:7410", global = true)]
     pub endpoint: String,
+    /// For an https endpoint: PEM file of whoever vouches for its certificate.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub ca_file: Option<PathBuf>,
+    /// File that holds your token and nothing else, where the service asks for one.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub token_file: Option<PathBuf>,
     /// Answer in JSON, for scripts: money in nanos, ratios in parts per million.
     #[arg(long, global = true)]
     pub json: bool,

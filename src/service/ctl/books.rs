@@ -31,9 +31,10 @@ pub(super) async fn totals(caller: &mut Caller, args: TotalsArgs) -> Result<Stri
     .await?;
     let is_known = |name: &&String| totals.iter().any(|told| told.campaign_id == **name);
     if let Some(unknown) = args.campaigns.iter().find(|name| !is_known(name)) {
-        let text =
-            format!("no campaign is called {unknown:?}; `paceline ctl list` has all of them");
-        return Err(CtlError::Failed(text));
+        return Err(CtlError::Failed(format!(
+            "--campaign is {unknown} and must name a campaign that is known there; \
+             `paceline ctl list` has all of them"
+        )));
     }
     if caller.is_json {
         return Ok(pretty(&object!({

@@ -1,0 +1,118 @@
+//! The line to a controller: address, certificate, token, time limit; and what to say when it fails.
+//!
+//! Knows no command. Called by every one.
+
+use super::CtlError;
+use crate::args::ctl::CtlArgs;
+use paceline_proto::v1::admin_service_client::AdminServiceClient;
+use std::error::Error;
+use std::path::Path;
+use std::time::Duration;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::service::Interceptor;
+use tonic::service::interceptor::InterceptedService;
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::{Code, Request, Response, Status};
+
+/// The longest wait for a connection, unless a shorter time was asked for: a machine that is not
+/// there answers nothing at all.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shows the caller's token with every question, if there is one.
+#[derive(Clone)]
+pub(super) struct Token(Option<MetadataValue<Ascii>>);
+
+impl Interceptor for Token {
+    fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
+        if let Some(token) = &self.0 {
+            request.metadata_mut().insert("authorization", token.clone());
+        }
+        Ok(request)
+    }
+}
+
+/// Asks a controller.
+pub(super) struct Caller {
+    pub(super) client: AdminServiceClient<InterceptedService<Channel, Token>>,
+    pub(super) is_json: bool,
+    endpoint: String,
+}
+
+impl Caller {
+    /// The line is made with the first question.
+    pub(super) fn new(args: &CtlArgs) -> Result<Self, CtlError> {
+        let endpoint = args.endpoint.clone();
+        let is_secret = endpoint.starts_with("https://");
+        let is_address = is_secret || endpoint.starts_with("http://");
+        let line = Endpoint::from_shared(endpoint.clone()).ok().filter(|_| is_address);
+        let mut line = line.ok_or_else(|| CtlError::Endpoint { endpoint: endpoint.clone() })?;
+        if is_secret {
+            let unvouched = || CtlError::Unvouched { endpoint: endpoint.clone() };
+            let path = args.ca_file.as_deref().ok_or_else(unvouched)?;
+            let ca = Certificate::from_pem(read("--ca-file", path)?);
+            let tls = line.tls_config(ClientTlsConfig::new().ca_certificate(ca));
+            line = tls.map_err(|error| unusable("--ca-file", path, innermost(&error)))?;
+        }
+        let timeout = u64::try_from(args.timeout.as_micros()).unwrap_or_default();
+        let timeout = Duration::from_micros(timeout);
+        let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
+        let token = token(args.token_file.as_deref())?;
+        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), Token(token));
+        Ok(Self { client, is_json: args.json, endpoint })
+    }
+
+    /// What an answer says, or what to tell of the refusal.
+    pub(super) fn answer<T>(&self, result: Result<Response<T>, Status>) -> Result<T, CtlError> {
+        result.map(Response::into_inner).map_err(|status| self.trouble(&status))
+    }
+
+    fn trouble(&self, status: &Status) -> CtlError {
+        let endpoint = self.endpoint.clone();
+        let text = status.message();
+        match status.code() {
+            Code::InvalidArgument => CtlError::Refused(text.to_owned()),
+            Code::Unavailable if status.source().is_some() => {
+                CtlError::Away { endpoint, why: innermost(status) }
+            }
+            Code::Cancelled | Code::DeadlineExceeded => CtlError::Slow { endpoint },
+            Code::Unavailable => CtlError::Failed(format!("{text}; try again")),
+            Code::Unauthenticated => {
+                CtlError::Failed(format!("{text}; --token-file names a file with yours"))
+            }
+            Code::Unimplemented => CtlError::Failed(format!(
+                "{endpoint} answers, but not as a controller of this version"
+            )),
+            Code::Unknown => CtlError::Failed(format!("{endpoint} does not answer as it should")),
+            _ => CtlError::Failed(text.to_owned()),
+        }
+    }
+}
+
+fn unusable(flag: &'static str, path: &Path, why: String) -> CtlError {
+    CtlError::Credential { flag, path: path.to_owned(), why }
+}
+
+fn read(flag: &'static str, path: &Path) -> Result<String, CtlError> {
+    std::fs::read_to_string(path).map_err(|error| unusable(flag, path, error.to_string()))
+}
+
+/// The header that shows the token of a file.
+fn token(path: Option<&Path>) -> Result<Option<MetadataValue<Ascii>>, CtlError> {
+    let Some(path) = path else { return Ok(None) };
+    let text = read("--token-file", path)?;
+    let header = format!("Bearer {}", text.trim()).parse::<MetadataValue<Ascii>>();
+    let header = header.ok().filter(|_| !text.trim().is_empty());
+    let rule = || "it must hold one line of plain characters".to_owned();
+    let mut header = header.ok_or_else(|| unusable("--token-file", path, rule()))?;
+    header.set_sensitive(true);
+    Ok(Some(header))
+}
+
+/// The cause below all others: what the system said.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(below) = cause.source() {
+        cause = below;
+    }
+    cause.to_string()
+}
