@@ -84,7 +84,10 @@ fn as_json(told: &Response) -> Value {
             "is_new": item.is_new,
         })
     };
-    let complaint = |fault: &v1::Complaint| json!({"path": fault.path, "value": fault.value, "rule": fault.rule});
+    let complaint = |fault: &v1::Complaint| {
+        let (path, value, rule) = (&fault.path, &fault.value, &fault.rule);
+        json!({"path": path, "value": value, "rule": rule})
+    };
     let failure = |lost: &v1::CatalogueFailure| {
         json!({
             "partition": lost.partition,

@@ -1,4 +1,4 @@
-//! The line to a controller: address, certificate, token, time limit; and what to say when it fails.
+//! The line to a controller: address, certificate, token, time limit; what to say when it fails.
 //!
 //! Knows no command. Called by every one.
 
