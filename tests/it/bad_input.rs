@@ -86,7 +86,7 @@ impl Bench {
             advertisers: vec![advertiser("north", "USD"), advertiser("south", "EUR")],
             groups: vec![group],
             campaigns: vec![asap, self.campaign("steered")],
-            is_check_only: false,
+            ..Default::default()
         }
     }
 
