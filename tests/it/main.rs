@@ -22,6 +22,7 @@ mod market;
 mod metrics_page;
 mod night;
 mod orders;
+mod parity;
 mod proxy;
 mod redis_faults;
 mod redis_table;
