@@ -8,7 +8,7 @@ use crate::generate::{GenerateKind, GenerateOptions, Model};
 use crate::policy::{Policy, PriceRule, TieRule};
 use clap::{Args, Parser, Subcommand};
 use paceline_core::campaign::LawChoice;
-use paceline_core::units::{Nanos, Timestamp};
+use paceline_core::units::{Nanos, Span, Timestamp};
 use std::path::{Path, PathBuf};
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
@@ -32,7 +32,7 @@ pub enum Command {
     Run(RunArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
-    /// Runs the built-in day and writes a page about it.
+    /// Runs service, market and console in one process, on a clock sixty times as fast.
     Demo(DemoArgs),
     /// Plays bidders against a running service.
     Drive(DriveArgs),
@@ -215,24 +215,48 @@ impl GenerateArgs {
     }
 }
 
-/// `demo`: the built-in day.
+/// `demo`: service, market and console in one process.
 #[derive(Debug, Clone, Args)]
+#[command(after_help = "Ends in order on Ctrl-C; twice, at once.")]
 pub struct DemoArgs {
     /// Seed of everything drawn.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
-    /// Write the figures as JSON.
+    /// Campaigns in the market, 1 to 10000.
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub campaigns: u32,
+    /// Bidders, 1 to 100.
+    #[arg(long, value_name = "N", default_value_t = 4,
+          value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub bidders: u32,
+    /// Hours of a market day, 1 to 744; after one the next begins.
+    #[arg(long, value_name = "N", default_value_t = 24,
+          value_parser = clap::value_parser!(u32).range(1..=744))]
+    pub hours: u32,
+    /// How many times faster than the world the clock passes, 1 to 600.
+    #[arg(long, value_name = "N", default_value_t = 60,
+          value_parser = clap::value_parser!(u32).range(1..=600))]
+    pub scale: u32,
+    /// Ends by itself after so long on the wall's clock, such as 90s or 10m; else on Ctrl-C.
+    #[arg(long = "for", value_name = "SPAN", value_parser = value::span)]
+    pub lasts: Option<Span>,
+    /// Write the figures of the last day as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
-    /// Write a page about it.
+    /// Write a page about the last day.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }
 
 /// `drive`: bidders against a running service.
 #[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Example: paceline-sim drive --endpoint http://127.0.0.1:7410 --campaigns 100 \
+                        --bidders 4 --hours 2 --json out.json"
+)]
 pub struct DriveArgs {
-    /// The service, e.g. `http://127.0.0.1:7350`.
+    /// The service, e.g. `http://127.0.0.1:7410`.
     #[arg(long, value_name = "URL", value_parser = value::endpoint)]
     pub endpoint: String,
     /// Campaigns to set up, 1 to 100000.
@@ -241,13 +265,23 @@ pub struct DriveArgs {
     /// Bidders to play, 1 to 1000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000))]
     pub bidders: u32,
-    /// Hours of traffic to play, 1 to 744.
+    /// Hours of traffic to play by the service's clock, 1 to 744; also the campaigns' flight.
     #[arg(long, value_name = "N", default_value_t = 1,
           value_parser = clap::value_parser!(u32).range(1..=744))]
     pub hours: u32,
+    /// Seed of the market.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// What the advertiser is called and all names begin with, 1 to 32 letters, digits, dots and
+    /// dashes; from the time of the start when absent.
+    #[arg(long, value_name = "TEXT", value_parser = value::stem)]
+    pub name: Option<String>,
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// Write a page about it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 #[cfg(test)]

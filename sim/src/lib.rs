@@ -3,12 +3,14 @@
 //! A market in a box that drives the very engine the service runs, in virtual time; and readers,
 //! replays and makers of recorded worlds.
 
+pub mod agenda;
 pub mod args;
 pub mod auditor;
 pub mod bidder;
 pub mod bridge;
 pub mod fault;
 pub mod generate;
+pub mod hall;
 pub mod market;
 pub mod number;
 pub mod policy;

@@ -1,13 +1,17 @@
 //! # paceline-sim: rehearses
 //! The simulator: run, replay, generate, demo, drive.
 
+#[cfg(feature = "live")]
+mod demo;
+#[cfg(feature = "live")]
+mod drive;
+
 use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
 use paceline_sim::bridge;
 use paceline_sim::generate;
-use paceline_sim::number;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
@@ -23,10 +27,6 @@ use std::process::ExitCode;
 
 /// `EX_USAGE`: the command line is at fault.
 const USAGE: u8 = 64;
-/// Steps of the bar of a run: multiples of the bar's own stride.
-const PROGRESS_STEPS: u64 = 8_192_000;
-/// The same as a real.
-const PROGRESS_WIDTH: f64 = 8_192_000.0;
 
 /// Why a command did not succeed.
 enum Failure {
@@ -73,14 +73,42 @@ fn obey(command: Command) -> Result<(), Failure> {
         },
         Command::Generate(args) => generate_file(&args),
         Command::Run(args) => Ok(run_scenarios(&args)?),
-        Command::Demo(_) => Err(not_wired("demo").into()),
-        Command::Drive(_) => Err(not_wired("drive").into()),
+        #[cfg(feature = "live")]
+        Command::Demo(args) => Ok(show_demo(&args)?),
+        #[cfg(feature = "live")]
+        Command::Drive(args) => Ok(drive_service(&args)?),
+        #[cfg(not(feature = "live"))]
+        Command::Demo(_) | Command::Drive(_) => {
+            Err(anyhow::anyhow!("demo and drive: this program was built without `live`").into())
+        }
         Command::Bridge => Ok(serve_bridge()?),
     }
 }
 
-fn not_wired(command: &str) -> anyhow::Error {
-    anyhow::anyhow!("{command}: not wired yet")
+/// Shows service, market and console until told to stop.
+#[cfg(feature = "live")]
+fn show_demo(args: &paceline_sim::args::DemoArgs) -> anyhow::Result<()> {
+    let Some(ended) = demo::run(args)? else { return Ok(()) };
+    write_report(&ended.report, args.json.as_deref(), args.html.as_deref())
+}
+
+/// Plays a market against a running service; fails if it misses a range.
+#[cfg(feature = "live")]
+fn drive_service(args: &paceline_sim::args::DriveArgs) -> anyhow::Result<()> {
+    let ended = drive::run(args)?;
+    print!("{}", render::to_text(&ended.report));
+    for note in &ended.notes {
+        println!("{note}");
+    }
+    write_report(&ended.report, args.json.as_deref(), args.html.as_deref())?;
+    if ended.is_away {
+        bail!("the service at {} does not answer any more", args.endpoint);
+    }
+    if !ended.is_whole {
+        println!("stopped before the end: the figures are of what was played");
+    }
+    let missed = ended.report.misses.len();
+    if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 
 /// Answers lines until the input ends.
@@ -105,8 +133,8 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
             }
             Err(error) => return Err(error.into()),
         };
-        let mut progress = Progress::new(Some(PROGRESS_STEPS));
-        let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
+        let mut progress = Progress::of_shares();
+        let mut tell = |share: f64| progress.set_share(share);
         let rival = args.rival.and_then(|name| Some((name, Rival::named(name)?)));
         let report = match rival {
             Some(rival) => rival::run::run_scenario(&scenario, rival, args.seed, &mut tell)?,
@@ -136,8 +164,8 @@ fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::R
         Some(path) => Some(campaigns::read(path, &CampaignOptions::default())?),
     };
     let world = replay::world_of(trace, &options, file.as_ref())?;
-    let mut progress = Progress::new(Some(PROGRESS_STEPS));
-    let mut tell = |share: f64| progress.set(number::whole(share * PROGRESS_WIDTH));
+    let mut progress = Progress::of_shares();
+    let mut tell = |share: f64| progress.set_share(share);
     let report = run::run_scenario(&world, Some(law), Some(args.seed), &mut tell)?;
     drop(progress);
     print!("{}", render::to_text(&report));
@@ -146,7 +174,7 @@ fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::R
 
 /// Replays a journal; fails when a table does not come out as it was published.
 fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
-    let mut progress = Progress::new(None);
+    let mut progress = Progress::of_rows();
     let report = journal::replay(path, |records| progress.set(records))?;
     drop(progress);
     print!("{report}");
@@ -194,7 +222,7 @@ fn replay_with_policy(args: &ReplayArgs, trace: &Path, policy: Policy) -> anyhow
             Some(orders::from_file(&file, OrderOptions::default())?)
         }
     };
-    let mut progress = Progress::new(None);
+    let mut progress = Progress::of_rows();
     let summary = policy::replay_file(trace, &options, orders.as_ref(), |rows| {
         progress.set(rows);
     })?;

@@ -4,34 +4,28 @@
 //! billings in between as they fall due. Nothing here reads a clock, and everything random comes
 //! from the seed, so a run repeats to the byte. Called by `run` and by tests.
 
-mod agenda;
-mod hall;
 mod host;
-mod setup;
+pub mod setup;
+mod venue;
 
+use crate::agenda::Agenda;
 use crate::auditor::Auditor;
 use crate::bidder::{Bidder, HeldTable};
 use crate::fault::{FaultKind, FaultRules};
-use crate::market::Market;
-use crate::market::billing::Billing;
-use crate::market::buyer::Buyer;
+use crate::hall::{self, Hall};
+use crate::report::RunReport;
 use crate::report::metric::RunFacts;
-use crate::report::series::Series;
-use crate::report::tally::Tally;
-use crate::report::{CampaignReport, RunReport};
 use crate::scenario::{Deed, Scenario, ScenarioError};
-use agenda::{Agenda, Occasion};
-use hall::Stand;
 use host::{Host, signal_of, view_of};
 use paceline_core::budget::{BudgetOwner, Cap, Horizon};
-use paceline_core::campaign::{CampaignSpec, LawChoice};
+use paceline_core::campaign::LawChoice;
 use paceline_core::engine::{Applied, EngineConfig, Tick};
-use paceline_core::event::Verdict;
+use paceline_core::event::{SpendEvent, Verdict};
 use paceline_core::input::{AllowanceDraw, BidderChange, Input, Stamped};
 use paceline_core::overrides::{Override, OverrideChange};
 use paceline_core::pace::PacingLaw;
-use paceline_core::table::TableEntry;
-use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, Ppm, SegmentId, Span, Timestamp};
+use paceline_core::table::{BidderAllowances, TableEntry};
+use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, SegmentId, Span, Timestamp};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -58,6 +52,26 @@ pub struct Run {
     pub report: RunReport,
     /// Its log, if asked for.
     pub record: Option<Vec<Stamped>>,
+}
+
+/// Something to happen.
+#[derive(Debug, Clone)]
+enum Occasion {
+    /// A table and its allowances reach the bidders.
+    Table(Arc<HeldTable>, Arc<Vec<BidderAllowances>>),
+    /// A bidder sends its report.
+    Report(usize),
+    /// An input reaches the log.
+    Arrive(Input),
+    /// A win is billed.
+    Bill {
+        /// Whose win, by campaign index.
+        campaign: usize,
+        /// Which bidder reports it.
+        bidder: usize,
+        /// The event.
+        event: SpendEvent,
+    },
 }
 
 /// Runs a scenario once. `progress` is told the share done, now and then.
@@ -87,15 +101,15 @@ pub fn run_under<L: PacingLaw + Copy>(
     world.open();
     let (start, end) = (scenario.window.start(), scenario.window.end());
     let mut auctions = Vec::new();
+    let mut stands = Vec::new();
     let mut now = start;
     while now < end {
         world.round(now);
         let next = (now + scenario.tick).min(end);
-        world.market.fill(now, next, &mut auctions);
-        world.facts.auctions += u64::try_from(auctions.len()).unwrap_or(0);
+        world.hall.market.fill(now, next, &mut auctions);
         for auction in &auctions {
             world.attend(auction.at);
-            world.hold(auction);
+            hall::hold(&mut world, auction, &mut stands);
         }
         world.attend(next);
         now = next;
@@ -111,27 +125,18 @@ pub fn run_under<L: PacingLaw + Copy>(
 
 struct World<'a, L: PacingLaw> {
     scenario: &'a Scenario,
-    specs: Vec<CampaignSpec>,
+    hall: Hall,
     index: BTreeMap<CampaignId, usize>,
-    buyers: Vec<Buyer>,
-    /// Each campaign's greatest multiplier.
-    most: Vec<Ppm>,
-    /// Campaigns in flight, by segment.
-    eligible: Vec<Vec<usize>>,
-    market: Market,
     bidders: Vec<Bidder>,
     /// Bidders that are there.
     present: Vec<usize>,
-    tallies: Vec<Tally>,
-    series: Vec<Series>,
-    agenda: Agenda,
+    agenda: Agenda<Occasion>,
     host: Host<L>,
     faults: FaultRules,
     auditor: Auditor,
     facts: RunFacts,
     inputs: Vec<Input>,
     next_action: usize,
-    stands: Vec<Stand>,
     /// Published signals of the round before.
     signals: Vec<f64>,
 }
@@ -159,27 +164,16 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         Ok(Self {
             scenario,
             index: campaigns.iter().enumerate().map(|(index, id)| (*id, index)).collect(),
-            most: setup.specs.iter().map(|spec| spec.multiplier_max.ppm()).collect(),
-            eligible: vec![Vec::new(); segments.len()],
             bidders: bidders.collect(),
             present: Vec::new(),
-            tallies: scenario
-                .campaigns
-                .iter()
-                .map(|plan| Tally::new(plan, segments.len()))
-                .collect(),
-            series: vec![Series::new(scenario.window); campaigns.len()],
             agenda: Agenda::default(),
             host: Host::new(config, has_crash, options.has_record),
             faults: FaultRules::new(&scenario.faults, seed),
             auditor: Auditor::default(),
             facts: RunFacts::default(),
             next_action: 0,
-            stands: Vec::new(),
             signals: vec![0.0; campaigns.len()],
-            specs: setup.specs,
-            buyers: setup.buyers,
-            market: setup.market,
+            hall: Hall::new(scenario, setup.specs, setup.buyers, setup.market),
             inputs: setup.inputs,
         })
     }
@@ -214,10 +208,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
                 Occasion::Arrive(input) => self.tell(at, &input),
                 Occasion::Report(bidder) => self.send_report(bidder, at),
                 Occasion::Bill { campaign, bidder, event } => {
-                    self.tallies[campaign].bill(event.attributed_at(), event.price);
-                    if matches!(self.buyers[campaign].billing, Billing::Click { .. }) {
-                        self.tallies[campaign].click();
-                    }
+                    self.hall.bill(campaign, event.attributed_at(), event.price);
                     self.bidders[bidder].note(event);
                 }
                 Occasion::Table(table, allowances) => self.spread(at, &table, &allowances),
@@ -226,12 +217,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
     }
 
     /// A table reaches every bidder that is there and sees.
-    fn spread(
-        &mut self,
-        at: Timestamp,
-        table: &Arc<HeldTable>,
-        allowances: &[paceline_core::table::BidderAllowances],
-    ) {
+    fn spread(&mut self, at: Timestamp, table: &Arc<HeldTable>, allowances: &[BidderAllowances]) {
         let generation = table.generation;
         let mut acknowledged = Vec::new();
         for (place, bidder) in self.bidders.iter_mut().enumerate() {
@@ -283,7 +269,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
     fn draw(&mut self, bidder: usize, campaign: usize, now: Timestamp, price: Nanos) -> bool {
         let draw = AllowanceDraw {
             bidder: self.bidders[bidder].id(),
-            campaign: self.specs[campaign].id,
+            campaign: self.hall.specs[campaign].id,
             price,
         };
         if self.host.engine().is_none() {
@@ -308,7 +294,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.facts.ticks += 1;
             self.publish(now, tick);
         }
-        self.find_eligible(now);
+        self.hall.find_eligible(now);
         if (now - self.scenario.window.start()).as_micros() % Span::MINUTE.as_micros() == 0 {
             self.minute(now);
         }
@@ -358,8 +344,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             }
             self.next_action += 1;
             let number = u64::try_from(self.next_action).unwrap_or(0);
-            let spec = &mut self.specs[action.campaign];
-            let tally = &mut self.tallies[action.campaign];
+            let spec = &mut self.hall.specs[action.campaign];
+            let tally = &mut self.hall.tallies[action.campaign];
             let input = match action.deed {
                 Deed::Override { action, until } => {
                     Input::Override(OverrideChange::Set(Override {
@@ -392,7 +378,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         let Some(engine) = self.host.engine() else { return };
         self.auditor.check(now, engine);
         let table = engine.table();
-        let mut entries: Vec<Option<TableEntry>> = vec![None; self.specs.len()];
+        let mut entries: Vec<Option<TableEntry>> = vec![None; self.hall.specs.len()];
         for entry in table.entries.iter().filter(|entry| entry.arm == ArmId(0)) {
             if let Some(&campaign) = self.index.get(&entry.campaign) {
                 entries[campaign] = Some(*entry);
@@ -425,28 +411,12 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         })
     }
 
-    /// Campaigns that may be asked in the coming step, by segment.
-    fn find_eligible(&mut self, now: Timestamp) {
-        for row in &mut self.eligible {
-            row.clear();
-        }
-        for (campaign, spec) in self.specs.iter().enumerate() {
-            if spec.flight_at(now).is_some() {
-                for &segment in &self.buyers[campaign].segments {
-                    self.eligible[segment].push(campaign);
-                }
-            }
-        }
-    }
-
     /// What the engine thinks and what came of it, once a minute.
     fn minute(&mut self, now: Timestamp) {
         let Some(engine) = self.host.engine() else { return };
-        for (campaign, spec) in self.specs.iter().enumerate() {
-            let (view, entry) = view_of(engine, spec.id);
-            let tally = &mut self.tallies[campaign];
-            tally.minute(now, view);
-            self.series[campaign].note(now, tally.spent(), view, entry);
+        for campaign in 0..self.hall.specs.len() {
+            let view = view_of(engine, self.hall.specs[campaign].id);
+            self.hall.minute(now, campaign, view);
         }
     }
 
@@ -457,23 +427,13 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         self.facts.events_duplicate = self.auditor.count(Verdict::Duplicate);
         let all: u64 = Verdict::ALL.iter().map(|verdict| self.auditor.count(*verdict)).sum();
         self.facts.events_refused = all - self.facts.events_posted - self.facts.events_duplicate;
-        let campaigns = self
-            .specs
-            .iter()
-            .zip(&self.tallies)
-            .zip(self.series)
-            .map(|((spec, tally), series)| CampaignReport {
-                name: spec.name.as_str().to_owned(),
-                metrics: tally.finish(),
-                series,
-            })
-            .collect();
+        self.facts.auctions = self.hall.auctions;
         let report = RunReport::new(
             self.scenario,
             options.law,
             options.seed.unwrap_or(self.scenario.seed),
             self.facts,
-            campaigns,
+            self.hall.reports(),
             self.auditor.told,
         );
         Run { report, record: self.host.into_record() }

@@ -229,6 +229,7 @@ impl AdminService for Admin {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             server_time: Some(wire::instant_message(now)),
             partitions: told,
+            clock_factor: self.partitions.clock().factor(),
         }))
     }
 }

@@ -131,6 +131,15 @@ impl Clock {
         }
     }
 
+    /// How many times faster than the world it passes: 1 but for a scaled clock.
+    #[must_use]
+    pub fn factor(&self) -> u32 {
+        match &*self.0 {
+            Inner::Scaled { factor, .. } => *factor,
+            Inner::System { .. } | Inner::Replayed { .. } => 1,
+        }
+    }
+
     /// How long a span of logical time takes in the world; a negative one takes none. Time-outs
     /// towards real machines are real and need no such conversion.
     #[must_use]
@@ -272,6 +281,7 @@ mod tests {
     #[test]
     fn a_scaled_clock_turns_an_hour_into_a_minute() {
         let clock = Clock::scaled(60);
+        assert_eq!((clock.factor(), Clock::system().factor()), (60, 1));
         assert_eq!(clock.real(Span::HOUR), Duration::from_secs(60));
         assert_eq!(clock.real(Span::from_secs(-1)), Duration::ZERO);
         assert!(clock.now() >= Timestamp::MIN && clock.now().is_plausible());

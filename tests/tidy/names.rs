@@ -52,6 +52,24 @@ const RESERVED: &[Reserved] = &[
         rule: "only main returns an exit code",
     },
     Reserved {
+        word: "paceline::",
+        within: &["sim/src/"],
+        except: &["sim/src/demo", "sim/src/drive"],
+        rule: "of the simulator only demo and drive, in its program, know the service",
+    },
+    Reserved {
+        word: "paceline_client",
+        within: &["sim/src/"],
+        except: &["sim/src/demo", "sim/src/drive"],
+        rule: "of the simulator only demo and drive, in its program, know the client",
+    },
+    Reserved {
+        word: "paceline_proto",
+        within: &["sim/src/"],
+        except: &["sim/src/demo", "sim/src/drive"],
+        rule: "of the simulator only demo and drive, in its program, know the wire",
+    },
+    Reserved {
         word: "paceline_service",
         within: &["src/client/", "src/core/", "src/view/", "src/calendar/"],
         except: &[],

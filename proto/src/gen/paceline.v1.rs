@@ -2682,6 +2682,9 @@ pub struct GetStatusResponse {
     /// One each, by partition.
     #[prost(message, repeated, tag = "4")]
     pub partitions: ::prost::alloc::vec::Vec<PartitionStatus>,
+    /// How many times faster than the world its clock passes, above 1 only in rehearsals. 0: not told.
+    #[prost(uint32, tag = "5")]
+    pub clock_factor: u32,
 }
 /// What to do with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

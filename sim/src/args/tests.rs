@@ -24,7 +24,9 @@ fn every_form_is_taken() {
         "run a.toml b.toml --law asap --seed 3 --json out.json --html out.html",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
         "demo",
-        "drive --endpoint http://127.0.0.1:7350 --campaigns 10 --bidders 3 --hours 2",
+        "demo --campaigns 5 --hours 2 --scale 120 --for 1m30s --json out.json --html out.html",
+        "drive --endpoint http://127.0.0.1:7410 --campaigns 10 --bidders 3 --hours 2 --name night.7 \
+         --seed 2 --json out.json --html out.html",
     ] {
         assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
     }
@@ -75,6 +77,12 @@ fn a_wrong_value_is_refused_with_flag_value_and_rule() {
             "drive --endpoint http://x --campaigns 0 --bidders 1",
             ["--campaigns", "0", "not in 1..=100000"],
         ),
+        (
+            "drive --endpoint http://x --campaigns 1 --bidders 1 --name a/b",
+            ["--name", "a/b", "must have 1 to 32 letters"],
+        ),
+        ("demo --for 0s", ["--for", "0s", "must be above zero"]),
+        ("demo --scale 0", ["--scale", "0", "not in 1..=600"]),
     ] {
         let message = parse(line).expect_err(line);
         for part in parts {

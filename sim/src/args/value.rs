@@ -2,9 +2,10 @@
 
 use crate::policy::Policy;
 use crate::rival::Rival;
+use crate::scenario::span::parse_span;
 use crate::trace::auctions::PRICE_MAX;
 use paceline_core::campaign::LawChoice;
-use paceline_core::units::{CpmMicros, Nanos, Timestamp};
+use paceline_core::units::{CpmMicros, Nanos, Span, Timestamp};
 use std::path::PathBuf;
 
 /// The most rows generated at once.
@@ -82,7 +83,7 @@ pub(super) fn rows(text: &str) -> Result<u64, String> {
 
 /// An instant that leaves room for the days that follow it.
 pub(super) fn start(text: &str) -> Result<Timestamp, String> {
-    let latest = Timestamp::MAX - paceline_core::units::Span::DAY.times(367);
+    let latest = Timestamp::MAX - Span::DAY.times(367);
     match text.parse().map(Timestamp::from_micros) {
         Ok(at) if (Timestamp::MIN..=latest).contains(&at) => Ok(at),
         _ => Err(format!("must be an integer from 0 to {}", latest.as_micros())),
@@ -97,5 +98,24 @@ pub(super) fn endpoint(text: &str) -> Result<String, String> {
             Ok(text.to_owned())
         }
         _ => Err("must be http://HOST:PORT or https://HOST:PORT".to_owned()),
+    }
+}
+
+/// A length of time above zero.
+pub(super) fn span(text: &str) -> Result<Span, String> {
+    match parse_span(text) {
+        Ok(span) if span > Span::ZERO => Ok(span),
+        Ok(_) => Err("must be above zero".to_owned()),
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+/// What names begin with.
+pub(super) fn stem(text: &str) -> Result<String, String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-';
+    if (1..=32).contains(&text.len()) && text.bytes().all(is_plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("must have 1 to 32 letters, digits, dots and dashes".to_owned())
     }
 }

@@ -4,7 +4,6 @@
 //! once a minute and by the page.
 
 use super::tally::MinuteView;
-use paceline_core::table::TableEntry;
 use paceline_core::units::{Nanos, Span, Timestamp, Window};
 
 /// Points kept, about: more than a screen is wide would not be seen.
@@ -44,24 +43,17 @@ impl Series {
     }
 
     /// A whole minute passed.
-    pub fn note(
-        &mut self,
-        now: Timestamp,
-        spent: Nanos,
-        view: MinuteView,
-        entry: Option<TableEntry>,
-    ) {
+    pub fn note(&mut self, now: Timestamp, spent: Nanos, view: MinuteView) {
         if now < self.next {
             return;
         }
         self.next = now + self.every;
-        let ratio = |take: fn(&TableEntry) -> f64| entry.as_ref().map_or(0.0, take);
         self.points.push(Point {
             at: now,
             spent,
             planned: view.plan.map(|(planned, measured, _)| spent + planned - measured),
-            multiplier: ratio(|entry| entry.multiplier.ppm().as_f64()),
-            participation: ratio(|entry| entry.participation.ppm().as_f64()),
+            multiplier: view.multiplier,
+            participation: view.participation,
         });
     }
 }

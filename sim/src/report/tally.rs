@@ -42,6 +42,10 @@ struct Hour {
 pub struct MinuteView {
     /// Published multiplier × participation, as a ratio.
     pub signal: f64,
+    /// Published multiplier, as a ratio.
+    pub multiplier: f64,
+    /// Published participation, as a ratio.
+    pub participation: f64,
     /// Planned and measured spend since the plan was made, and when that was.
     pub plan: Option<(Nanos, Nanos, Timestamp)>,
 }

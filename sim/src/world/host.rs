@@ -146,14 +146,17 @@ pub(super) fn signal_of(entry: &Option<TableEntry>) -> f64 {
 }
 
 /// What a report's minute is made of.
-pub(super) fn view_of<L: PacingLaw>(
-    engine: &Engine<L>,
-    campaign: CampaignId,
-) -> (MinuteView, Option<TableEntry>) {
+pub(super) fn view_of<L: PacingLaw>(engine: &Engine<L>, campaign: CampaignId) -> MinuteView {
     let entry = engine.table().get(campaign, ArmId(0)).copied();
     let plan = engine.explain(campaign).and_then(|told| {
         let own = told.owners.first()?.plan?;
         Some((own.planned, own.measured, own.planned_at))
     });
-    (MinuteView { signal: signal_of(&entry), plan }, entry)
+    let ratio = |take: fn(&TableEntry) -> f64| entry.as_ref().map_or(0.0, take);
+    MinuteView {
+        signal: signal_of(&entry),
+        multiplier: ratio(|entry| entry.multiplier.ppm().as_f64()),
+        participation: ratio(|entry| entry.participation.ppm().as_f64()),
+        plan,
+    }
 }

@@ -1,6 +1,6 @@
 //! From a scenario and a seed to a market, buyers, and the inputs an engine starts with.
 //!
-//! Called by the world once a run.
+//! Called once a run, by the world and by whoever drives a service.
 
 use crate::market::buyer::Buyer;
 use crate::market::draw::{self, Use, normal_quantile};
@@ -10,7 +10,6 @@ use crate::rng::Stream;
 use crate::scenario::{CampaignPlan, Complaint, Forecast, Scenario, ScenarioError};
 use paceline_core::budget::Horizon;
 use paceline_core::campaign::{CampaignSpec, LawChoice};
-use paceline_core::hash;
 use paceline_core::input::{Input, ShapeChange};
 use paceline_core::units::{Nanos, ShapeId, Span};
 use std::collections::BTreeMap;
@@ -22,22 +21,22 @@ const SHAPE_HEIGHT: f64 = 1e6;
 
 /// What a run starts with.
 #[derive(Debug, Clone)]
-pub(super) struct Setup {
+pub struct Setup {
     /// Supply.
-    pub(super) market: Market,
+    pub market: Market,
     /// Demand, pressed, by campaign index.
-    pub(super) buyers: Vec<Buyer>,
+    pub buyers: Vec<Buyer>,
     /// Campaigns as the engine gets them, with shapes.
-    pub(super) specs: Vec<CampaignSpec>,
+    pub specs: Vec<CampaignSpec>,
     /// Everything the engine is told before the first tick, in order.
-    pub(super) inputs: Vec<Input>,
+    pub inputs: Vec<Input>,
 }
 
 /// Builds a run.
 ///
 /// # Errors
 /// [`ScenarioError::Rules`] when a pressure is beyond what the market's prices sum to.
-pub(super) fn build(
+pub fn build(
     scenario: &Scenario,
     law: Option<LawChoice>,
     seed: u64,
@@ -104,7 +103,7 @@ fn market(scenario: &Scenario, segments: Vec<Segment>, seed: u64) -> Market {
 
 /// What a campaign may spend in all.
 #[must_use]
-pub(super) fn budget_of(plan: &CampaignPlan) -> Option<Nanos> {
+pub fn budget_of(plan: &CampaignPlan) -> Option<Nanos> {
     let budgets = &plan.spec.budgets;
     let flight = budgets.flights[0];
     let days = plan.clock.days_in(flight.window).count();
@@ -192,10 +191,4 @@ fn weights(scenario: &Scenario, plan: &CampaignPlan, sigma: f64) -> Vec<u32> {
         .iter()
         .map(|height| u32::try_from(whole(height / most * SHAPE_HEIGHT)).unwrap_or(0))
         .collect()
-}
-
-/// A run's own number of an auction and a campaign: the id of a win.
-#[must_use]
-pub(super) const fn win_key(auction: u64, campaign: u64) -> u64 {
-    hash::mix(auction ^ hash::mix(campaign))
 }

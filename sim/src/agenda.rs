@@ -1,57 +1,33 @@
 //! What is still to happen, in time order; things of one instant in the order they were put.
 //!
-//! Called by the world.
+//! Knows nothing of what happens. Called by the world, and by whoever drives a service.
 
-use crate::bidder::HeldTable;
-use paceline_core::event::SpendEvent;
-use paceline_core::input::Input;
-use paceline_core::table::BidderAllowances;
 use paceline_core::units::Timestamp;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
-use std::sync::Arc;
 
-/// Something to happen.
-#[derive(Debug, Clone)]
-pub(super) enum Occasion {
-    /// A table and its allowances reach the bidders.
-    Table(Arc<HeldTable>, Arc<Vec<BidderAllowances>>),
-    /// A bidder sends its report.
-    Report(usize),
-    /// An input reaches the log.
-    Arrive(Input),
-    /// A win is billed.
-    Bill {
-        /// Whose win, by campaign index.
-        campaign: usize,
-        /// Which bidder reports it.
-        bidder: usize,
-        /// The event.
-        event: SpendEvent,
-    },
-}
-
-struct Entry {
+#[derive(Debug)]
+struct Entry<T> {
     at: Timestamp,
     order: u64,
-    occasion: Occasion,
+    occasion: T,
 }
 
-impl PartialEq for Entry {
+impl<T> PartialEq for Entry<T> {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other) == Ordering::Equal
     }
 }
 
-impl Eq for Entry {}
+impl<T> Eq for Entry<T> {}
 
-impl PartialOrd for Entry {
+impl<T> PartialOrd for Entry<T> {
     fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl Ord for Entry {
+impl<T> Ord for Entry<T> {
     /// The heap gives its greatest first: that must be the earliest.
     fn cmp(&self, other: &Self) -> Ordering {
         (other.at, other.order).cmp(&(self.at, self.order))
@@ -59,21 +35,27 @@ impl Ord for Entry {
 }
 
 /// A queue in time order.
-#[derive(Default)]
-pub(super) struct Agenda {
-    heap: BinaryHeap<Entry>,
+#[derive(Debug)]
+pub struct Agenda<T> {
+    heap: BinaryHeap<Entry<T>>,
     order: u64,
 }
 
-impl Agenda {
+impl<T> Default for Agenda<T> {
+    fn default() -> Self {
+        Self { heap: BinaryHeap::new(), order: 0 }
+    }
+}
+
+impl<T> Agenda<T> {
     /// Puts something on it.
-    pub(super) fn put(&mut self, at: Timestamp, occasion: Occasion) {
+    pub fn put(&mut self, at: Timestamp, occasion: T) {
         self.order += 1;
         self.heap.push(Entry { at, order: self.order, occasion });
     }
 
     /// Takes the first thing due at `now` or before.
-    pub(super) fn take(&mut self, now: Timestamp) -> Option<(Timestamp, Occasion)> {
+    pub fn take(&mut self, now: Timestamp) -> Option<(Timestamp, T)> {
         if self.heap.peek()?.at > now {
             return None;
         }
@@ -90,10 +72,10 @@ mod tests {
         let mut agenda = Agenda::default();
         let at = Timestamp::from_micros;
         for (time, bidder) in [(5, 0), (3, 1), (5, 2), (9, 3)] {
-            agenda.put(at(time), Occasion::Report(bidder));
+            agenda.put(at(time), bidder);
         }
         let mut taken = Vec::new();
-        while let Some((_, Occasion::Report(bidder))) = agenda.take(at(5)) {
+        while let Some((_, bidder)) = agenda.take(at(5)) {
             taken.push(bidder);
         }
         assert_eq!(taken, [1, 0, 2]);

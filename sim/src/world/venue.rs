@@ -1,0 +1,74 @@
+//! The world as a venue: simulated bidders are asked, and told what became of their bids.
+//!
+//! Called by the hall, auction by auction in time order.
+
+use super::{Occasion, World};
+use crate::bidder::Submitted;
+use crate::hall::{Hall, Seat, Venue, place_of};
+use crate::market::auction::Auction;
+use crate::market::billing::{Billing, Charge};
+use paceline_core::bid::{BidAsk, BidDecision};
+use paceline_core::event::{SpendEvent, SpendKind};
+use paceline_core::pace::PacingLaw;
+use paceline_core::units::{Nanos, Span, Timestamp};
+
+impl<L: PacingLaw + Copy> Venue for World<'_, L> {
+    type Hold = Nanos;
+
+    fn hall(&mut self) -> &mut Hall {
+        &mut self.hall
+    }
+
+    fn turn(&mut self, auction: &Auction) -> usize {
+        let bidder = self.present[place_of(auction.key, self.present.len())];
+        self.bidders[bidder].hear(auction.at);
+        bidder
+    }
+
+    /// Short of money the bidder draws, and where draws are waited for, answers again.
+    fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Nanos>) {
+        let Seat { campaign, bidder, segment } = seat;
+        let answer = self.bidders[bidder].ask(campaign, segment, auction.at, ask);
+        let mut decision = answer.decision;
+        if let Some(price) = answer.draw {
+            let is_granted = self.draw(bidder, campaign, auction.at, price);
+            if is_granted && self.scenario.bidders.waits_for_draws {
+                decision = self.bidders[bidder].weigh(campaign, auction.at, ask);
+            }
+        }
+        let held = match decision {
+            BidDecision::Bid { reserve, .. } => Some(reserve),
+            BidDecision::Skip(_) => None,
+        };
+        (decision, held)
+    }
+
+    fn lost(&mut self, seat: Seat, auction: &Auction, reserve: Nanos, is_heard: bool) {
+        let Seat { campaign, bidder, segment } = seat;
+        let commit = Nanos::ZERO;
+        let lost = Submitted { campaign, segment, reserve, commit, is_won: false, is_heard };
+        self.bidders[bidder].submit(auction.at, lost);
+    }
+
+    fn won(&mut self, seat: Seat, auction: &Auction, reserve: Nanos, charge: &Charge) {
+        let Seat { campaign, bidder, segment } = seat;
+        let commit = charge.probability.expected(charge.price);
+        let won = Submitted { campaign, segment, reserve, commit, is_won: true, is_heard: true };
+        self.bidders[bidder].submit(auction.at, won);
+    }
+
+    /// Wins go into the bidder's next report; so does what is billed as it is won and heard of at
+    /// once, which spares the agenda.
+    fn owe(&mut self, seat: Seat, due: Timestamp, event: SpendEvent) {
+        let Seat { campaign, bidder, .. } = seat;
+        if event.kind == SpendKind::Billing {
+            let is_by_click = matches!(self.hall.buyers[campaign].billing, Billing::Click { .. });
+            if is_by_click || self.scenario.bidders.outcome_delay > Span::ZERO {
+                self.agenda.put(due, Occasion::Bill { campaign, bidder, event });
+                return;
+            }
+            self.hall.bill(campaign, event.attributed_at(), event.price);
+        }
+        self.bidders[bidder].note(event);
+    }
+}
