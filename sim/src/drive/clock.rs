@@ -6,7 +6,7 @@
 //! RPC. Asked by whoever plays the market, fed by the task that asks the service.
 
 use paceline::clock::Stopwatch;
-use paceline_core::units::{Span, Timestamp};
+use paceline_core::units::Timestamp;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -105,6 +105,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paceline_core::units::Span;
 
     fn millis(count: u64) -> Duration {
         Duration::from_millis(count)

@@ -9,6 +9,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use tempfile::TempDir;
+use tonic::transport::Endpoint;
 
 /// Two hours are two minutes at sixty times the world's pace, and ticks six in a second.
 const SCALE: u32 = 60;
@@ -92,7 +93,8 @@ async fn a_drive_cut_short_tells_what_it_measured_and_takes_its_campaigns_away()
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let admin = AdminServiceClient::connect(service.endpoint()).await.unwrap();
+    let line = Endpoint::from_shared(service.endpoint()).unwrap().connect_lazy();
+    let admin = AdminServiceClient::new(line);
     let spent = |line: &v1::CampaignSummary| line.spent_nanos;
     let total = || {
         let mut admin = admin.clone();
