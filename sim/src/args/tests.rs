@@ -25,8 +25,8 @@ fn every_form_is_taken() {
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
         "demo",
         "demo --campaigns 5 --hours 2 --scale 120 --for 1m30s --json out.json --html out.html",
-        "drive --endpoint http://127.0.0.1:7410 --campaigns 10 --bidders 3 --hours 2 --name night.7 \
-         --seed 2 --json out.json --html out.html",
+        "drive --endpoint http://127.0.0.1:7410 --campaigns 10 --bidders 3 --hours 2 \
+         --name night.7 --seed 2 --json out.json --html out.html",
     ] {
         assert!(parse(line).is_ok(), "{line}: {:?}", parse(line));
     }
