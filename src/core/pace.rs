@@ -12,6 +12,7 @@ mod pass_through;
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "what does not move is equal")]
 mod response;
+mod search;
 mod shipped;
 
 pub use log_pid::{GainsError, LogPidGains, LogPidState};
@@ -48,7 +49,7 @@ pub struct PaceSample {
     pub multiplier_max: PacingMultiplier,
     /// What the plan spends now, in nanos per minute.
     pub planned_rate: f64,
-    /// What was spent of late, in nanos per minute.
+    /// What was spent since the last step, in nanos per minute of traffic time.
     pub spend_rate: f64,
 }
 

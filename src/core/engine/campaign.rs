@@ -178,6 +178,7 @@ impl CampaignState {
         }
         entry.safe_multiplier = self.history.multiplier(max);
         self.is_news(&entry, standing.threshold).then(|| {
+            let entry = self.steadied(entry, standing.threshold);
             self.entry = Some(entry);
             self.safe_x = safe_x;
             entry
@@ -208,6 +209,17 @@ impl CampaignState {
         };
         *reason = why;
         state
+    }
+
+    /// What is published when something is news: a figure inside its dead-band stays, so that a new
+    /// safe value does not lift a multiplier that nothing else has moved.
+    fn steadied(&self, entry: TableEntry, threshold: f64) -> TableEntry {
+        let Some(published) = self.entry else { return entry };
+        let (was, now) = (published.multiplier, entry.multiplier);
+        let multiplier = if differs(was.ppm(), now.ppm(), threshold) { now } else { was };
+        let (was, now) = (published.participation, entry.participation);
+        let participation = if differs(was.ppm(), now.ppm(), threshold) { now } else { was };
+        TableEntry { multiplier, participation, ..entry }
     }
 
     /// Whether an entry differs from what is published by more than the dead-band.

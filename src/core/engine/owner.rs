@@ -9,7 +9,7 @@ use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::traffic::{Rhythm, Traffic};
-use crate::ledger::{Book, Slot, SpendTotals};
+use crate::ledger::{Book, Slot, SpendLedger, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
 use crate::plan::{Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
@@ -87,17 +87,14 @@ impl<S> Pace<S> {
     fn see<L>(
         &mut self,
         multiplier_max: PacingMultiplier,
-        mark: Timestamp,
         outlook: &Outlook,
         measured: Nanos,
         minutes: f64,
         view: &OwnerView<'_, L>,
     ) {
         let day_budget = outlook.day_budget;
-        let price = view.book.totals().event_price;
+        let price = view.event_price;
         let spent = (measured - self.measured_before).as_f64();
-        let elapsed = (mark - self.stepped_to).as_minutes();
-        let rate = if elapsed > 0.0 { spent / elapsed } else { self.sample.spend_rate };
         self.measured_before = measured;
         self.sample = PaceSample {
             traffic_minutes: minutes,
@@ -109,7 +106,7 @@ impl<S> Pace<S> {
             elasticity: view.config.elasticity,
             multiplier_max,
             planned_rate: outlook.rate,
-            spend_rate: self.sample.spend_rate + 0.1 * (rate - self.sample.spend_rate),
+            spend_rate: if minutes > 0.0 { spent / minutes } else { 0.0 },
         };
     }
 }
@@ -146,6 +143,8 @@ pub(super) struct OwnerView<'a, L> {
     pub days: &'a KnownDays,
     pub shape: &'a TrafficShape,
     pub book: &'a Book,
+    /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
+    pub event_price: f64,
     pub config: &'a EngineConfig<L>,
 }
 
@@ -261,7 +260,7 @@ impl<S: Clone> Owner<S> {
             plan: made,
         };
         let outlook = pace.plan.outlook(at);
-        pace.see(self.multiplier_max, at, &outlook, Nanos::ZERO, 0.0, view);
+        pace.see(self.multiplier_max, &outlook, Nanos::ZERO, 0.0, view);
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
         };
@@ -353,7 +352,7 @@ impl<S: Clone> Owner<S> {
             let outlook = pace.plan.outlook(mark);
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
-            pace.see(self.multiplier_max, mark, &outlook, measured, minutes, view);
+            pace.see(self.multiplier_max, &outlook, measured, minutes, view);
             pace.stepped_to = mark;
             law.advance(&mut pace.law, view.now, &pace.sample);
             if !law.is_sound(&pace.law) || !law.signal(&pace.law).x.is_finite() {
@@ -398,6 +397,18 @@ impl<S: Clone> Owner<S> {
     ) -> Option<PacingSignal> {
         let pace = self.pace.as_ref()?;
         Some(config.laws.get(self.law_choice()).signal(&pace.law))
+    }
+}
+
+/// Mean price of an owner's billing events; while a campaign has none, that of its group or
+/// advertiser: what its siblings pay says more than nothing. `campaign` may be another owner's.
+pub(super) fn event_price(ledger: &SpendLedger, slot: Slot, campaign: Option<Slot>) -> f64 {
+    let price = |slot: Slot| ledger.book(slot).totals().event_price;
+    let own = price(slot);
+    let payers = campaign.map(|campaign| ledger.campaign(campaign).owners);
+    match payers.filter(|payers| own <= 0.0 && payers.own() == slot) {
+        Some(payers) => payers.iter().map(price).find(|price| *price > 0.0).unwrap_or(0.0),
+        None => own,
     }
 }
 

@@ -1,7 +1,7 @@
 //! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
 
 use super::campaign::{OwnerSignal, Standing};
-use super::owner::{Feed, OwnerView};
+use super::owner::{Feed, OwnerView, event_price};
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
@@ -179,7 +179,7 @@ impl<L: PacingLaw> Engine<L> {
         let mut gathered = Gathered::default();
         let mut campaign = 0;
         for slot in 0..self.state.owners.len() {
-            let is_bad = self.step_owner(now, slot, marks, &mut gathered.rhythm);
+            let is_bad = self.step_owner(now, (slot, campaign), marks, &mut gathered.rhythm);
             report.quarantined += usize::from(is_bad);
             while campaign < self.state.campaigns.len()
                 && self.state.ledger.campaign(campaign).owners.own() == slot
@@ -198,11 +198,12 @@ impl<L: PacingLaw> Engine<L> {
         (changed, removed)
     }
 
-    /// Steps an owner's law. Whether it was set aside.
+    /// Steps an owner's law; `campaign` is the first whose own owner has not been stepped before.
+    /// Whether it was set aside.
     fn step_owner(
         &mut self,
         now: Timestamp,
-        slot: Slot,
+        (slot, campaign): (Slot, Slot),
         marks: Marks,
         rhythm: &mut Rhythm,
     ) -> bool {
@@ -210,6 +211,7 @@ impl<L: PacingLaw> Engine<L> {
         let is_stale = self.is_stale(now, watermark);
         let state = &mut self.state;
         state.ledger.book_mut(slot).refresh(now);
+        let first = (campaign < state.campaigns.len()).then_some(campaign);
         let owner = &mut state.owners[slot];
         let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
         let view = OwnerView {
@@ -219,6 +221,7 @@ impl<L: PacingLaw> Engine<L> {
             days: &state.days,
             shape: shape.unwrap_or(&self.flat),
             book: state.ledger.book(slot),
+            event_price: event_price(&state.ledger, slot, first),
             config: &self.config,
         };
         owner.step(&view, rhythm)

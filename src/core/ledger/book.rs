@@ -293,7 +293,9 @@ impl Book {
         if without_win {
             totals.expected += price;
         }
-        let gain = if totals.events == 1 { 1.0 } else { PRICE_GAIN };
+        // The mean of all until there are a hundred: one dear first event must not stand for them.
+        #[expect(clippy::cast_precision_loss, reason = "below a hundred it is exact")]
+        let gain = (1.0 / totals.events as f64).max(PRICE_GAIN);
         totals.event_price += gain * (price.as_f64() - totals.event_price);
         let risen =
             if totals.events == 1 { price.as_f64() } else { totals.cheapest * (1.0 + PRICE_GAIN) };

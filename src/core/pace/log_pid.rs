@@ -5,6 +5,7 @@
 //! through [`super::ShippedLaw`] or directly.
 
 use super::limit::{self, X_MIN};
+use super::search::Search;
 use super::{Clamp, LawTerms, PaceSample, PacingLaw, PacingSignal};
 use crate::units::{Nanos, PacingMultiplier, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -63,6 +64,8 @@ pub struct LogPidGains {
     pub dead_zone: f64,
     /// How far x may move in a minute of traffic time.
     pub slew_per_minute: f64,
+    /// Whether a law that has not met its pace yet looks for it by rate.
+    pub has_search: bool,
 }
 
 impl Default for LogPidGains {
@@ -80,6 +83,7 @@ impl Default for LogPidGains {
             dead_zone: 0.000_5,
             // A quarter a minute as published: the dead-band of publication comes on top.
             slew_per_minute: 0.248,
+            has_search: true,
         }
     }
 }
@@ -139,6 +143,8 @@ impl LogPidGains {
                 error: self.error(seen),
                 gain: self.gain * window / (elasticity * settling) * self.noise_share(seen.events),
                 integral_minutes: self.integral_ratio * settling,
+                settling,
+                elasticity,
             }
         })
     }
@@ -168,6 +174,8 @@ struct Reading {
     error: f64,
     gain: f64,
     integral_minutes: f64,
+    settling: f64,
+    elasticity: f64,
 }
 
 /// What the law remembers. Every field is finite.
@@ -193,6 +201,7 @@ pub struct LogPidState {
     clamp: Clamp,
     held: bool,
     sound: bool,
+    search: Search,
 }
 
 impl LogPidState {
@@ -212,6 +221,7 @@ impl LogPidState {
             clamp: Clamp::None,
             held: false,
             sound: x0.is_finite(),
+            search: Search::start(),
         };
         if state.sound {
             state.place(x0.clamp(X_MIN, 0.0));
@@ -265,7 +275,7 @@ impl LogPidState {
 
     fn is_finite(&self) -> bool {
         let sum = self.integral + self.x + self.error + self.gain + self.derivative + self.slope;
-        sum.is_finite()
+        sum.is_finite() && self.search.is_finite()
     }
 
     /// Puts x at `x`, which is in range.
@@ -313,16 +323,20 @@ impl LogPidState {
         self.derivative = -self.gain * gains.derivative_minutes * self.slope;
     }
 
-    /// CONTROL.md (6): the integral stands still while x cannot follow it.
-    fn integrate(&mut self, gains: &LogPidGains, minutes: f64, integral_minutes: f64) {
+    /// CONTROL.md (6) and (18): the integral stands still while x cannot follow it. `found` is what
+    /// the search adds.
+    fn integrate(&mut self, gains: &LogPidGains, minutes: f64, integral_minutes: f64, found: f64) {
         let raw = self.raw();
         // More than a minute behind its own slew limit it is as good as clamped.
         let late = gains.slew_per_minute * (1.0 + minutes);
         let stuck_above = raw >= self.x_max || raw - self.x > late;
         let stuck_below = raw <= X_MIN || self.x - raw > late;
-        let stuck = (stuck_above && self.error > 0.0) || (stuck_below && self.error < 0.0);
-        if !stuck {
+        let is_stuck = |way: f64| (stuck_above && way > 0.0) || (stuck_below && way < 0.0);
+        if !is_stuck(self.error) {
             self.integral += self.gain * self.error * minutes / integral_minutes;
+        }
+        if !is_stuck(found) {
+            self.integral += found;
         }
         self.keep_integral(gains);
     }
@@ -378,7 +392,13 @@ impl PacingLaw for LogPidGains {
             state.error = reading.error;
             state.gain = reading.gain;
             state.differentiate(self, seen, minutes);
-            state.integrate(self, minutes, reading.integral_minutes);
+            let Reading { settling, elasticity, integral_minutes, .. } = reading;
+            let found = if self.has_search {
+                state.search.step(seen, minutes, state.x, (settling, elasticity))
+            } else {
+                0.0
+            };
+            state.integrate(self, minutes, integral_minutes, found);
             state.drive(self, minutes);
             if !state.is_finite() {
                 *state = before.flagged();
@@ -396,6 +416,7 @@ impl PacingLaw for LogPidGains {
         next.gain = reading.gain;
         next.integral = next.x - next.gain * next.error - next.derivative;
         next.keep_integral(self);
+        next.search.restart(reading.settling);
         next.checked(state)
     }
 
