@@ -9,6 +9,7 @@ use crate::policy::{Policy, PriceRule, TieRule};
 use clap::{Args, Parser, Subcommand};
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Span, Timestamp};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
@@ -129,9 +130,10 @@ pub struct RunArgs {
     /// Scenario files.
     #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
     pub scenarios: Vec<PathBuf>,
-    /// Pacing law instead of the scenario's: log-pid, pass-through or asap.
-    #[arg(long, value_name = "NAME", value_parser = value::law)]
-    pub law: Option<LawChoice>,
+    /// Pacing law instead of the scenario's: log-pid, pass-through or asap; several, with commas
+    /// between, are compared in one table.
+    #[arg(long, value_name = "NAME", value_parser = value::law, value_delimiter = ',')]
+    pub law: Vec<LawChoice>,
     /// A published law instead, without judging: dead-beat, mystique-linear, mystique-learned,
     /// feedback, descent-euclidean, descent-entropy, sample or percentile.
     #[arg(long, value_name = "NAME", value_parser = value::rival, conflicts_with = "law")]
@@ -139,6 +141,10 @@ pub struct RunArgs {
     /// Seed instead of the scenario's.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Seeds from first to last, e.g. 1..5: every scenario under every law with each, in one table.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = value::seeds,
+          conflicts_with_all = ["seed", "rival"])]
+    pub seeds: Option<RangeInclusive<u64>>,
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,

@@ -160,6 +160,7 @@ impl Hall {
             name: spec.name.as_str().to_owned(),
             metrics: tally.finish(),
             series: series.clone(),
+            hours: tally.hours(),
         })
         .collect()
     }

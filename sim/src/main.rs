@@ -22,8 +22,9 @@ use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Mutex, PoisonError};
 
 /// `EX_USAGE`: the command line is at fault.
 const USAGE: u8 = 64;
@@ -120,31 +121,66 @@ fn serve_bridge() -> anyhow::Result<()> {
     }
 }
 
-/// Runs scenario files, one after the other; fails if one misses a range.
-fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
+/// Reads scenario files; those whose data is absent are skipped, and said to be.
+fn load_scenarios(paths: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
     let data = run::data_folder();
-    let mut missed = 0;
-    for path in &args.scenarios {
-        let scenario = match Scenario::load(path, &data) {
-            Ok(scenario) => scenario,
-            Err(error @ ScenarioError::NoData { .. }) => {
-                println!("skipped: {error}");
-                continue;
-            }
+    let mut scenarios = Vec::with_capacity(paths.len());
+    for path in paths {
+        match Scenario::load(path, &data) {
+            Ok(scenario) => scenarios.push(scenario),
+            Err(error @ ScenarioError::NoData { .. }) => println!("skipped: {error}"),
             Err(error) => return Err(error.into()),
-        };
+        }
+    }
+    Ok(scenarios)
+}
+
+/// Runs scenario files; fails if one misses a range. Several seeds or laws make one table.
+fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
+    let scenarios = load_scenarios(&args.scenarios)?;
+    if args.seeds.is_some() || args.law.len() > 1 {
+        return compare(args, &scenarios);
+    }
+    let law = args.law.first().copied();
+    let mut missed = 0;
+    for scenario in &scenarios {
         let mut progress = Progress::of_shares();
         let mut tell = |share: f64| progress.set_share(share);
         let rival = args.rival.and_then(|name| Some((name, Rival::named(name)?)));
         let report = match rival {
-            Some(rival) => rival::run::run_scenario(&scenario, rival, args.seed, &mut tell)?,
-            None => run::run_scenario(&scenario, args.law, args.seed, &mut tell)?,
+            Some(rival) => rival::run::run_scenario(scenario, rival, args.seed, &mut tell)?,
+            None => run::run_scenario(scenario, law, args.seed, &mut tell)?,
         };
         drop(progress);
         missed += report.misses.len();
         print!("{}", render::to_text(&report));
         write_report(&report, args.json.as_deref(), args.html.as_deref())?;
     }
+    if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
+}
+
+/// Runs worlds under several laws and seeds; fails if the first law misses a range.
+fn compare(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = match (&args.seeds, args.seed) {
+        (Some(seeds), _) => seeds.clone().collect(),
+        (None, Some(seed)) => vec![seed],
+        (None, None) => vec![1],
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let progress = Mutex::new(Progress::of_shares());
+    let tell = |share: f64| {
+        progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share);
+    };
+    let grid = run::run_grid(scenarios, &args.law, &seeds, threads, &tell)?;
+    drop(progress);
+    print!("{}", grid.to_text());
+    if let Some(path) = &args.json {
+        fs::write(path, grid.to_json()).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = &args.html {
+        fs::write(path, grid.to_html()).with_context(|| format!("writing {}", path.display()))?;
+    }
+    let missed: usize = grid.cells.iter().map(|cell| cell.misses.len()).sum();
     if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 

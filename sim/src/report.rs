@@ -3,6 +3,7 @@
 //! Called by the world at its end; rendered as text, JSON or a page. The same run gives the same
 //! report to the byte.
 
+pub mod grid;
 pub mod hindsight;
 pub mod metric;
 pub mod page;
@@ -17,6 +18,7 @@ use metric::{Metrics, RunFacts};
 use paceline_core::campaign::LawChoice;
 use serde::Serialize;
 use series::Series;
+use tally::Hour;
 
 /// One campaign's part.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -29,6 +31,9 @@ pub struct CampaignReport {
     /// Its course.
     #[serde(skip)]
     pub series: Series,
+    /// Its local hours.
+    #[serde(skip)]
+    pub hours: Vec<Hour>,
 }
 
 /// A run's report.

@@ -42,7 +42,8 @@ fn columns() -> Vec<Column> {
     ]
 }
 
-fn percent(ratio: Option<f64>, digits: u8) -> Cell {
+/// A ratio in a column of per cents; empty where it is not known.
+pub(super) fn percent(ratio: Option<f64>, digits: u8) -> Cell {
     ratio.map_or(Cell::Empty, |ratio| Cell::number(100.0 * ratio, digits))
 }
 

@@ -11,7 +11,7 @@ use crate::number::{amount, length, real};
 use crate::scenario::CampaignPlan;
 use paceline_core::bid::{AuctionType, SkipReason};
 use paceline_core::budget::Horizon;
-use paceline_core::units::{CpmMicros, Nanos, Timestamp, Window};
+use paceline_core::units::{CpmMicros, Nanos, Span, Timestamp, Window};
 
 /// A value of one unit of currency an impression.
 const ONE_UNIT: CpmMicros = CpmMicros::new(1_000_000_000);
@@ -26,15 +26,21 @@ struct Purse {
     alone: Nanos,
 }
 
-/// One local hour.
-#[derive(Debug, Clone)]
-struct Hour {
-    window: Window,
-    asks: u64,
-    bids: u64,
-    planned: Nanos,
+/// One local hour of the flight.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hour {
+    /// When.
+    pub window: Window,
+    /// Auctions it was eligible for.
+    pub asks: u64,
+    /// Bids submitted.
+    pub bids: u64,
+    /// What the plan grew by.
+    pub planned: Nanos,
+    /// Billed for what was served in it.
+    pub spent: Nanos,
     /// Whether money was left at its end.
-    had_budget: bool,
+    pub had_budget: bool,
 }
 
 /// What the engine says of a campaign at a whole minute.
@@ -99,6 +105,7 @@ impl Tally {
             asks: 0,
             bids: 0,
             planned: Nanos::ZERO,
+            spent: Nanos::ZERO,
             had_budget: true,
         });
         Self {
@@ -214,6 +221,15 @@ impl Tally {
         if let Some(day) = self.days.iter_mut().find(|day| day.window.contains(served_at)) {
             day.spent += price;
         }
+        if let Some(hour) = at(&mut self.hours, served_at, |hour| hour.window) {
+            hour.spent += price;
+        }
+    }
+
+    /// The local hours of its flight.
+    #[must_use]
+    pub fn hours(&self) -> Vec<Hour> {
+        self.hours.clone()
     }
 
     /// A whole minute passed.
@@ -258,7 +274,9 @@ impl Tally {
             _ => Nanos::ZERO,
         };
         self.minutes.last_plan = Some((planned, made_at));
-        if let Some(hour) = at(&mut self.hours, now, |hour| hour.window) {
+        // The minute that passed, which may have been the last of its hour.
+        let passed = now - Span::from_secs(30);
+        if let Some(hour) = at(&mut self.hours, passed, |hour| hour.window) {
             hour.planned += (planned - before).at_least_zero();
         }
     }
