@@ -20,6 +20,12 @@ const AUCTIONS_PER_HOUR: f64 = 2_400.0;
 /// Auctions an hour that a campaign may bid in: some six hundred wins pay its budget.
 const ASKS_PER_HOUR: f64 = 6_000.0;
 
+/// Hours of a day, by which every campaign must have spent its budget.
+const DAY_HOURS: u32 = 24;
+/// Least utilisation of each campaign over a day, and over less: what the guard holds back for
+/// clicks on their way, two standard deviations, is several per cent of a budget of two hundred.
+const UTILISATION_LEAST: (f64, f64) = (0.97, 0.93);
+
 /// The scenario of an order that starts at a whole second.
 pub(super) fn scenario(
     order: &Order,
@@ -31,13 +37,15 @@ pub(super) fn scenario(
 
 fn text(order: &Order, name: &str, start: Timestamp) -> String {
     let Order { campaigns, bidders, hours, seed, .. } = *order;
+    let (of_a_day, of_less) = UTILISATION_LEAST;
+    let least = if hours >= DAY_HOURS { of_a_day } else { of_less };
     let mut text = format!(
         "start = \"{start}\"\nlasts = \"{hours}h\"\nseed = {seed}\nmode = \"competing\"\n\
          [bidders]\ncount = {bidders}\noutcome_delay = \"500ms\"\n\
          [[advertiser]]\nname = \"{name}\"\n\
          [expect.total]\nutilisation = [0.97, 1.0]\noverspend_ratio = [0.0, 0.005]\n\
          dark_hours = [0, 0]\n\
-         [expect.each]\nutilisation = [0.97, 1.0]\n\
+         [expect.each]\nutilisation = [{least}, 1.0]\n\
          overspend_beyond_event_ratio = [0.0, 0.02]\n\
          [expect.run]\naudit_failures = [0, 0]\n",
         start = instant_message(start),
