@@ -88,7 +88,7 @@ const DUMP_LOG_HELP: &str = "\
 Examples:
   paceline dump-log --config paceline.toml --out log.jsonl
   paceline dump-log --partition 3 --from-checkpoint --out tail.jsonl
-  paceline-sim replay log.jsonl
+  paceline-sim replay --journal log.jsonl
 
 The file has one JSON value a line: a header with the engine's configuration, as these settings
 make it, and the snapshot if asked for; then every record in order.
