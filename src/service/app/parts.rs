@@ -21,6 +21,10 @@ use tokio_util::task::TaskTracker;
 /// How often the streams of foreign producers are looked at when they were empty.
 const FOREIGN_INTERVAL: Span = Span::from_millis(200);
 
+/// How long a lead lasts on a store that no other process can open: it need not run out, and on a
+/// scaled clock one of seconds would end while the log is still being read.
+const LEAD_ALONE: Span = Span::DAY;
+
 /// A real duration.
 pub(super) fn duration(span: Span) -> Duration {
     Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
@@ -167,10 +171,11 @@ impl Sinks {
 
 fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings {
     let counters = &config.counters;
+    let is_alone = matches!(store, Store::Embedded(_));
     LoopSettings {
         holder: format!("{}-{}", std::process::id(), clock.now().as_micros()),
-        is_alone: matches!(store, Store::Embedded(_)),
-        lead_span: config.control_loop.lead,
+        is_alone,
+        lead_span: if is_alone { LEAD_ALONE } else { config.control_loop.lead },
         tick_min: config.control_loop.min_tick_interval,
         checkpoint_interval: config.log.checkpoint_interval,
         log_bytes_max: config.log.journal_max.get() / u64::from(config.partitions.max(1)),

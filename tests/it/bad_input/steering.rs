@@ -120,7 +120,11 @@ pub(super) async fn decisions(bench: &mut Bench) {
     let post = v1::SuspenseDecision::Post.into();
     let cases: [(&str, v1::ResolveSuspenseRequest, &[&str]); 4] = [
         ("resolving no event", resolve(0, post), &["event_key is 0", "must not be 0"]),
-        ("resolving an unknown event", resolve(7, post), &["event_key is 7", "in suspense"]),
+        (
+            "resolving an unknown event",
+            resolve(7, post),
+            &["event_key is 0000000000000007", "in suspense"],
+        ),
         ("resolving without deciding", resolve(7, 0), &["decision is absent", "required"]),
         ("a decision nobody knows", resolve(7, 9), &["decision is 9", "must be post or drop"]),
     ];
