@@ -119,7 +119,7 @@ impl Bench {
         assert_eq!(held, Some(self.reports));
         let asked = v1::GetTotalsRequest::default();
         let told = self.service.admin().get_totals(asked).await.unwrap().into_inner();
-        let books = told.totals[0].books.clone().unwrap();
+        let books = told.totals[0].books.unwrap();
         assert_eq!((books.spent_nanos, books.suspense_nanos), (self.acknowledged, 0));
     }
 

@@ -27,7 +27,7 @@ pub(super) async fn catalogue(
         let Some(handle) = partitions.get(partition) else { continue };
         let asked = handle.ask(move |engine| portion.check(engine)).await;
         match asked.map_err(|error| loop_status(&error))? {
-            Asked::Sound(portion) => checked.push(portion),
+            Asked::Sound(portion) => checked.push(*portion),
             Asked::Faulty(faults) => complaints.extend(faults),
         }
     }

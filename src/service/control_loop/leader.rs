@@ -39,7 +39,7 @@ pub(super) struct Leader<'a> {
     /// The last record applied.
     at: Offset,
     /// Rounds decided and not yet let out; one, but for failures.
-    decided: Vec<Box<Tick>>,
+    decided: Vec<Tick>,
     next_tick: Timestamp,
     ticked_at: Timestamp,
     checkpoint_at: Timestamp,
@@ -207,7 +207,7 @@ impl<'a> Leader<'a> {
             Input::Published(Published { generation, digest: tick.digest })
         });
         let _ = self.append(published.collect()).await?;
-        let rounds: Vec<Box<Tick>> = self.decided.drain(..count).collect();
+        let rounds: Vec<Tick> = self.decided.drain(..count).collect();
         for tick in rounds {
             told(self.parts.partition, &tick, begun.elapsed());
             self.tell_notes(&tick);
@@ -332,7 +332,7 @@ impl<'a> Leader<'a> {
         tell(input, &answer);
         match answer {
             Applied::Ticked(tick) => {
-                self.decided.push(tick);
+                self.decided.push(*tick);
                 Applied::Done
             }
             other => other,

@@ -103,10 +103,10 @@ impl Writer {
     fn catch_up(&mut self) {
         let held = self.copy.as_ref().map(|copy| copy.generation);
         let (mut news, mut lease) = self.publisher.news(held);
-        if let (News::Deltas(deltas), Some(copy)) = (&news, &mut self.copy) {
-            if !deltas.iter().all(|delta| copy.patch(&decoded(delta)).is_ok()) {
-                (news, lease) = self.publisher.news(None);
-            }
+        if let (News::Deltas(deltas), Some(copy)) = (&news, &mut self.copy)
+            && !deltas.iter().all(|delta| copy.patch(&decoded(delta)).is_ok())
+        {
+            (news, lease) = self.publisher.news(None);
         }
         if let News::Table(table) = &news {
             self.copy = Some(whole(table));

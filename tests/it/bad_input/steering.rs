@@ -155,6 +155,15 @@ pub(super) async fn decisions(bench: &mut Bench) {
 }
 
 pub(super) async fn bidders(bench: &mut Bench) {
+    draws(bench).await;
+    polls(bench).await;
+    let first = v1::WatchMultipliersRequest { message: None };
+    let mut multipliers = bench.multipliers();
+    let said = refused(multipliers.watch_multipliers(tokio_stream::iter([first])).await);
+    bench.case("a stream that does not say hello", said, &["first message", "hello"]).await;
+}
+
+async fn draws(bench: &mut Bench) {
     let mut multipliers = bench.multipliers();
     let key = CampaignId::of(HEALTHY).key();
     let draw = |bidder_id: &str, campaign_key, price_nanos| v1::DrawAllowanceRequest {
@@ -180,7 +189,11 @@ pub(super) async fn bidders(bench: &mut Bench) {
     assert_eq!(answer.allowance, None);
     let said = answer.refusal().as_str_name().to_owned();
     bench.case("a draw for an unknown campaign", said, &["UNKNOWN_CAMPAIGN"]).await;
+}
 
+async fn polls(bench: &mut Bench) {
+    let mut multipliers = bench.multipliers();
+    let key = CampaignId::of(HEALTHY).key();
     let held = |partition| v1::HeldTable { partition, generation: None };
     let poll = |partition| v1::GetMultipliersRequest {
         held_tables: vec![held(partition)],
@@ -225,7 +238,4 @@ pub(super) async fn bidders(bench: &mut Bench) {
         let said = refused(multipliers.get_multipliers(request).await);
         bench.case(what, said, names).await;
     }
-    let first = v1::WatchMultipliersRequest { message: None };
-    let said = refused(multipliers.watch_multipliers(tokio_stream::iter([first])).await);
-    bench.case("a stream that does not say hello", said, &["first message", "hello"]).await;
 }

@@ -39,7 +39,7 @@ pub struct Portion {
 #[derive(Debug)]
 pub enum Asked {
     /// It would be taken; without what is there already.
-    Sound(Portion),
+    Sound(Box<Portion>),
     /// It would be refused.
     Faulty(Vec<v1::Complaint>),
 }
@@ -144,7 +144,7 @@ impl Portion {
             return Asked::Faulty(faults);
         }
         self.leave_out_alike(engine);
-        Asked::Sound(self)
+        Asked::Sound(Box::new(self))
     }
 
     fn leave_out_alike(&mut self, engine: &Engine) {
