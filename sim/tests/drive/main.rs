@@ -4,6 +4,7 @@
 //! program itself.
 
 #![cfg(feature = "live")]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
 
 mod demo;
 mod drive;
