@@ -17,9 +17,16 @@ pub struct Clock(Arc<Inner>);
 
 #[derive(Debug)]
 enum Inner {
-    System { started: Stopwatch, steady: Mutex<Steady> },
-    Scaled { started: Stopwatch, base: Timestamp, factor: u32, ahead: AtomicI64 },
+    System { begun: Begun, steady: Mutex<Steady> },
+    Scaled { begun: Begun, base: Timestamp, factor: u32, ahead: AtomicI64 },
     Replayed { now: watch::Receiver<Timestamp> },
+}
+
+/// When the clock was made.
+#[derive(Debug)]
+struct Begun {
+    wall: Timestamp,
+    started: Stopwatch,
 }
 
 /// Moves a replayed clock.
@@ -55,8 +62,7 @@ impl Clock {
     /// The system's time, made monotone.
     #[must_use]
     pub fn system() -> Self {
-        let (started, steady) = (Stopwatch::start(), Mutex::default());
-        Self(Arc::new(Inner::System { started, steady }))
+        Self(Arc::new(Inner::System { begun: Begun::now(), steady: Mutex::default() }))
     }
 
     /// Begins now and passes `factor` times faster.
@@ -81,8 +87,8 @@ impl Clock {
 
     fn scaled_from(factor: u32, base: Timestamp) -> Self {
         assert!(factor > 0, "a scaled clock moves");
-        let (started, ahead) = (Stopwatch::start(), AtomicI64::new(0));
-        Self(Arc::new(Inner::Scaled { started, base, factor, ahead }))
+        let (begun, ahead) = (Begun::now(), AtomicI64::new(0));
+        Self(Arc::new(Inner::Scaled { begun, base, factor, ahead }))
     }
 
     /// Stands at `at` until moved.
@@ -96,14 +102,28 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Timestamp {
         match &*self.0 {
-            Inner::System { started, steady } => {
+            Inner::System { begun, steady } => {
                 // Read under the lock, or two threads would see each other as a jump back.
                 let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
-                steady.step(wall(), started.span())
+                steady.step(wall(), begun.started.span())
             }
-            Inner::Scaled { started, base, factor, ahead } => {
+            Inner::Scaled { begun, base, factor, ahead } => {
                 let ahead = Span::from_micros(ahead.load(Ordering::Acquire));
-                *base + started.span().times(i64::from(*factor)) + ahead
+                *base + begun.started.span().times(i64::from(*factor)) + ahead
+            }
+            Inner::Replayed { now } => *now.borrow(),
+        }
+    }
+
+    /// The time on which promises to other machines run, such as a lead: it passes at the world's
+    /// pace even in a rehearsal, since processes and servers are no closer to each other then, and
+    /// whatever becomes of the wall. Only to be compared with itself; a replayed clock has no other
+    /// than its own.
+    #[must_use]
+    pub fn world(&self) -> Timestamp {
+        match &*self.0 {
+            Inner::System { begun, .. } | Inner::Scaled { begun, .. } => {
+                begun.wall + begun.started.span()
             }
             Inner::Replayed { now } => *now.borrow(),
         }
@@ -187,6 +207,12 @@ impl Replay {
             *now = at.max(*now);
             moves
         })
+    }
+}
+
+impl Begun {
+    fn now() -> Self {
+        Self { wall: wall(), started: Stopwatch::start() }
     }
 }
 
@@ -283,6 +309,9 @@ mod tests {
         let clock = Clock::scaled(60);
         assert_eq!((clock.factor(), Clock::system().factor()), (60, 1));
         assert_eq!(clock.real(Span::HOUR), Duration::from_secs(60));
+        clock.not_before(clock.now() + Span::DAY);
+        let world = clock.world();
+        assert!(world <= wall() && world > wall() - Span::MINUTE, "promises are of the world");
         assert_eq!(clock.real(Span::from_secs(-1)), Duration::ZERO);
         assert!(clock.now() >= Timestamp::MIN && clock.now().is_plausible());
     }

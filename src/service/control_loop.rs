@@ -94,7 +94,8 @@ pub struct LoopSettings {
     pub holder: String,
     /// Whether nobody else can hold this store: a lead left over from an earlier life is then ours.
     pub is_alone: bool,
-    /// How long the lead is held without renewal; a third of it is the renewal's period.
+    /// How long the lead is held without renewal; a third of it is the renewal's period. In the
+    /// world's time, whatever the pace of the clock.
     pub lead_span: Span,
     /// The shortest time between two ticks.
     pub tick_min: Span,

@@ -20,9 +20,12 @@ use tokio_util::task::TaskTracker;
 
 /// How often the streams of foreign producers are looked at when they were empty.
 const FOREIGN_INTERVAL: Span = Span::from_millis(200);
+/// How often at most in the world's time, whatever the clock's pace: each look is three commands to
+/// a server that is no faster in a rehearsal.
+const FOREIGN_INTERVAL_MIN: Span = Span::from_millis(20);
 
-/// How long a lead lasts on a store that no other process can open: it need not run out, and on a
-/// scaled clock one of seconds would end while the log is still being read.
+/// How long a lead lasts on a store that no other process can open: nobody waits for its end, so
+/// that one that ran out, while the machine slept, would only cost a term.
 const LEAD_ALONE: Span = Span::DAY;
 
 /// A real duration.
@@ -179,7 +182,7 @@ fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings 
         tick_min: config.control_loop.min_tick_interval,
         checkpoint_interval: config.log.checkpoint_interval,
         log_bytes_max: config.log.journal_max.get() / u64::from(config.partitions.max(1)),
-        foreign_interval: FOREIGN_INTERVAL,
+        foreign_interval: FOREIGN_INTERVAL.max(FOREIGN_INTERVAL_MIN.times(clock.factor().into())),
         counters_interval: counters.enabled.then_some(counters.poll_interval),
         inbox_max: usize::try_from(config.control_loop.inbox_events_max).unwrap_or(1_024).max(1),
     }

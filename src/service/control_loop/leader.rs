@@ -96,14 +96,27 @@ impl<'a> Leader<'a> {
 
     /// How long until something is due.
     pub(super) fn until_due(&self) -> Duration {
-        let due = self.next_tick.min(self.renew_at()).min(self.intake.due(&self.parts.store));
-        let ahead = due - self.parts.clock.now();
-        self.parts.clock.real(ahead.max(Span::ZERO)).min(WAIT_MAX)
+        let clock = &self.parts.clock;
+        let due = self.next_tick.min(self.intake.due(&self.parts.store));
+        let renewal = (self.renew_at() - clock.world()).max(Span::ZERO);
+        let renewal = Duration::from_micros(renewal.as_micros().unsigned_abs());
+        clock.real((due - clock.now()).max(Span::ZERO)).min(renewal).min(WAIT_MAX)
     }
 
+    /// When the lead is to be prolonged, on the world's clock like the lead itself.
     fn renew_at(&self) -> Timestamp {
         let span = self.parts.settings.lead_span;
         self.lease.until - span + term::renewal(span)
+    }
+
+    /// Prolongs the lead when a third of it has passed.
+    async fn renew_if_due(&mut self) -> Result<(), StoreError> {
+        let now = self.parts.clock.world();
+        if now >= self.renew_at() {
+            let (partition, span) = (self.parts.partition, self.parts.settings.lead_span);
+            self.lease = self.parts.store.renew_lead(partition, &self.lease, span, now).await?;
+        }
+        Ok(())
     }
 
     /// Waits for news of the log, or until something is due.
@@ -121,7 +134,7 @@ impl<'a> Leader<'a> {
             holder: self.lease.holder.clone(),
             span: self.parts.settings.lead_span,
             above,
-            now: self.parts.clock.now(),
+            now: self.parts.clock.world(),
         };
         // When another has it now, the next fenced write says so.
         if let LeadAnswer::Ours(lease) =
@@ -145,13 +158,8 @@ impl<'a> Leader<'a> {
             self.rise_above(Epoch(self.engine.epoch().0 - 1)).await?;
             self.append(vec![Input::Lead(self.lease.epoch)]).await?;
         }
+        self.renew_if_due().await?;
         let now = self.parts.clock.now();
-        if now >= self.renew_at() {
-            let span = self.parts.settings.lead_span;
-            let renewed =
-                self.parts.store.renew_lead(self.parts.partition, &self.lease, span, now).await?;
-            self.lease = renewed;
-        }
         self.take_in(now).await?;
         if now >= self.next_tick {
             self.tick(now).await?;
@@ -286,6 +294,8 @@ impl<'a> Leader<'a> {
     ) -> Result<Vec<Applied>, StoreError> {
         let mut answers = Vec::new();
         while self.at < last {
+            // A long log must not outlast the lead: two would take it from each other for ever.
+            self.renew_if_due().await?;
             let page = self.read_page().await?;
             if page.is_empty() {
                 break;
@@ -360,7 +370,7 @@ impl<'a> Leader<'a> {
     /// while and the work is tried again.
     pub(super) async fn give_up(&mut self, error: &StoreError) -> bool {
         let partition = self.parts.partition.0;
-        let is_lost = !error.is_transient() || self.parts.clock.now() >= self.lease.until;
+        let is_lost = !error.is_transient() || self.parts.clock.world() >= self.lease.until;
         if is_lost {
             let why = crate::error_chain(error);
             event::lead_lost(u16::from(partition), self.lease.epoch.0, &why);

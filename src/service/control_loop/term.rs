@@ -107,7 +107,7 @@ async fn claim(parts: &LoopParts) -> Result<LeadAnswer, crate::store::StoreError
         holder: settings.holder.clone(),
         span: settings.lead_span,
         above,
-        now: parts.clock.now(),
+        now: parts.clock.world(),
     };
     let answer = parts.store.acquire_lead(parts.partition, &ask(Epoch(0))).await?;
     match answer {

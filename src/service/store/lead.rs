@@ -16,8 +16,8 @@ pub struct LeadClaim {
     pub span: Span,
     /// The epoch must be above this one: what bidders or an earlier life have seen.
     pub above: Epoch,
-    /// The caller's clock, before the call. The embedded store judges leases by it; Redis judges
-    /// by its own clock, which all replicas share.
+    /// The caller's clock of the world, before the call. The embedded store judges leases by it;
+    /// Redis judges by its own clock, which all replicas share.
     pub now: Timestamp,
 }
 
