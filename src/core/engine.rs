@@ -231,7 +231,7 @@ impl<L: PacingLaw> Engine<L> {
                 Applied::Done
             }
             Input::Elsewhere(elsewhere) => {
-                self.state.ledger.note_elsewhere(elsewhere);
+                self.state.ledger.note_elsewhere(now, elsewhere);
                 Applied::Done
             }
             Input::Published(_) => Applied::Done,

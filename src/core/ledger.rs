@@ -49,7 +49,8 @@ pub struct LedgerConfig {
     pub dedup_window: Span,
     /// Opaque ids held per window; beyond it the window shrinks. 24 bytes each.
     pub dedup_events_max: usize,
-    /// Producers that count their events. An eighth of `producer_gap_bits` bytes each, at most.
+    /// Producers that count their events; beyond it the longest silent makes room. An eighth of
+    /// `producer_gap_bits` bytes each, at most.
     pub producers_max: usize,
     /// How far a producer's count may run ahead of its first gap; a multiple of 64.
     pub producer_gap_bits: u64,
@@ -267,7 +268,9 @@ impl SpendLedger {
         let at = event.attributed_at();
         // The sequence is noted whatever becomes of the event: a refused one must leave no gap.
         let seen = match (producer, event.sequence) {
-            (Some(producer), Some(sequence)) => self.dedup.note_sequence(producer, sequence),
+            (Some(producer), Some(sequence)) => {
+                self.dedup.note_sequence(now, producer, sequence, event.occurred_at)
+            }
             _ if event.occurred_at.is_plausible() => {
                 self.dedup.note_event(now, event.event_id, event.occurred_at)
             }

@@ -161,7 +161,7 @@ pub struct LedgerConfig {
     pub dedup_window: Span,
     /// Bound of that memory, per partition.
     pub dedup_events_max: u32,
-    /// Bound of the producers known by sequence, per partition.
+    /// Bound of the producers known by sequence, per partition: those silent the longest make room.
     pub producers_max: u32,
     /// How far a producer's sequence may run ahead of a gap; a multiple of 64.
     pub producer_gap_bits: u32,

@@ -1,14 +1,16 @@
 //! Exactly once: what has been seen, in bounded memory.
 //!
-//! A producer that counts its events is exact at any age: a low-water mark and a bitmap of what
-//! lies above it. An opaque id alone is exact inside the dedup window of receive time: two sets
-//! that take turns, so that no id carries a time of its own.
+//! A producer that counts its events is exact at any age ([`producers`]). An opaque id alone is
+//! exact inside the dedup window of receive time: two sets that take turns, so that no id carries
+//! a time of its own.
+
+mod producers;
 
 use super::LedgerConfig;
 use crate::ledger::flat::EventSet;
 use crate::units::{EventId, ProducerId, Span, Timestamp};
+use producers::{Bounds, Number, Producers};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// What the memory says of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,58 +21,8 @@ pub enum Seen {
     Again,
     /// The producer is too far ahead of its gaps.
     Refused,
-    /// Too old to tell.
+    /// Too old to tell, or of a producer that may be one of those forgotten.
     Unverified,
-}
-
-/// One producer's sequence numbers.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Sequence {
-    /// Every number up to here was seen.
-    low: u64,
-    /// Bit `n` stands for `low + 1 + n`; trailing zero words are not held.
-    above: Vec<u64>,
-}
-
-impl Sequence {
-    /// `gap_bits`: how far it may run ahead of the first gap.
-    fn note(&mut self, sequence: u64, gap_bits: u64) -> Seen {
-        if sequence <= self.low {
-            return Seen::Again;
-        }
-        let place = sequence - self.low - 1;
-        if place >= gap_bits {
-            return Seen::Refused;
-        }
-        let word = usize::try_from(place / 64).expect("below the bitmap's length");
-        let bit = 1_u64 << (place % 64);
-        if self.above.len() <= word {
-            self.above.resize(word + 1, 0);
-        }
-        if self.above[word] & bit != 0 {
-            return Seen::Again;
-        }
-        self.above[word] |= bit;
-        self.settle();
-        Seen::First
-    }
-
-    fn max(&self) -> u64 {
-        let held = self.above.iter().rposition(|&word| word != 0);
-        let Some(word) = held else { return self.low };
-        let below = u64::try_from(word).expect("bounded by the gap") * 64;
-        self.low + below + u64::from(64 - self.above[word].leading_zeros())
-    }
-
-    /// Moves the low-water mark over what is complete, a word at a time once there is one.
-    fn settle(&mut self) {
-        let full = self.above.iter().take_while(|&&word| word == u64::MAX).count();
-        if full > 0 {
-            self.above.drain(..full);
-            self.low += u64::try_from(full).expect("bounded by the gap") * 64;
-        }
-        // In-order arrival keeps one word of ones that has not filled yet: that is the usual state.
-    }
 }
 
 /// Memory of what was posted.
@@ -78,9 +30,8 @@ impl Sequence {
 pub struct Dedup {
     window: Span,
     events_max: usize,
-    producers_max: usize,
-    gap_bits: u64,
-    producers: BTreeMap<ProducerId, Sequence>,
+    bounds: Bounds,
+    producers: Producers,
     recent: EventSet,
     earlier: EventSet,
     turned_at: Timestamp,
@@ -96,9 +47,8 @@ impl Dedup {
         Self {
             window: config.dedup_window,
             events_max: config.dedup_events_max,
-            producers_max: config.producers_max,
-            gap_bits: config.producer_gap_bits,
-            producers: BTreeMap::new(),
+            bounds: Bounds::of(config),
+            producers: Producers::default(),
             recent: EventSet::default(),
             earlier: EventSet::default(),
             turned_at: Timestamp::MIN,
@@ -110,30 +60,35 @@ impl Dedup {
     pub fn rebound(&mut self, config: &LedgerConfig) {
         self.window = config.dedup_window;
         self.events_max = config.dedup_events_max;
-        self.producers_max = config.producers_max;
-        self.gap_bits = config.producer_gap_bits;
+        self.bounds = Bounds::of(config);
+        self.producers.rebound();
     }
 
-    /// Asks and remembers, for a producer that counts.
-    pub fn note_sequence(&mut self, producer: ProducerId, sequence: u64) -> Seen {
-        if let Some(known) = self.producers.get_mut(&producer) {
-            return known.note(sequence, self.gap_bits);
-        }
-        if self.producers.len() >= self.producers_max || sequence == 0 {
-            return Seen::Refused;
-        }
-        let mut fresh = Sequence { low: 0, above: Vec::new() };
-        let seen = fresh.note(sequence, self.gap_bits);
-        if seen == Seen::First {
-            self.producers.insert(producer, fresh);
-        }
-        seen
+    /// Asks and remembers, for a producer that counts, an event received `now`. One more producer
+    /// than there may be takes the place of the one silent the longest, if that is longer than an
+    /// opaque id is remembered; while there is none, it is refused.
+    pub fn note_sequence(
+        &mut self,
+        now: Timestamp,
+        producer: ProducerId,
+        sequence: u64,
+        occurred_at: Timestamp,
+    ) -> Seen {
+        let number = Number { sequence, occurred_at: Some(occurred_at) };
+        self.producers.note(now, &self.bounds, producer, number)
+    }
+
+    /// A number that a producer gave to something that is posted elsewhere.
+    pub fn note_elsewhere(&mut self, now: Timestamp, producer: ProducerId, sequence: u64) {
+        let number = Number { sequence, occurred_at: None };
+        // One too far ahead is refused, like the event itself would be.
+        let _ = self.producers.note(now, &self.bounds, producer, number);
     }
 
     /// The highest number seen of a producer.
     #[must_use]
     pub fn sequence_max(&self, producer: ProducerId) -> Option<u64> {
-        self.producers.get(&producer).map(Sequence::max)
+        self.producers.sequence_max(producer)
     }
 
     /// Asks and remembers, for an opaque id received `now`. An event that happened before memory
@@ -195,19 +150,24 @@ mod tests {
         Dedup::new(&bounds(1_000))
     }
 
+    /// Number `n` of the only producer, as it happens.
+    fn note(dedup: &mut Dedup, n: u64) -> Seen {
+        dedup.note_sequence(Timestamp::MIN, P, n, Timestamp::MIN)
+    }
+
     #[test]
     fn a_producer_is_exact_at_any_age_and_refused_beyond_its_gaps() {
         let mut dedup = dedup();
-        assert_eq!(dedup.note_sequence(P, 2), Seen::First);
-        assert_eq!(dedup.note_sequence(P, 1), Seen::First);
-        assert_eq!(dedup.note_sequence(P, 2), Seen::Again);
-        assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::First);
-        assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::Refused);
-        assert_eq!(dedup.note_sequence(P, 3), Seen::First, "gaps can be filled");
+        assert_eq!(note(&mut dedup, 2), Seen::First);
+        assert_eq!(note(&mut dedup, 1), Seen::First);
+        assert_eq!(note(&mut dedup, 2), Seen::Again);
+        assert_eq!(note(&mut dedup, GAP_BITS), Seen::First);
+        assert_eq!(note(&mut dedup, GAP_BITS + 1), Seen::Refused);
+        assert_eq!(note(&mut dedup, 3), Seen::First, "gaps can be filled");
         let wider = LedgerConfig { producer_gap_bits: 2 * GAP_BITS, ..bounds(1_000) };
         dedup.rebound(&wider);
-        assert_eq!(dedup.note_sequence(P, GAP_BITS), Seen::Again, "what was seen is remembered");
-        assert_eq!(dedup.note_sequence(P, GAP_BITS + 1), Seen::First);
+        assert_eq!(note(&mut dedup, GAP_BITS), Seen::Again, "what was seen is remembered");
+        assert_eq!(note(&mut dedup, GAP_BITS + 1), Seen::First);
     }
 
     #[test]
@@ -215,12 +175,12 @@ mod tests {
         let mut dedup = dedup();
         assert_eq!(dedup.sequence_max(P), None);
         for n in (1..=64).chain([200]) {
-            assert_eq!(dedup.note_sequence(P, n), Seen::First);
+            assert_eq!(note(&mut dedup, n), Seen::First);
         }
         assert_eq!(dedup.sequence_max(P), Some(200));
         let mut whole = Dedup::new(&bounds(2));
         for n in 1..=64 {
-            assert_eq!(whole.note_sequence(P, n), Seen::First);
+            assert_eq!(note(&mut whole, n), Seen::First);
         }
         assert_eq!(whole.sequence_max(P), Some(64));
     }
@@ -257,7 +217,7 @@ mod tests {
             mut order in prop::collection::vec(1_u64..500, 1..800),
         ) {
             let mut dedup = dedup();
-            let is_first = |&&n: &&u64| dedup.note_sequence(P, n) == Seen::First;
+            let is_first = |&&n: &&u64| note(&mut dedup, n) == Seen::First;
             let firsts = order.iter().filter(is_first).count();
             order.sort_unstable();
             order.dedup();

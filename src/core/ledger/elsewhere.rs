@@ -4,7 +4,7 @@
 
 use super::SpendLedger;
 use crate::input::Elsewhere;
-use crate::units::ProducerId;
+use crate::units::{ProducerId, Timestamp};
 
 impl SpendLedger {
     /// The highest sequence number known of a producer, here or elsewhere.
@@ -14,10 +14,9 @@ impl SpendLedger {
     }
 
     /// Numbers that a producer gave to events of other partitions: no gaps here.
-    pub fn note_elsewhere(&mut self, elsewhere: &Elsewhere) {
+    pub fn note_elsewhere(&mut self, now: Timestamp, elsewhere: &Elsewhere) {
         for &sequence in &elsewhere.sequences {
-            // One too far ahead is refused, like the event itself would be.
-            let _ = self.dedup.note_sequence(elsewhere.producer, sequence);
+            self.dedup.note_elsewhere(now, elsewhere.producer, sequence);
         }
     }
 }
@@ -34,8 +33,10 @@ mod tests {
         let mut ledger = SpendLedger::new(LedgerConfig::default());
         // Every second event is somewhere else: far more than the bitmap of gaps could hold.
         for n in 1..=10_000 {
-            ledger.note_elsewhere(&Elsewhere { producer, sequences: vec![2 * n - 1] });
-            assert_eq!(ledger.dedup.note_sequence(producer, 2 * n), Seen::First);
+            let elsewhere = Elsewhere { producer, sequences: vec![2 * n - 1] };
+            ledger.note_elsewhere(Timestamp::MIN, &elsewhere);
+            let here = ledger.dedup.note_sequence(Timestamp::MIN, producer, 2 * n, Timestamp::MIN);
+            assert_eq!(here, Seen::First);
         }
         assert_eq!(ledger.sequence_max(producer), Some(20_000));
     }
