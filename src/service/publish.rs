@@ -60,6 +60,10 @@ struct Published {
     deltas: VecDeque<Arc<EncodedDelta>>,
     allowances: BTreeMap<BidderId, Vec<Allowance>>,
     has_table: bool,
+    /// Who leads instead of this process, as far as it was told.
+    led_by: Option<String>,
+    /// Terms that began on a log which had lost the end of what was published here.
+    losses: u64,
 }
 
 /// One partition's publisher. Cheap to clone.
@@ -82,6 +86,8 @@ impl Publisher {
             deltas: VecDeque::new(),
             allowances: BTreeMap::new(),
             has_table: false,
+            led_by: None,
+            losses: 0,
         };
         Self {
             published: Arc::new(Mutex::new(published)),
@@ -130,15 +136,43 @@ impl Publisher {
         (Arc::strong_count(&table) > 2).then(|| Arc::new(MultiplierTable::clone(&table)))
     }
 
-    /// A term began: this is the table in force.
-    pub fn restore(&self, table: &MultiplierTable) {
+    /// A term began: this is the table in force. `has_lost`: the log ends before what was published
+    /// here, so that the new leader does not know what bidders hold until they say it again.
+    pub fn restore(&self, table: &MultiplierTable, has_lost: bool) {
         let table = Arc::new(table.clone());
         let mut published = self.published();
         published.has_table = table.generation != Generation::default();
         published.table = table;
         published.deltas.clear();
+        published.led_by = None;
+        if has_lost {
+            published.losses += 1;
+            published.allowances.clear();
+        }
         drop(published);
         self.wake();
+    }
+
+    /// Another process leads: nothing that stands here is in force any more.
+    pub fn give_way(&self, leader: &str) {
+        let mut published = self.published();
+        if published.led_by.as_deref() != Some(leader) {
+            published.led_by = Some(leader.to_owned());
+            drop(published);
+            self.wake();
+        }
+    }
+
+    /// Who leads, when it is known to be another.
+    #[must_use]
+    pub fn led_by(&self) -> Option<String> {
+        self.published().led_by.clone()
+    }
+
+    /// How often what bidders hold was forgotten: a stream that began before must begin anew.
+    #[must_use]
+    pub fn losses(&self) -> u64 {
+        self.published().losses
     }
 
     /// The log cannot be reached: the table in force holds a little longer.

@@ -7,18 +7,30 @@ use paceline_proto::v1::watch_multipliers_request::Message;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::transport::Channel;
-use tonic::{Code, Streaming};
+use tonic::{Code, Status, Streaming};
 
-type Requests = mpsc::Sender<v1::WatchMultipliersRequest>;
+pub(crate) type Requests = mpsc::Sender<v1::WatchMultipliersRequest>;
 
-async fn watch(channel: Channel, id: &str) -> (Requests, Streaming<v1::WatchMultipliersResponse>) {
+/// A stream of a bidder that holds nothing.
+pub(crate) async fn watch(
+    channel: Channel,
+    id: &str,
+) -> (Requests, Streaming<v1::WatchMultipliersResponse>) {
+    try_watch(channel, id).await.unwrap()
+}
+
+/// The same, unless it is refused.
+pub(crate) async fn try_watch(
+    channel: Channel,
+    id: &str,
+) -> Result<(Requests, Streaming<v1::WatchMultipliersResponse>), Status> {
     let hello = v1::WatchHello { bidder_id: Some(id.to_owned()), ..v1::WatchHello::default() };
     let (requests, sent) = mpsc::channel(8);
     let message = Some(Message::Hello(hello));
     requests.send(v1::WatchMultipliersRequest { message }).await.unwrap();
     let mut client = MultiplierServiceClient::new(channel);
-    let answer = client.watch_multipliers(ReceiverStream::new(sent)).await.unwrap();
-    (requests, answer.into_inner())
+    let answer = client.watch_multipliers(ReceiverStream::new(sent)).await?;
+    Ok((requests, answer.into_inner()))
 }
 
 #[tokio::test]

@@ -1,12 +1,14 @@
 //! Two instances on one Redis: one decides, the other knows where spend belongs; the lead passes on
 //! within a table's lease, and whoever lost it writes no more.
 
+use crate::bidders;
 use crate::harness::{DEADLINE, Service, Setup, StoreArm, until};
 use paceline_proto::v1;
+use paceline_proto::v1::multiplier_service_client::MultiplierServiceClient;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use prost_types::Timestamp;
 use std::time::Duration;
-use tonic::Code;
+use tonic::{Code, Status};
 
 /// A table's lease by default: within it the other must have taken over.
 const LEASE: Duration = Duration::from_secs(30);
@@ -94,6 +96,21 @@ async fn has_spent(service: &Service, nanos: i64) {
     .await;
 }
 
+/// What a reader is told where another process leads: who does.
+fn sends_on(refused: &Status) {
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    let told = refused.message();
+    let who = told.strip_prefix("this instance does not lead the partition: ask ");
+    assert!(who.is_some_and(|who| !who.is_empty()), "{told}");
+}
+
+/// Readers of tables are sent on, by stream and by poll.
+async fn reads_nothing(service: &Service) {
+    sends_on(&bidders::try_watch(service.channel(), "bidder.9").await.unwrap_err());
+    let mut poll = MultiplierServiceClient::new(service.channel());
+    sends_on(&poll.get_multipliers(v1::GetMultipliersRequest::default()).await.unwrap_err());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     let Some(setup) = Setup::of(StoreArm::Redis).await else { return };
@@ -113,6 +130,9 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     until("the second follows", async || follows(&second).await).await;
     let refused = second.admin().get_totals(v1::GetTotalsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
+    reads_nothing(&second).await;
+    let (_requests, mut stream) = bidders::watch(first.channel(), "bidder.1").await;
+    assert!(stream.message().await.unwrap().is_some(), "a table");
     // Spend may be reported to any instance.
     report(&second, now, 1).await;
     has_spent(&first, 1).await;
@@ -127,6 +147,8 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     until("the first follows", async || follows(&first).await).await;
     let lost = first.log().iter().any(|line| line.contains("lead lost"));
     assert!(lost, "{}", first.log().join("\n"));
+    sends_on(&until("its streams end", async || stream.message().await.err()).await);
+    reads_nothing(&first).await;
     let still = leads(&second).await.expect("the second leads as before");
     assert_eq!(still.epoch, after.epoch);
 

@@ -12,6 +12,7 @@ mod config_files;
 mod console_browser;
 mod ctl;
 mod dump_log;
+mod emptied_redis;
 mod exact_money;
 mod hands;
 mod harness;

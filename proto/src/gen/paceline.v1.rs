@@ -5,7 +5,8 @@ pub struct SpendEvent {
     /// Idempotency key, 1 to 64 bytes; the same on every retry. Required.
     #[prost(string, tag = "1")]
     pub event_id: ::prost::alloc::string::String,
-    /// The producer's own count, from 1, without gaps for ever: with it the event is exact at any age.
+    /// The producer's own count, from 1, without gaps for ever: with it the event is exact at any age,
+    /// as long as no more producers report than the service remembers.
     /// Absent: exact only inside the service's dedup window; older events go to suspense.
     /// Refused when the report names no producer.
     #[prost(uint64, optional, tag = "2")]
@@ -23,8 +24,8 @@ pub struct SpendEvent {
     /// Absent: on a win, its event id; on a billing, a billing without a win.
     #[prost(string, optional, tag = "6")]
     pub win_id: ::core::option::Option<::prost::alloc::string::String>,
-    /// Price of one billing event in nanos. At least 0, except for an adjust;
-    /// between -4*10^18 and 4*10^18.
+    /// Price of one billing event in nanos, at most 10^16: ten million units. At least 0, except for an
+    /// adjust, which is at least -10^16.
     #[prost(int64, tag = "7")]
     pub price_nanos: i64,
     /// Chance that the win is billed, in parts per billion, 0 to 1000000000.
@@ -139,8 +140,9 @@ pub struct ReportSpendResponse {
     /// is sound is sent with it.
     #[prost(message, repeated, tag = "2")]
     pub refusals: ::prost::alloc::vec::Vec<SpendRefusal>,
-    /// The highest sequence that is durable from this producer, so that a producer that restarted
-    /// knows where to go on. Absent: none yet, or the report named no producer.
+    /// Asked without events and without reported_through: the highest sequence that is durable from
+    /// this producer, so that one that restarted knows where to go on; absent: none is known. Otherwise
+    /// the highest that was taken of this report; absent: none. Never there without a producer.
     #[prost(uint64, optional, tag = "3")]
     pub sequence_max: ::core::option::Option<u64>,
 }
@@ -968,7 +970,9 @@ pub mod multiplier_service_client {
             self
         }
         /// The whole course of a table: full once, then changes, then heartbeats; for every partition, in
-        /// one stream. The reader says hello first, then acknowledges what it runs.
+        /// one stream. The reader says hello first, then acknowledges what it runs. Ends with
+        /// FAILED_PRECONDITION once others lead every partition; with ABORTED when the log was emptied or
+        /// restored and no longer holds what bidders do: whoever says hello again makes up for that.
         pub async fn watch_multipliers(
             &mut self,
             request: impl tonic::IntoStreamingRequest<
@@ -1077,7 +1081,9 @@ pub mod multiplier_service_server {
             + std::marker::Send
             + 'static;
         /// The whole course of a table: full once, then changes, then heartbeats; for every partition, in
-        /// one stream. The reader says hello first, then acknowledges what it runs.
+        /// one stream. The reader says hello first, then acknowledges what it runs. Ends with
+        /// FAILED_PRECONDITION once others lead every partition; with ABORTED when the log was emptied or
+        /// restored and no longer holds what bidders do: whoever says hello again makes up for that.
         async fn watch_multipliers(
             &self,
             request: tonic::Request<tonic::Streaming<super::WatchMultipliersRequest>>,

@@ -76,7 +76,8 @@ impl<'a> Leader<'a> {
             failures: 0,
         };
         leader.catch_up().await?;
-        if leader.engine.now() < facts.last_tick() {
+        let has_lost = leader.engine.now() < facts.last_tick();
+        if has_lost {
             event::log_fell_back(u16::from(parts.partition.0), parts.store.kind());
         }
         parts.clock.not_before(leader.engine.now());
@@ -85,7 +86,7 @@ impl<'a> Leader<'a> {
         }
         let epoch = leader.lease.epoch;
         leader.append(vec![Input::Lead(epoch)]).await?;
-        parts.publisher.restore(leader.engine.table());
+        parts.publisher.restore(leader.engine.table(), has_lost);
         parts.directory.complete(parts.partition);
         leader.staff.bridge.take_sides(true);
         facts.leads.store(true, Ordering::Release);

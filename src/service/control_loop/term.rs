@@ -58,6 +58,7 @@ async fn follow(
         match claim(parts).await {
             Ok(LeadAnswer::Ours(lease)) => return Some(lease),
             Ok(LeadAnswer::Theirs { holder, .. }) => {
+                parts.publisher.give_way(&holder);
                 leader = Some(holder);
                 staff.bridge.take_sides(false);
                 follower.follow(parts).await;

@@ -5,11 +5,11 @@
 use super::Publisher;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
-use crate::wire::multiplier::{self as wire, BidderId, Hello, PAGE_ENTRIES, Telling};
+use crate::wire::multiplier::{self as wire, BidderId, Hello, PAGE_ENTRIES, PartitionId, Telling};
 use crate::wire::status;
 use paceline_proto::v1;
 use paceline_proto::v1::multiplier_service_server::MultiplierService;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -87,6 +87,10 @@ struct Watcher {
     service: Multipliers,
     hello: Hello,
     sent: mpsc::Sender<Result<v1::WatchMultipliersResponse, Status>>,
+    /// Partitions whose loop has not heard of the reader yet, since it did not lead.
+    unheard: BTreeSet<PartitionId>,
+    /// What the partitions had lost when the stream began.
+    losses: u64,
 }
 
 type Updates = Pin<Box<dyn Stream<Item = Result<v1::WatchMultipliersResponse, Status>> + Send>>;
@@ -107,8 +111,11 @@ impl MultiplierService for Multipliers {
         let hello =
             wire::hello(hello.bidder_id.as_deref(), &hello.held_tables, &hello.held_allowances)?;
         hello.check(self.partitions.count())?;
+        self.check_led()?;
         let (sent, updates) = mpsc::channel(STREAM_MESSAGES_MAX);
-        let watcher = Watcher { service: self.clone(), hello, sent };
+        let unheard = self.partitions.all().map(LoopHandle::partition).collect();
+        let losses = self.losses();
+        let watcher = Watcher { service: self.clone(), hello, sent, unheard, losses };
         let stop = self.stop.clone();
         self.tasks.spawn(async move {
             tokio::select! {
@@ -130,6 +137,7 @@ impl MultiplierService for Multipliers {
             &request.held_allowances,
         )?;
         hello.check(self.partitions.count())?;
+        self.check_led()?;
         if !request.page_token.is_empty() {
             let update = self.page(&hello, &request.page_token)?;
             return Ok(Response::new(v1::GetMultipliersResponse { updates: vec![update] }));
@@ -137,6 +145,9 @@ impl MultiplierService for Multipliers {
         let mut updates = Vec::new();
         for handle in self.partitions.all() {
             let partition = handle.partition();
+            if self.partitions.publisher(partition).led_by().is_some() {
+                continue;
+            }
             if let Some(bidder) = hello.bidder {
                 let standing = self.partitions.publisher(partition).standing().0;
                 let input = match hello.tables.get(&partition) {
@@ -192,12 +203,15 @@ fn loop_status(error: &LoopError) -> Status {
     }
 }
 
-/// Tells the loop about a bidder. A loop that cannot hear it now hears it again at the next poll or
-/// reconnection.
-async fn tell_loop(handle: &LoopHandle, input: crate::wire::multiplier::Input) {
-    if let Err(error) = handle.submit(vec![input]).await {
-        let error = crate::error_chain(&error);
-        tracing::debug!(error, "the loop did not hear of a bidder");
+/// Tells the loop about a bidder; whether it heard.
+async fn tell_loop(handle: &LoopHandle, input: crate::wire::multiplier::Input) -> bool {
+    match handle.submit(vec![input]).await {
+        Ok(_) => true,
+        Err(error) => {
+            let error = crate::error_chain(&error);
+            tracing::debug!(error, "the loop did not hear of a bidder");
+            false
+        }
     }
 }
 
@@ -208,6 +222,23 @@ fn next_token(partition: u8, page: &v1::TablePage) -> String {
 }
 
 impl Multipliers {
+    /// Refuses readers while other processes lead every partition: there is nothing for them here.
+    fn check_led(&self) -> Result<(), Status> {
+        let mut leader = None;
+        for handle in self.partitions.all() {
+            leader = self.partitions.publisher(handle.partition()).led_by();
+            if leader.is_none() {
+                return Ok(());
+            }
+        }
+        Err(status::not_leader(leader.as_deref()))
+    }
+
+    fn losses(&self) -> u64 {
+        let of = |handle: &LoopHandle| self.partitions.publisher(handle.partition()).losses();
+        self.partitions.all().map(of).sum()
+    }
+
     fn updates(&self, handle: &LoopHandle, hello: &Hello) -> Vec<v1::PartitionUpdate> {
         let partition = handle.partition();
         let publisher = self.partitions.publisher(partition);
@@ -269,10 +300,8 @@ impl Watcher {
         handles: &[LoopHandle],
         mut heard: Streaming<v1::WatchMultipliersRequest>,
     ) {
-        if let Some(bidder) = self.hello.bidder {
-            for handle in handles {
-                tell_loop(handle, wire::joined(bidder, &self.hello, handle.partition())).await;
-            }
+        for handle in handles {
+            self.introduce(handle).await;
         }
         let (wake, mut woken) = mpsc::channel::<usize>(handles.len().max(1));
         for (place, handle) in handles.iter().enumerate() {
@@ -301,8 +330,39 @@ impl Watcher {
         }
     }
 
-    /// Sends what is new; whether the reader still listens.
+    /// Tells a loop of the reader, until it has heard.
+    async fn introduce(&mut self, handle: &LoopHandle) {
+        let partition = handle.partition();
+        if let Some(bidder) = self.hello.bidder
+            && self.unheard.contains(&partition)
+            && tell_loop(handle, wire::joined(bidder, &self.hello, partition)).await
+        {
+            self.unheard.remove(&partition);
+        }
+    }
+
+    /// Why the stream cannot go on: others lead, or what the reader holds was forgotten. Only the
+    /// reader knows that; it says so when it begins anew.
+    fn check_standing(&self) -> Result<(), Status> {
+        self.service.check_led()?;
+        if self.service.losses() != self.losses {
+            let why = "the log has lost what bidders hold: begin anew and say it again";
+            return Err(Status::aborted(why));
+        }
+        Ok(())
+    }
+
+    /// Sends what is new; whether the stream goes on.
     async fn tell(&mut self, handle: &LoopHandle) -> bool {
+        if let Err(status) = self.check_standing() {
+            // The stream ends either way.
+            let _ = self.sent.send(Err(status)).await;
+            return false;
+        }
+        if self.service.partitions.publisher(handle.partition()).led_by().is_some() {
+            return true;
+        }
+        self.introduce(handle).await;
         let updates = self.service.updates(handle, &self.hello);
         for update in updates {
             if let Some(generation) = newest(&update) {

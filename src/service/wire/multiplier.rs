@@ -8,8 +8,8 @@ use paceline_core::input::{AllowanceDraw, BidderChange, HeldAllowance};
 use paceline_core::ledger::PRICE_MAX;
 use paceline_core::table::codec::ENTRY_BYTES;
 use paceline_core::table::{Allowance, Lease};
-pub use paceline_core::units::{BidderId, Generation};
-use paceline_core::units::{CampaignId, Nanos, PartitionId, Timestamp};
+pub use paceline_core::units::{BidderId, Generation, PartitionId};
+use paceline_core::units::{CampaignId, Nanos, Timestamp};
 use paceline_proto::v1;
 use std::collections::BTreeMap;
 
