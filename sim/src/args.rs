@@ -265,6 +265,12 @@ pub struct DriveArgs {
     /// The service, e.g. `http://127.0.0.1:7410`.
     #[arg(long, value_name = "URL", value_parser = value::endpoint)]
     pub endpoint: String,
+    /// For an https endpoint: PEM file of whoever vouches for its certificate.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// File that holds an administrator's token and nothing else, where the service asks for one.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
     /// Campaigns to set up, 1 to 100000.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub campaigns: u32,

@@ -114,6 +114,8 @@ async fn market(
         }
         let order = Order {
             endpoint: format!("http://{}", addresses.grpc),
+            ca_file: None,
+            token_file: None,
             name: Some(format!("demo-{day}")),
             campaigns: args.campaigns,
             bidders: args.bidders,

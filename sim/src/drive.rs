@@ -19,6 +19,7 @@ use paceline::shutdown::Signals;
 use paceline_sim::args::DriveArgs;
 use paceline_sim::progress::Progress;
 use paceline_sim::report::RunReport;
+use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -28,6 +29,10 @@ use tokio::task::JoinSet;
 pub(crate) struct Order {
     /// Where the service listens.
     pub(crate) endpoint: String,
+    /// Who vouches for its certificate, if it has one.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// What shows that all this is allowed, if it asks for that.
+    pub(crate) token_file: Option<PathBuf>,
     /// What the advertiser is called and all other names begin with; made from the start's time
     /// when absent.
     pub(crate) name: Option<String>,
@@ -109,6 +114,8 @@ impl Stop {
 pub(crate) fn run(args: &DriveArgs) -> anyhow::Result<Ended> {
     let order = Order {
         endpoint: args.endpoint.clone(),
+        ca_file: args.ca_file.clone(),
+        token_file: args.token_file.clone(),
         name: args.name.clone(),
         campaigns: args.campaigns,
         bidders: args.bidders,

@@ -6,6 +6,7 @@
 use crate::board::Board;
 use crate::cold_start;
 use crate::handle::PacelineHandle;
+use crate::line::{Credentials, Line};
 use crate::opportunity::{self, Opportunities};
 use crate::spend::{self, SpendReporter, SpendSender, WhenFull};
 use crate::stats::Fact;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tonic::metadata::{Ascii, MetadataValue};
 use tonic::transport::Channel;
 
 /// How often counters are told to the recorder.
@@ -42,6 +44,7 @@ fn id_of_run(name: Name, run: u64) -> String {
 #[derive(Debug)]
 pub struct Builder {
     channel: Channel,
+    credentials: Credentials,
     settings: Settings,
     bidder_id: Option<String>,
     cold_start: Option<PathBuf>,
@@ -51,12 +54,13 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// Over a channel to the service, connected or lazy, with whatever TLS and credentials it
-    /// has. Without a bidder id there are no allowances.
+    /// Over a channel to the service, connected or lazy, with whatever TLS it has. Without a bidder
+    /// id there are no allowances.
     #[must_use]
     pub fn new(channel: Channel) -> Self {
         Self {
             channel,
+            credentials: Credentials::default(),
             settings: Settings::default(),
             bidder_id: None,
             cold_start: None,
@@ -73,6 +77,14 @@ impl Builder {
     pub fn with_bidder_id(mut self, name: Name) -> Self {
         self.settings.has_bidder = true;
         self.bidder_id = Some(id_of_run(name, RandomState::new().build_hasher().finish()));
+        self
+    }
+
+    /// Shows this with every call, as the `authorization` header: `Bearer` and the token that the
+    /// service gave. It is never logged.
+    #[must_use]
+    pub fn with_authorization(mut self, header: MetadataValue<Ascii>) -> Self {
+        self.credentials = Credentials::new(header);
         self
     }
 
@@ -122,7 +134,7 @@ impl Builder {
         let opportunities = Arc::new(Opportunities::new(self.counters_max));
         let (stop, stopped) = watch::channel(false);
         let task = Background {
-            channel: self.channel,
+            line: Line::new(self.channel, self.credentials),
             desk,
             sender,
             opportunities: Arc::clone(&opportunities),
@@ -194,7 +206,7 @@ impl Drop for PacelineClient {
 }
 
 struct Background {
-    channel: Channel,
+    line: Line,
     desk: Arc<Desk>,
     sender: SpendSender,
     opportunities: Arc<Opportunities>,
@@ -205,17 +217,17 @@ struct Background {
 
 impl Background {
     async fn run(self) {
-        let Self { channel, desk, sender, opportunities, producer_id, cold_start, stopped } = self;
+        let Self { line, desk, sender, opportunities, producer_id, cold_start, stopped } = self;
         let reports = async {
             let counts =
-                opportunity::run(&opportunities, &desk, producer_id, &channel, stopped.clone());
-            tokio::join!(sender.run(&channel, stopped.clone()), counts);
+                opportunity::run(&opportunities, &desk, producer_id, &line, stopped.clone());
+            tokio::join!(sender.run(&line, stopped.clone()), counts);
         };
         // These never end; what ends the task is that everything is reported.
         let upkeep = async {
             tokio::join!(
-                desk.watch(&channel),
-                desk.draw(&channel),
+                desk.watch(&line),
+                desk.draw(&line),
                 desk.sweep(),
                 export(&desk),
                 keep(&desk, cold_start.as_ref()),

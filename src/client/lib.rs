@@ -55,6 +55,8 @@ mod cold_start;
 #[cfg(feature = "grpc")]
 mod client;
 #[cfg(feature = "grpc")]
+mod line;
+#[cfg(feature = "grpc")]
 mod opportunity;
 #[cfg(feature = "grpc")]
 mod spend;

@@ -4,6 +4,7 @@
 //! atomic addition; making a counter takes a lock. Called by bidding threads (counting) and by the
 //! background task (telling).
 
+use crate::line::Line;
 use crate::stats::Fact;
 use crate::subscribe::{BackOff, Desk};
 use crate::wire;
@@ -15,7 +16,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
-use tonic::transport::Channel;
 
 /// How often counts are told.
 const REPORT_INTERVAL: Duration = Duration::from_secs(1);
@@ -109,10 +109,10 @@ pub(crate) async fn run(
     opportunities: &Opportunities,
     desk: &Desk,
     producer_id: Option<String>,
-    channel: &Channel,
+    line: &Line,
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut client = SpendServiceClient::new(channel.clone());
+    let mut client = SpendServiceClient::new(line.clone());
     let mut sequence = 0;
     loop {
         let _ = tokio::time::timeout(REPORT_INTERVAL, stop.changed()).await;
@@ -137,7 +137,7 @@ pub(crate) async fn run(
 }
 
 async fn send(
-    client: &mut SpendServiceClient<Channel>,
+    client: &mut SpendServiceClient<Line>,
     desk: &Desk,
     producer_id: Option<String>,
     sequence: u64,

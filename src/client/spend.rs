@@ -4,6 +4,7 @@
 //! same again after a failure, so that nothing is counted twice or lost while the process lives.
 //! Called by whoever learns of wins and billings; `report` never waits.
 
+use crate::line::Line;
 use crate::stats::Fact;
 use crate::subscribe::{BackOff, Desk};
 use crate::wire;
@@ -14,7 +15,6 @@ use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
-use tonic::transport::Channel;
 
 /// Events in one report: large enough that the call costs little, small enough for one message.
 const BATCH_MAX: usize = 1_000;
@@ -167,8 +167,8 @@ pub(crate) fn channel(
 
 impl SpendSender {
     /// Reports until shut down, and then until the buffer is empty.
-    pub(crate) async fn run(mut self, channel: &Channel, mut stop: watch::Receiver<bool>) {
-        let mut client = SpendServiceClient::new(channel.clone());
+    pub(crate) async fn run(mut self, line: &Line, mut stop: watch::Receiver<bool>) {
+        let mut client = SpendServiceClient::new(line.clone());
         self.go_on(&mut client).await;
         loop {
             let is_stopped = *stop.borrow();
@@ -188,7 +188,7 @@ impl SpendSender {
     }
 
     /// Asks by an empty report where this producer's sequence stands.
-    async fn go_on(&mut self, client: &mut SpendServiceClient<Channel>) {
+    async fn go_on(&mut self, client: &mut SpendServiceClient<Line>) {
         if self.producer_id.is_none() {
             return;
         }
@@ -218,7 +218,7 @@ impl SpendSender {
 
     async fn send(
         &mut self,
-        client: &mut SpendServiceClient<Channel>,
+        client: &mut SpendServiceClient<Line>,
         events: Vec<v1::SpendEvent>,
         is_drained: bool,
     ) {
@@ -244,7 +244,7 @@ impl SpendSender {
     /// Sends one report until it is answered.
     async fn call(
         &self,
-        client: &mut SpendServiceClient<Channel>,
+        client: &mut SpendServiceClient<Line>,
         events: Vec<v1::SpendEvent>,
         through: Option<Timestamp>,
     ) -> v1::ReportSpendResponse {

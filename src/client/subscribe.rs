@@ -6,6 +6,7 @@
 
 use crate::board_writer::{ApplyError, BoardWriter};
 use crate::lease_board::SkewEstimate;
+use crate::line::Line;
 use crate::stats::Fact;
 use crate::wire::{self, WireError};
 use futures_util::StreamExt as _;
@@ -16,7 +17,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::transport::Channel;
 
 /// The largest message taken: a page of 2 MiB and its grants, with room to spare.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
@@ -222,10 +222,9 @@ impl Desk {
     }
 
     /// Follows the stream for ever.
-    pub(crate) async fn watch(&self, channel: &Channel) {
-        let mut client =
-            v1::multiplier_service_client::MultiplierServiceClient::new(channel.clone())
-                .max_decoding_message_size(MESSAGE_BYTES_MAX);
+    pub(crate) async fn watch(&self, line: &Line) {
+        let mut client = v1::multiplier_service_client::MultiplierServiceClient::new(line.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
         let mut back_off = BackOff::new();
         loop {
             if let Err(WatchError::Message(_)) = self.watch_once(&mut client, &mut back_off).await {
@@ -237,7 +236,7 @@ impl Desk {
 
     async fn watch_once(
         &self,
-        client: &mut v1::multiplier_service_client::MultiplierServiceClient<Channel>,
+        client: &mut v1::multiplier_service_client::MultiplierServiceClient<Line>,
         back_off: &mut BackOff,
     ) -> Result<(), WatchError> {
         let (tx, rx) = mpsc::channel(ACKNOWLEDGEMENTS_MAX);
@@ -259,9 +258,9 @@ impl Desk {
     }
 
     /// Asks for money, for ever, for campaigns that had demand and none.
-    pub(crate) async fn draw(&self, channel: &Channel) {
+    pub(crate) async fn draw(&self, line: &Line) {
         let Some(bidder_id) = &self.bidder_id else { return };
-        let client = v1::multiplier_service_client::MultiplierServiceClient::new(channel.clone());
+        let client = v1::multiplier_service_client::MultiplierServiceClient::new(line.clone());
         let mut interval = tokio::time::interval(DRAW_INTERVAL);
         interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
@@ -287,7 +286,7 @@ impl Desk {
 
     async fn draw_one(
         &self,
-        mut client: v1::multiplier_service_client::MultiplierServiceClient<Channel>,
+        mut client: v1::multiplier_service_client::MultiplierServiceClient<Line>,
         bidder_id: &str,
         campaign: CampaignId,
         price: Nanos,

@@ -8,7 +8,7 @@ mod campaign;
 mod catalogue;
 mod hands;
 mod json;
-mod line;
+pub mod line;
 mod status;
 mod text;
 

@@ -6,7 +6,7 @@
 
 use super::link::Link;
 use paceline_client::{
-    Builder, Fact, Hold, OpportunityCounter, PacelineClient, PacelineHandle, ReportError, Settings,
+    Fact, Hold, OpportunityCounter, PacelineClient, PacelineHandle, ReportError, Settings,
     SpendReport, SpendReporter,
 };
 use paceline_core::bid::{BidAsk, BidDecision};
@@ -80,7 +80,7 @@ impl Floor {
         let settings =
             Settings { entries_max: staff.entries, holds_max: HOLDS_MAX, ..Settings::default() };
         let desks = staff.ids.into_iter().map(|id| {
-            let builder = Builder::new(link.channel()).with_bidder_id(id);
+            let builder = link.builder().with_bidder_id(id);
             let client = builder.with_settings(settings).start();
             Desk {
                 handle: client.handle(),

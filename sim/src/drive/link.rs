@@ -3,12 +3,16 @@
 //! Turns answers into errors that say what to do; retries only what a service that is just
 //! starting would answer. Called by the drive.
 
+use super::Order;
 use super::clock::FollowedClock;
 use anyhow::{Context, anyhow, bail};
+use paceline::ctl::line::{self, Token};
+use paceline_client::Builder;
 use paceline_core::units::{Name, Timestamp};
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_client::AdminServiceClient;
 use std::time::Duration;
+use tonic::service::interceptor::InterceptedService;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Status};
 
@@ -28,15 +32,9 @@ const MESSAGE_BYTES_MAX: usize = 16 << 20;
 /// Calls to `AdminService`. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Link {
-    admin: AdminServiceClient<Channel>,
+    admin: AdminServiceClient<InterceptedService<Channel, Token>>,
     endpoint: Endpoint,
-}
-
-/// The way to a service.
-fn endpoint(url: &str) -> anyhow::Result<Endpoint> {
-    let endpoint = Endpoint::from_shared(url.to_owned());
-    let endpoint = endpoint.with_context(|| format!("--endpoint {url}: must be a URL"))?;
-    Ok(endpoint.connect_timeout(CONNECT_MAX))
+    token: Token,
 }
 
 /// What the service made of a call, as one sentence.
@@ -62,19 +60,26 @@ fn fail_on(complaints: &[v1::Complaint]) -> anyhow::Result<()> {
 
 impl Link {
     /// Connects.
-    pub(crate) async fn open(url: &str) -> anyhow::Result<Self> {
-        let endpoint = endpoint(url)?;
+    pub(crate) async fn open(order: &Order) -> anyhow::Result<Self> {
+        let url = &order.endpoint;
+        let endpoint = line::way(url, order.ca_file.as_deref())?.connect_timeout(CONNECT_MAX);
+        let token = Token::read(order.token_file.as_deref())?;
         let channel = endpoint
             .connect()
             .await
             .with_context(|| format!("no service answers at {url}: is `paceline run` up?"))?;
-        let admin = AdminServiceClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        Ok(Self { admin, endpoint })
+        let admin = AdminServiceClient::with_interceptor(channel, token.clone())
+            .max_decoding_message_size(MESSAGE_BYTES_MAX);
+        Ok(Self { admin, endpoint, token })
     }
 
-    /// A connection of its own for a client, made when it is needed.
-    pub(crate) fn channel(&self) -> Channel {
-        self.endpoint.connect_lazy()
+    /// A client with a connection of its own, made when it is needed.
+    pub(crate) fn builder(&self) -> Builder {
+        let builder = Builder::new(self.endpoint.connect_lazy());
+        match self.token.header() {
+            Some(header) => builder.with_authorization(header.clone()),
+            None => builder,
+        }
     }
 
     async fn within<T>(
@@ -216,7 +221,17 @@ mod tests {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = free.local_addr().unwrap();
         drop(free);
-        let error = Link::open(&format!("http://{address}")).await.unwrap_err().to_string();
+        let order = Order {
+            endpoint: format!("http://{address}"),
+            ca_file: None,
+            token_file: None,
+            name: None,
+            campaigns: 1,
+            bidders: 1,
+            hours: 1,
+            seed: 1,
+        };
+        let error = Link::open(&order).await.unwrap_err().to_string();
         assert!(error.starts_with(&format!("no service answers at http://{address}")), "{error}");
     }
 }

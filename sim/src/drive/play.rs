@@ -87,7 +87,7 @@ pub(crate) async fn play(
 
 impl Drive {
     async fn open(order: &Order) -> anyhow::Result<Self> {
-        let link = Link::open(&order.endpoint).await?;
+        let link = Link::open(order).await?;
         let clock = FollowedClock::new();
         let status = link.status(&clock).await.context("asking the service for its status")?;
         let mut tasks = JoinSet::new();

@@ -109,6 +109,8 @@ mod tests {
         for campaigns in [1, 4, 20, 37, 100] {
             let order = Order {
                 endpoint: String::new(),
+                ca_file: None,
+                token_file: None,
                 name: None,
                 campaigns,
                 bidders: 4,

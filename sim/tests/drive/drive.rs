@@ -14,11 +14,11 @@ use tonic::transport::Endpoint;
 /// Two hours are two minutes at sixty times the world's pace, and ticks six in a second.
 const SCALE: u32 = 60;
 
-fn read(json: &Path) -> Value {
+pub(crate) fn read(json: &Path) -> Value {
     serde_json::from_str(&std::fs::read_to_string(json).unwrap()).unwrap()
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     text(&output.stdout) + &text(&output.stderr)
 }

@@ -8,6 +8,7 @@
 
 mod demo;
 mod drive;
+mod guarded;
 mod service;
 
 use std::process::{Child, Command};

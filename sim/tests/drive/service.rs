@@ -97,8 +97,12 @@ fn page() -> MetricsPage {
 impl Service {
     /// Starts one whose clock passes `scale` times as fast, on the embedded store or on `redis`.
     pub(crate) async fn start(scale: u32, redis: Option<&Redis>) -> Self {
+        Self::start_as(Config::default(), scale, redis).await
+    }
+
+    /// The same with other settings.
+    pub(crate) async fn start_as(mut config: Config, scale: u32, redis: Option<&Redis>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config::default();
         config.store.path = folder.path().join("data");
         config.clock.kind = ClockKind::Scaled(scale);
         config.server.http_listen.set_port(0);

@@ -1,6 +1,7 @@
 //! The line to a controller: address, certificate, token, time limit; what to say when it fails.
 //!
-//! Knows no command. Called by every one.
+//! Knows no command. Called by every one, and by whoever else goes to a controller with the same
+//! flags.
 
 use super::CtlError;
 use crate::args::ctl::CtlArgs;
@@ -19,8 +20,24 @@ use tonic::{Code, Request, Response, Status};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Shows the caller's token with every question, if there is one.
-#[derive(Clone)]
-pub(super) struct Token(Option<MetadataValue<Ascii>>);
+#[derive(Debug, Clone)]
+pub struct Token(Option<MetadataValue<Ascii>>);
+
+impl Token {
+    /// The token in this file, or none.
+    ///
+    /// # Errors
+    /// [`CtlError::Credential`] when the file cannot be read, or holds anything but one line.
+    pub fn read(path: Option<&Path>) -> Result<Self, CtlError> {
+        Ok(Self(token(path)?))
+    }
+
+    /// The `authorization` header that shows it.
+    #[must_use]
+    pub fn header(&self) -> Option<&MetadataValue<Ascii>> {
+        self.0.as_ref()
+    }
+}
 
 impl Interceptor for Token {
     fn call(&mut self, mut request: Request<()>) -> Result<Request<()>, Status> {
@@ -42,22 +59,12 @@ impl Caller {
     /// The line is made with the first question.
     pub(super) fn new(args: &CtlArgs) -> Result<Self, CtlError> {
         let endpoint = args.endpoint.clone();
-        let is_secret = endpoint.starts_with("https://");
-        let is_address = is_secret || endpoint.starts_with("http://");
-        let line = Endpoint::from_shared(endpoint.clone()).ok().filter(|_| is_address);
-        let mut line = line.ok_or_else(|| CtlError::Endpoint { endpoint: endpoint.clone() })?;
-        if is_secret {
-            let unvouched = || CtlError::Unvouched { endpoint: endpoint.clone() };
-            let path = args.ca_file.as_deref().ok_or_else(unvouched)?;
-            let ca = Certificate::from_pem(read("--ca-file", path)?);
-            let tls = line.tls_config(ClientTlsConfig::new().ca_certificate(ca));
-            line = tls.map_err(|error| unusable("--ca-file", path, innermost(&error)))?;
-        }
+        let line = way(&endpoint, args.ca_file.as_deref())?;
         let timeout = u64::try_from(args.timeout.as_micros()).unwrap_or_default();
         let timeout = Duration::from_micros(timeout);
         let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
-        let token = token(args.token_file.as_deref())?;
-        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), Token(token));
+        let token = Token::read(args.token_file.as_deref())?;
+        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token);
         Ok(Self { client, is_json: args.json, endpoint })
     }
 
@@ -86,6 +93,26 @@ impl Caller {
             _ => CtlError::Failed(text.to_owned()),
         }
     }
+}
+
+/// The way to an address: in the clear, or to whom the authority in `ca_file` vouches for.
+///
+/// # Errors
+/// [`CtlError::Endpoint`] and [`CtlError::Unvouched`] when it leads nowhere, and
+/// [`CtlError::Credential`] when the file does not help.
+pub fn way(endpoint: &str, ca_file: Option<&Path>) -> Result<Endpoint, CtlError> {
+    let named = || endpoint.to_owned();
+    let is_secret = endpoint.starts_with("https://");
+    let is_address = is_secret || endpoint.starts_with("http://");
+    let line = Endpoint::from_shared(named()).ok().filter(|_| is_address);
+    let line = line.ok_or_else(|| CtlError::Endpoint { endpoint: named() })?;
+    if !is_secret {
+        return Ok(line);
+    }
+    let path = ca_file.ok_or_else(|| CtlError::Unvouched { endpoint: named() })?;
+    let ca = Certificate::from_pem(read("--ca-file", path)?);
+    let tls = line.tls_config(ClientTlsConfig::new().ca_certificate(ca));
+    tls.map_err(|error| unusable("--ca-file", path, innermost(&error)))
 }
 
 fn unusable(flag: &'static str, path: &Path, why: String) -> CtlError {
