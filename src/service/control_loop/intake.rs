@@ -10,7 +10,7 @@ use paceline_core::campaign::{CampaignStatus, SpendSource};
 use paceline_core::engine::Engine;
 use paceline_core::input::Input;
 use paceline_core::units::{CampaignId, Name, Nanos, Span, Timestamp, Window};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Entries taken from the streams at a time.
 const FOREIGN_PAGE: usize = 1_000;
@@ -25,6 +25,8 @@ pub(super) struct Intake {
     /// Counters as last read, by campaign and window: only what moved goes into the log. Holds the
     /// windows of the last reading, two a campaign at most.
     counters: BTreeMap<(CampaignId, Timestamp), Option<Nanos>>,
+    /// Counters that were refused at the last look, as told: again only when that changes.
+    refused: BTreeSet<String>,
     /// What was wrong with the streams and with the counters at the last look, so that it is told
     /// once and not at every look.
     complaints: [Option<String>; 2],
@@ -44,6 +46,7 @@ impl Intake {
             foreign_at: now,
             counters_at: now,
             counters: BTreeMap::new(),
+            refused: BTreeSet::new(),
             complaints: [None, None],
         }
     }
@@ -125,6 +128,7 @@ impl Leader<'_> {
         let mut inputs = Vec::new();
         // A spoilt key of one window must not hide the others.
         let mut spoilt = None;
+        let mut refused = BTreeSet::new();
         for (window, names) in counter_windows(&self.engine, now) {
             let read = store.read_counters(self.parts.partition, window, &names, now).await;
             let page = match read {
@@ -135,12 +139,14 @@ impl Leader<'_> {
                 }
                 Err(error) => return Err(error),
             };
-            for refusal in &page.refusals {
-                tracing::warn!(%refusal, "counter refused");
-            }
+            refused.extend(page.refusals.iter().map(ToString::to_string));
             event::counters_read(count(page.reads.len()), count(page.refusals.len()));
             inputs.extend(page.reads);
         }
+        for refusal in refused.difference(&self.intake.refused) {
+            tracing::warn!(refusal, "counter refused");
+        }
+        self.intake.refused = refused;
         let seen: BTreeMap<_, _> =
             inputs.iter().map(|read| ((read.campaign, read.window.start()), read.value)).collect();
         let before = std::mem::replace(&mut self.intake.counters, seen);

@@ -147,6 +147,12 @@ pub(super) async fn counters(bench: &mut Bench) {
     set(&bench.service, "12.5").await;
     let said = line(&bench.service, &[COUNTED, "12.5"]).await;
     bench.case("a counter that is no number", said, &["must be a whole number of nanos"]).await;
+    until("it is looked at again", async || {
+        (refused_counters(&bench.service).await? >= 5.0).then_some(())
+    })
+    .await;
+    let told = bench.service.log().into_iter().filter(|line| line.contains("counter refused"));
+    assert_eq!(told.count(), 1, "told once, not at every look");
 
     let _: i64 = server(&bench.service).say(&["DEL", &key]).await;
     let _: String = server(&bench.service).say(&["SET", &key, "5"]).await;
@@ -155,6 +161,13 @@ pub(super) async fn counters(bench: &mut Bench) {
     bench.case("counters of the wrong type", said, &names).await;
     let _: i64 = server(&bench.service).say(&["DEL", &key]).await;
     let _ = line(&bench.service, &["intake from redis goes on"]).await;
+}
+
+/// How often a counter was no number.
+async fn refused_counters(service: &Service) -> Option<f64> {
+    let (_, page) = service.get("/metrics").await?;
+    let name = "paceline_counter_readings_total{result=\"failed\"}";
+    page.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok())
 }
 
 /// An operator accepts the counter as it is; the campaign runs again and its books are as before.
