@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::clock::Replay;
-use crate::store::{EmbeddedStore, LeadClaim, Offset, StoreFault};
+use crate::store::{EmbeddedStore, LeadAnswer, LeadClaim, Offset, StoreFault};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
@@ -117,6 +117,31 @@ async fn the_loop_ticks_by_the_clock_and_goes_on_where_it_stopped() {
     let third = bench.ticked(&handle, second.next()).await;
     assert!(third.epoch > second.epoch, "a new life is a new term: {third}");
     assert_ne!(handle.ask(|engine| engine.state().clone()).await.unwrap(), state);
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_that_runs_ahead_of_the_world_takes_nobodys_lead() {
+    let store = Store::from(EmbeddedStore::in_memory(1).unwrap());
+    // A tick takes three milliseconds; a lead of a minute, on that clock, seventeen.
+    let clock = Clock::scaled(3_600);
+    let mut parts = parts(&store, &clock);
+    parts.settings.is_alone = false;
+    parts.settings.lead_span = Span::MINUTE;
+    let (handle, thread) = start(parts).unwrap();
+    let begun = clock.now();
+    until(|| handle.facts().leads() && clock.now() - begun > Span::HOUR.times(2)).await;
+    assert_eq!(Bench::generation(&handle).await.epoch, Epoch(1), "the first term lasts");
+    let claim = LeadClaim {
+        holder: "other".to_owned(),
+        span: Span::MINUTE,
+        above: Epoch(0),
+        now: clock.world(),
+    };
+    let answer = store.acquire_lead(PartitionId(0), &claim).await.unwrap();
+    let holder = "test".to_owned();
+    assert_eq!(answer, LeadAnswer::Theirs { holder, epoch: Epoch(1) });
     handle.stop().await;
     thread.join().unwrap();
 }
