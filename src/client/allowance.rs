@@ -36,8 +36,8 @@ fn opened<'a>(
     campaign: CampaignId,
     grant: &Allowance,
 ) -> Option<(usize, Slot<'a>)> {
-    let (place, seen) = slots.find::<false>(campaign, ArmId::default())?;
-    let slot = slots.at(place).filter(|_| seen.is_present())?;
+    let (place, glance) = slots.find(campaign, ArmId::default())?;
+    let slot = slots.at(place).filter(|_| glance.is_present())?;
     slot.open_purse(grant.granted_total, dies_at(grant));
     Some((place, slot))
 }

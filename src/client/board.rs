@@ -6,11 +6,12 @@
 use crate::draw::Wants;
 use crate::hold::{Hold, Holds};
 use crate::lease_board::LeaseBoard;
-use crate::slot::Seen;
+use crate::slot::{Glance, Seen};
 use crate::slot_table::SlotTable;
 use crate::stats::{Counts, Decided, Fact, Stats};
 use paceline_core::bid::{self, BidAsk, BidDecision, SkipReason};
 use paceline_core::hash::mix;
+use paceline_core::table::{Lease, LeaseState};
 use paceline_core::units::{ArmId, CampaignId, CpmMicros, Nanos, Ppb, Span, Timestamp};
 use std::sync::atomic::AtomicU64;
 
@@ -72,8 +73,8 @@ impl Board {
 
     /// Place of a campaign and arm that is in the table.
     pub(crate) fn place(&self, campaign: CampaignId, arm: ArmId) -> Option<usize> {
-        let (place, seen) = self.slots.find::<false>(campaign, arm)?;
-        seen.is_present().then_some(place)
+        let (place, glance) = self.slots.find(campaign, arm)?;
+        glance.is_present().then_some(place)
     }
 
     #[inline]
@@ -85,14 +86,9 @@ impl Board {
         now: Timestamp,
         ask: &BidAsk,
     ) -> Answer {
-        let found = if self.limits.has_bidder {
-            self.slots.find::<true>(campaign, arm)
-        } else {
-            self.slots.find::<false>(campaign, arm)
-        };
-        match found {
-            Some((place, seen)) if seen.is_present() => {
-                self.decide_seen(counts, place, &seen, now, ask)
+        match self.slots.find(campaign, arm) {
+            Some((place, glance)) if glance.is_present() => {
+                self.decide_seen(counts, place, glance, now, ask)
             }
             _ => self.unknown(counts, now),
         }
@@ -109,15 +105,9 @@ impl Board {
         now: Timestamp,
         ask: &BidAsk,
     ) -> Answer {
-        let slot = self.slots.at(place);
-        let seen = if self.limits.has_bidder {
-            slot.and_then(crate::slot::Slot::read::<true>)
-        } else {
-            slot.and_then(crate::slot::Slot::read::<false>)
-        };
-        match seen {
-            Some(seen) if seen.is(campaign, arm) && seen.is_present() => {
-                self.decide_seen(counts, place, &seen, now, ask)
+        match self.slots.glance(place) {
+            Some(glance) if glance.is(campaign, arm) && glance.is_present() => {
+                self.decide_seen(counts, place, glance, now, ask)
             }
             _ => self.decide(counts, campaign, arm, now, ask),
         }
@@ -134,25 +124,46 @@ impl Board {
         &self,
         counts: &Counts,
         place: usize,
-        seen: &Seen,
+        glance: Glance,
         now: Timestamp,
         ask: &BidAsk,
     ) -> Answer {
         let now = self.leases.observe(now);
         let ask = BidAsk { value: ask.value.clamp(CpmMicros::ZERO, VALUE_MAX), ..*ask };
-        let answer = if self.limits.has_bidder {
-            self.decide_held(place, seen, now, &ask)
+        let lease = self.leases.lease(glance.partition());
+        let is_fresh = lease.state(now) == LeaseState::Fresh;
+        let (answer, decided) = if is_fresh && glance.is_whole() && !self.limits.has_bidder {
+            // All that is asked for was seen at a glance.
+            let decision = bid::decide(&glance.entry(), lease, now, None, &ask);
+            (Answer { decision, hold: Hold::NONE }, Decided::of(decision))
         } else {
-            let lease = self.leases.lease(seen.partition());
-            let decision = bid::decide(&seen.entry(), lease, now, None, &ask);
-            Ok(Answer { decision, hold: Hold::NONE })
-        };
-        let (answer, decided) = match answer {
-            Ok(answer) => (answer, Decided::of(answer.decision)),
-            Err(HoldsFull) => (Answer::skip(SkipReason::Allowance), Decided::HoldsFull),
+            self.decide_whole(place, glance, lease, now, &ask)
         };
         counts.count(decided);
         answer
+    }
+
+    /// The decision from the whole slot; the campaign is unknown if it has left meanwhile.
+    fn decide_whole(
+        &self,
+        place: usize,
+        glance: Glance,
+        lease: Lease,
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> (Answer, Decided) {
+        let seen = self.slots.at(place).and_then(crate::slot::Slot::read);
+        let Some(seen) = seen.filter(|seen| seen.glance.is_same(glance)) else {
+            return (Answer::skip(SkipReason::Unknown), Decided::Unknown);
+        };
+        if !self.limits.has_bidder {
+            let decision = bid::decide(&seen.entry(), lease, now, None, ask);
+            return (Answer { decision, hold: Hold::NONE }, Decided::of(decision));
+        }
+        match self.decide_held(place, &seen, lease, now, ask) {
+            Ok(answer) => (answer, Decided::of(answer.decision)),
+            Err(HoldsFull) => (Answer::skip(SkipReason::Allowance), Decided::HoldsFull),
+        }
     }
 
     /// The decision with the allowance: what is bid is held first. Allowances cover a campaign's
@@ -162,15 +173,17 @@ impl Board {
         &self,
         place: usize,
         seen: &Seen,
+        lease: Lease,
         now: Timestamp,
         ask: &BidAsk,
     ) -> Result<Answer, HoldsFull> {
         let entry = seen.entry();
-        let lease = self.leases.lease(seen.partition());
         let (place, purse) = if entry.arm == ArmId::default() {
             (place, *seen)
         } else {
-            match self.slots.find::<true>(entry.campaign, ArmId::default()) {
+            let found = self.slots.find(entry.campaign, ArmId::default());
+            let purse = |(place, _)| Some((place, self.slots.at(place)?.read()?));
+            match found.and_then(purse) {
                 Some(found) => found,
                 None => return Ok(Answer::skip(SkipReason::Allowance)),
             }

@@ -46,6 +46,7 @@ mod draw;
 mod handle;
 mod hold;
 mod lease_board;
+mod purse;
 mod slot;
 mod slot_table;
 mod stats;

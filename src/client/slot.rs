@@ -1,11 +1,14 @@
-//! One campaign's place in the table: six atomic words that are read and written as one.
+//! One campaign's place in the table: six atomic words, two of which say nearly everything.
 //!
-//! Four of them, which every look-up reads, lie together and never across two cache lines; the
-//! other two, a cap and a purse, lie apart and are read only by whom they concern. A version in
-//! `meta` tells readers when they have seen half an entry; they try again, a bounded number of
-//! times. One writer at a time; the purse alone is also changed by readers, by compare and swap.
-//! Knows nothing of probing, time or leases. Called by `slot_table` and `board`.
+//! Key and `word` lie together, four slots to a cache line: a look-up under a fresh lease reads no
+//! more. The other four (salt, cap, purse, `rest`) lie apart and are read only by whom they
+//! concern; a version in `rest` tells those readers when they have seen half an entry, and they try
+//! again, a bounded number of times. One writer at a time; the purse alone is also changed by
+//! readers, by compare and swap. Knows nothing of probing, time or leases. Called by `slot_table`
+//! and `board`.
 
+use crate::purse::Purse;
+use paceline_core::hash::mix;
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, PartitionId, Ppm,
@@ -17,85 +20,105 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
 /// more tries than this mean that the writer was put to sleep in its middle.
 const READ_TRIES: usize = 64;
 
-// Word `values`: multiplier 22 bits, participation 20, safe multiplier 22.
+// Word `word`: multiplier 22 bits, participation 20, state 2, present 1, capped 1, salted 1 (its
+// salt is not what follows from its key), arm 8, partition 8. What a fresh lease asks for in one
+// word: it is never seen by halves.
 const PARTICIPATION_AT: u32 = 22;
-const SAFE_AT: u32 = 42;
+const STATE_AT: u32 = 42;
+const PRESENT: u64 = 1 << 44;
+const CAPPED: u64 = 1 << 45;
+const SALTED: u64 = 1 << 46;
+const ARM_AT: u32 = 47;
+const PARTITION_AT: u32 = 55;
 const MULTIPLIER_MASK: u64 = (1 << 22) - 1;
 const PARTICIPATION_MASK: u64 = (1 << 20) - 1;
 
-// Word `meta`: version 11 bits (odd: being written), state 2, present 1, arm 8, partition 8, capped
-// 1, allowance's end in whole seconds 33, which is past the last instant there is. A read would
-// have to last over 1024 writes of one entry to be fooled by the version.
-const VERSION_MASK: u64 = (1 << 11) - 1;
-const STATE_AT: u32 = 11;
-const PRESENT_AT: u32 = 13;
-const ARM_AT: u32 = 14;
-const PARTITION_AT: u32 = 22;
-const CAPPED_AT: u32 = 30;
+// Word `rest`: version 9 bits (odd: being written), safe multiplier 22, allowance's end in whole
+// seconds 33, which is past the last instant there is. A read would have to last over 256 writes of
+// one entry to be fooled by the version.
+const VERSION_MASK: u64 = (1 << 9) - 1;
+const SAFE_AT: u32 = 9;
 const EXPIRY_AT: u32 = 31;
 const EXPIRY_MASK: u64 = (1 << 33) - 1;
+const EXPIRY_BITS: u64 = EXPIRY_MASK << EXPIRY_AT;
 
-/// Money left of an allowance, and which window it is of, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Purse(u64);
-
-impl Purse {
-    /// The most that a purse can hold, 144 million units: more is used up to this at a time.
-    pub(crate) const LEFT_MAX: i64 = (1 << 57) - 1;
-    const TAG_AT: u32 = 58;
-
-    pub(crate) fn new(tag: u8, left: i64) -> Self {
-        let left = left.clamp(-Self::LEFT_MAX, Self::LEFT_MAX);
-        let low = left.cast_unsigned() & ((1 << Self::TAG_AT) - 1);
-        Self(u64::from(tag) << Self::TAG_AT | low)
-    }
-
-    /// Which window: counts modulo 64 for each slot.
-    pub(crate) fn tag(self) -> u8 {
-        (self.0 >> Self::TAG_AT) as u8
-    }
-
-    /// Nanos; below zero after a win that came later than its hold's end.
-    pub(crate) fn left(self) -> i64 {
-        (self.0 << 6).cast_signed() >> 6
-    }
-}
-
-/// A slot as it was at one instant.
+/// Key and word of a slot as they were at one instant.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Seen {
+pub(crate) struct Glance {
     key: u64,
-    salt: u64,
-    /// Of an entry that has one.
-    cap: i64,
-    values: u64,
-    meta: u64,
-    /// Empty unless it was asked for.
-    pub(crate) purse: Purse,
+    word: u64,
 }
 
-impl Seen {
+impl Glance {
     /// Whether it is this campaign's and arm's slot.
-    pub(crate) fn is(&self, campaign: CampaignId, arm: ArmId) -> bool {
+    #[inline]
+    pub(crate) fn is(self, campaign: CampaignId, arm: ArmId) -> bool {
         self.key == campaign.key() && self.arm() == arm
     }
 
     /// Whether the slot holds an entry now.
-    pub(crate) fn is_present(&self) -> bool {
-        self.meta >> PRESENT_AT & 1 == 1
+    #[inline]
+    pub(crate) const fn is_present(self) -> bool {
+        self.word & PRESENT != 0
     }
 
-    pub(crate) fn arm(&self) -> ArmId {
-        ArmId((self.meta >> ARM_AT & 0xff) as u8)
+    /// Whether both are of one campaign and arm, present at either instant.
+    pub(crate) fn is_same(self, other: Self) -> bool {
+        self.is(CampaignId::from_key(other.key), other.arm()) && self.is_present()
     }
 
-    pub(crate) fn partition(&self) -> PartitionId {
-        PartitionId((self.meta >> PARTITION_AT & 0xff) as u8)
+    pub(crate) const fn arm(self) -> ArmId {
+        ArmId((self.word >> ARM_AT & 0xff) as u8)
     }
 
+    #[inline]
+    pub(crate) const fn partition(self) -> PartitionId {
+        PartitionId((self.word >> PARTITION_AT & 0xff) as u8)
+    }
+
+    /// Whether [`Self::entry`] says all that a decision under a fresh lease needs: no cap, and a
+    /// salt that follows from the key or is not drawn with.
+    #[inline]
+    pub(crate) const fn is_whole(self) -> bool {
+        const FULL: u64 = (Ppm::ONE.get() as u64) << PARTICIPATION_AT;
+        let is_full = self.word & PARTICIPATION_MASK << PARTICIPATION_AT == FULL;
+        self.word & CAPPED == 0 && (self.word & SALTED == 0 || is_full)
+    }
+
+    /// The entry, where [`Self::is_whole`] holds, but for what a fresh lease does not ask for: its
+    /// safe multiplier is nothing, its salt the one that follows from the key.
+    #[inline]
+    pub(crate) fn entry(self) -> TableEntry {
+        let participation = Ppm::new((self.word >> PARTICIPATION_AT & PARTICIPATION_MASK) as u32);
+        TableEntry {
+            campaign: CampaignId::from_key(self.key),
+            arm: self.arm(),
+            state: state_of(self.word >> STATE_AT & 3),
+            multiplier: multiplier_of(self.word),
+            // The masks keep the ratios in range but for a few values that were never written.
+            participation: ParticipationRate::try_new(participation)
+                .unwrap_or(ParticipationRate::ZERO),
+            safe_multiplier: PacingMultiplier::ZERO,
+            value_cap: None,
+            salt: mix(self.key),
+        }
+    }
+}
+
+/// A whole slot as it was at one instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Seen {
+    pub(crate) glance: Glance,
+    salt: u64,
+    cap: i64,
+    rest: u64,
+    pub(crate) purse: Purse,
+}
+
+impl Seen {
     /// Until when the purse may be used, rounded down to a second.
     pub(crate) fn expires_at(&self) -> Timestamp {
-        let seconds = (self.meta >> EXPIRY_AT & EXPIRY_MASK).cast_signed();
+        let seconds = (self.rest >> EXPIRY_AT & EXPIRY_MASK).cast_signed();
         Timestamp::from_micros(seconds * 1_000_000)
     }
 
@@ -107,24 +130,19 @@ impl Seen {
 
     #[inline]
     pub(crate) fn entry(&self) -> TableEntry {
-        // The masks keep the ratios in range but for a few values that were never written.
-        let multiplier = |bits: u64| {
-            let ppm = Ppm::new((bits & MULTIPLIER_MASK) as u32);
-            PacingMultiplier::try_new(ppm).unwrap_or(PacingMultiplier::ZERO)
-        };
-        let participation = Ppm::new((self.values >> PARTICIPATION_AT & PARTICIPATION_MASK) as u32);
+        let is_capped = self.glance.word & CAPPED != 0;
         TableEntry {
-            campaign: CampaignId::from_key(self.key),
-            arm: self.arm(),
-            state: state_of(self.meta >> STATE_AT & 3),
-            multiplier: multiplier(self.values),
-            participation: ParticipationRate::try_new(participation)
-                .unwrap_or(ParticipationRate::ZERO),
-            safe_multiplier: multiplier(self.values >> SAFE_AT),
-            value_cap: is_capped(self.meta).then(|| CpmMicros::new(self.cap)),
+            safe_multiplier: multiplier_of(self.rest >> SAFE_AT),
+            value_cap: is_capped.then(|| CpmMicros::new(self.cap)),
             salt: self.salt,
+            ..self.glance.entry()
         }
     }
+}
+
+fn multiplier_of(bits: u64) -> PacingMultiplier {
+    let ppm = Ppm::new((bits & MULTIPLIER_MASK) as u32);
+    PacingMultiplier::try_new(ppm).unwrap_or(PacingMultiplier::ZERO)
 }
 
 const fn state_bits(state: EntryState) -> u64 {
@@ -145,14 +163,16 @@ const fn state_of(bits: u64) -> EntryState {
     }
 }
 
-const fn is_capped(meta: u64) -> bool {
-    meta >> CAPPED_AT & 1 == 1
-}
-
-fn values_of(entry: &TableEntry) -> u64 {
+fn word_of(entry: &TableEntry, partition: PartitionId) -> u64 {
+    let flag = |is_set: bool, bit: u64| if is_set { bit } else { 0 };
     u64::from(entry.multiplier.ppm().get())
         | u64::from(entry.participation.ppm().get()) << PARTICIPATION_AT
-        | u64::from(entry.safe_multiplier.ppm().get()) << SAFE_AT
+        | state_bits(entry.state) << STATE_AT
+        | PRESENT
+        | flag(entry.value_cap.is_some(), CAPPED)
+        | flag(entry.salt != mix(entry.campaign.key()), SALTED)
+        | u64::from(entry.arm.0) << ARM_AT
+        | u64::from(partition.0) << PARTITION_AT
 }
 
 fn seconds_of(at: Timestamp) -> u64 {
@@ -162,19 +182,37 @@ fn seconds_of(at: Timestamp) -> u64 {
 
 /// What every look-up reads. All zero: never used.
 #[derive(Debug, Default)]
-#[repr(align(32))]
+#[repr(align(16))]
 pub(crate) struct Hot {
     key: AtomicU64,
-    salt: AtomicU64,
-    values: AtomicU64,
-    meta: AtomicU64,
+    word: AtomicU64,
+}
+
+impl Hot {
+    /// The key that was last written; 0: an end of every probe.
+    #[inline]
+    pub(crate) fn key(&self) -> u64 {
+        self.key.load(Ordering::Relaxed)
+    }
+
+    /// Key and word; `None` while the slot changes its tenant.
+    #[inline]
+    pub(crate) fn glance(&self) -> Option<Glance> {
+        let key = self.key.load(Ordering::Acquire);
+        let word = self.word.load(Ordering::Acquire);
+        // A new tenant's key is written while the word is zero, and seen with its word.
+        (self.key.load(Ordering::Relaxed) == key).then_some(Glance { key, word })
+    }
 }
 
 /// What few look-ups read.
 #[derive(Debug, Default)]
+#[repr(align(32))]
 pub(crate) struct Side {
+    salt: AtomicU64,
     cap: AtomicI64,
     purse: AtomicU64,
+    rest: AtomicU64,
 }
 
 /// The six words.
@@ -191,31 +229,28 @@ impl<'a> Slot<'a> {
     }
 
     /// The key that was last written; 0: an end of every probe.
-    #[inline]
     pub(crate) fn key(self) -> u64 {
-        self.hot.key.load(Ordering::Relaxed)
+        self.hot.key()
     }
 
-    /// The whole slot, with its purse if `PURSE`; `None` when the writer is in its middle for too
-    /// long.
+    /// The whole slot; `None` when the writer is in its middle for too long.
     #[inline]
-    pub(crate) fn read<const PURSE: bool>(self) -> Option<Seen> {
+    pub(crate) fn read(self) -> Option<Seen> {
         for _ in 0..READ_TRIES {
-            let meta = self.hot.meta.load(Ordering::Acquire);
-            if meta & 1 == 1 {
+            let rest = self.side.rest.load(Ordering::Acquire);
+            if rest & 1 == 1 {
                 std::hint::spin_loop();
                 continue;
             }
             let seen = Seen {
-                key: self.key(),
-                salt: self.hot.salt.load(Ordering::Relaxed),
-                cap: if is_capped(meta) { self.side.cap.load(Ordering::Relaxed) } else { 0 },
-                values: self.hot.values.load(Ordering::Relaxed),
-                meta,
-                purse: if PURSE { self.purse() } else { Purse(0) },
+                glance: Glance { key: self.key(), word: self.hot.word.load(Ordering::Relaxed) },
+                salt: self.side.salt.load(Ordering::Relaxed),
+                cap: self.side.cap.load(Ordering::Relaxed),
+                rest,
+                purse: self.purse(),
             };
             fence(Ordering::Acquire);
-            if self.hot.meta.load(Ordering::Relaxed) == meta {
+            if self.side.rest.load(Ordering::Relaxed) == rest {
                 return Some(seen);
             }
         }
@@ -223,73 +258,73 @@ impl<'a> Slot<'a> {
     }
 
     /// Runs `write` between an odd and an even version. Only the writer may call this.
-    fn write(self, meta: u64, write: impl FnOnce(Self)) {
-        let version = self.hot.meta.load(Ordering::Relaxed) & VERSION_MASK;
-        let old = self.hot.meta.load(Ordering::Relaxed) & !VERSION_MASK;
-        self.hot.meta.store(old | version | 1, Ordering::Relaxed);
+    fn write(self, rest: u64, write: impl FnOnce(Self)) {
+        let old = self.side.rest.load(Ordering::Relaxed);
+        self.side.rest.store(old | 1, Ordering::Relaxed);
         fence(Ordering::Release);
         write(self);
-        let next = (version + 2) & (VERSION_MASK - 1);
-        self.hot.meta.store(meta & !VERSION_MASK | next, Ordering::Release);
+        let next = ((old & VERSION_MASK) + 2) & (VERSION_MASK - 1);
+        self.side.rest.store(rest & !VERSION_MASK | next, Ordering::Release);
     }
 
     /// Writes an entry; purse and its end stay when the slot was already this campaign's.
     pub(crate) fn put(self, entry: &TableEntry, partition: PartitionId, is_same: bool) {
-        let old = self.hot.meta.load(Ordering::Relaxed);
-        let expiry = if is_same { old & (EXPIRY_MASK << EXPIRY_AT) } else { 0 };
-        let meta = expiry
-            | state_bits(entry.state) << STATE_AT
-            | 1 << PRESENT_AT
-            | u64::from(entry.arm.0) << ARM_AT
-            | u64::from(partition.0) << PARTITION_AT
-            | u64::from(entry.value_cap.is_some()) << CAPPED_AT;
-        self.write(meta, |slot| {
-            slot.hot.key.store(entry.campaign.key(), Ordering::Relaxed);
-            slot.hot.salt.store(entry.salt, Ordering::Relaxed);
-            if let Some(cap) = entry.value_cap {
-                slot.side.cap.store(cap.get(), Ordering::Relaxed);
-            }
-            slot.hot.values.store(values_of(entry), Ordering::Relaxed);
+        let old = self.side.rest.load(Ordering::Relaxed);
+        let expiry = if is_same { old & EXPIRY_BITS } else { 0 };
+        let rest = expiry | u64::from(entry.safe_multiplier.ppm().get()) << SAFE_AT;
+        self.write(rest, |slot| {
             if !is_same {
+                slot.hot.word.store(0, Ordering::Relaxed);
+                fence(Ordering::Release);
+                slot.hot.key.store(entry.campaign.key(), Ordering::Release);
                 slot.empty_purse(0);
             }
+            slot.side.salt.store(entry.salt, Ordering::Relaxed);
+            let cap = entry.value_cap.map_or(0, CpmMicros::get);
+            slot.side.cap.store(cap, Ordering::Relaxed);
+            slot.hot.word.store(word_of(entry, partition), Ordering::Release);
         });
     }
 
     /// The entry is gone; the key stays, so that probes pass over it.
     pub(crate) fn remove(self) {
-        let old = self.hot.meta.load(Ordering::Relaxed);
-        let meta = old & !(1 << PRESENT_AT) & !(EXPIRY_MASK << EXPIRY_AT);
-        self.write(meta, |slot| slot.empty_purse(0));
+        let old = self.side.rest.load(Ordering::Relaxed);
+        self.write(old & !EXPIRY_BITS, |slot| {
+            let word = slot.hot.word.load(Ordering::Relaxed);
+            slot.hot.word.store(word & !PRESENT, Ordering::Release);
+            slot.empty_purse(0);
+        });
     }
 
     /// Makes a removed slot an end of probes again.
     pub(crate) fn clear(self) {
-        let meta = self.hot.meta.load(Ordering::Relaxed);
-        self.write(meta, |slot| slot.hot.key.store(0, Ordering::Relaxed));
+        let rest = self.side.rest.load(Ordering::Relaxed);
+        self.write(rest, |slot| slot.hot.key.store(0, Ordering::Relaxed));
     }
 
     /// A new window: what is still out of the old one will not come back to this purse.
     pub(crate) fn open_purse(self, left: Nanos, expires_at: Timestamp) {
-        let old = self.hot.meta.load(Ordering::Relaxed);
-        let meta = old & !(EXPIRY_MASK << EXPIRY_AT) | seconds_of(expires_at) << EXPIRY_AT;
-        self.write(meta, |slot| slot.empty_purse(left.get()));
+        self.write(self.rest_until(expires_at), |slot| slot.empty_purse(left.get()));
     }
 
     /// The same window holds until another instant.
     pub(crate) fn extend_purse(self, expires_at: Timestamp) {
-        let old = self.hot.meta.load(Ordering::Relaxed);
-        let meta = old & !(EXPIRY_MASK << EXPIRY_AT) | seconds_of(expires_at) << EXPIRY_AT;
-        self.write(meta, |_| {});
+        self.write(self.rest_until(expires_at), |_| {});
+    }
+
+    fn rest_until(self, expires_at: Timestamp) -> u64 {
+        let old = self.side.rest.load(Ordering::Relaxed);
+        old & !EXPIRY_BITS | seconds_of(expires_at) << EXPIRY_AT
     }
 
     fn empty_purse(self, left: i64) {
-        let next = |word| Some(Purse::new(Purse(word).tag().wrapping_add(1) & 63, left).0);
+        let next =
+            |word| Some(Purse::new(Purse::from_word(word).tag().wrapping_add(1) & 63, left).word());
         let _ = self.side.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
     }
 
     pub(crate) fn purse(self) -> Purse {
-        Purse(self.side.purse.load(Ordering::Relaxed))
+        Purse::from_word(self.side.purse.load(Ordering::Relaxed))
     }
 
     /// Takes `amount` if the purse, still of the window of `seen`, holds it. Tries again only when
@@ -303,14 +338,14 @@ impl<'a> Slot<'a> {
             }
             let next = Purse::new(purse.tag(), purse.left() - amount.get());
             let swapped = self.side.purse.compare_exchange_weak(
-                purse.0,
-                next.0,
+                purse.word(),
+                next.word(),
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             );
             match swapped {
                 Ok(_) => return true,
-                Err(now) => purse = Purse(now),
+                Err(now) => purse = Purse::from_word(now),
             }
         }
         false
@@ -319,110 +354,13 @@ impl<'a> Slot<'a> {
     /// Adds `amount`, which may be negative, if the purse is still of the window `tag`.
     pub(crate) fn give(self, tag: u8, amount: Nanos) -> bool {
         let next = |word| {
-            let purse = Purse(word);
+            let purse = Purse::from_word(word);
             let left = purse.left().saturating_add(amount.get());
-            (purse.tag() == tag).then(|| Purse::new(tag, left).0)
+            (purse.tag() == tag).then(|| Purse::new(tag, left).word())
         };
         self.side.purse.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(crate) fn entry(multiplier: u32) -> TableEntry {
-        TableEntry {
-            campaign: CampaignId::from_key(77),
-            arm: ArmId(3),
-            state: EntryState::Exhausted,
-            multiplier: PacingMultiplier::try_new(Ppm::new(multiplier)).unwrap(),
-            participation: ParticipationRate::ONE,
-            safe_multiplier: PacingMultiplier::HARD_MAX,
-            value_cap: Some(CpmMicros::new(5)),
-            salt: u64::MAX,
-        }
-    }
-
-    #[derive(Default)]
-    struct Words(Hot, Side);
-
-    impl Words {
-        fn slot(&self) -> Slot<'_> {
-            Slot::new(&self.0, &self.1)
-        }
-    }
-
-    #[test]
-    fn an_entry_comes_back_as_it_was_put() {
-        let words = Words::default();
-        let slot = words.slot();
-        slot.put(&entry(4_000_000), PartitionId(255), false);
-        let seen = slot.read::<true>().unwrap();
-        assert_eq!(seen.entry(), entry(4_000_000));
-        assert!(seen.is(CampaignId::from_key(77), ArmId(3)) && seen.is_present());
-        assert_eq!(seen.partition(), PartitionId(255));
-        let uncapped = TableEntry { value_cap: None, ..entry(1) };
-        slot.put(&uncapped, PartitionId(255), true);
-        slot.open_purse(Nanos::new(1), Timestamp::MAX);
-        let seen = slot.read::<false>().unwrap();
-        assert_eq!((seen.entry(), seen.purse.left()), (uncapped, 0));
-        assert_eq!(seen.expires_at(), Timestamp::MAX);
-    }
-
-    #[test]
-    fn a_slot_is_forty_eight_bytes() {
-        assert_eq!(size_of::<Hot>() + size_of::<Side>(), 48);
-        assert_eq!(align_of::<Hot>(), size_of::<Hot>(), "never across two cache lines");
-    }
-
-    #[test]
-    fn an_edit_keeps_the_purse_and_a_new_tenant_does_not() {
-        let words = Words::default();
-        let slot = words.slot();
-        let until = Timestamp::from_micros(90_000_000);
-        slot.put(&entry(1), PartitionId(0), false);
-        slot.open_purse(Nanos::new(100), until);
-        slot.put(&entry(2), PartitionId(0), true);
-        let seen = slot.read::<true>().unwrap();
-        assert_eq!(seen.left(Timestamp::from_micros(89_999_999)), Nanos::new(100));
-        assert_eq!(seen.left(until), Nanos::ZERO);
-        slot.put(&entry(3), PartitionId(0), false);
-        assert_eq!(slot.read::<true>().unwrap().purse.left(), 0);
-        assert!(!slot.give(seen.purse.tag(), Nanos::new(1)), "money of the old window");
-    }
-
-    #[test]
-    fn a_purse_gives_no_more_than_it_holds() {
-        let words = Words::default();
-        let slot = words.slot();
-        slot.open_purse(Nanos::new(10), Timestamp::MAX);
-        let purse = slot.purse();
-        assert!(slot.reserve(purse, Nanos::new(6)));
-        assert!(!slot.reserve(purse, Nanos::new(6)));
-        assert!(slot.give(purse.tag(), Nanos::new(6)));
-        assert!(slot.reserve(purse, Nanos::new(10)));
-    }
-
-    #[test]
-    fn a_purse_below_zero_keeps_its_sign_and_window() {
-        let purse = Purse::new(63, -5);
-        assert_eq!((purse.tag(), purse.left()), (63, -5));
-    }
-
-    #[test]
-    fn readers_never_see_half_an_entry() {
-        // The writer keeps multiplier and salt equal; a reader that sees them differ saw a half.
-        let words = Words::default();
-        let slot = words.slot();
-        let with = |value: u32| TableEntry { salt: u64::from(value), ..entry(value) };
-        slot.put(&with(0), PartitionId(0), false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| (0..200_000).for_each(|n| slot.put(&with(n), PartitionId(0), true)));
-            for _ in 0..200_000 {
-                let Some(seen) = slot.read::<true>() else { continue };
-                assert_eq!(u64::from(seen.entry().multiplier.ppm().get()), seen.entry().salt);
-            }
-        });
-    }
-}
+mod tests;

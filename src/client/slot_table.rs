@@ -4,7 +4,7 @@
 //! need no lock; there is one writer at a time. Knows nothing of leases or money. Called by
 //! `board`.
 
-use crate::slot::{Hot, Seen, Side, Slot};
+use crate::slot::{Glance, Hot, Side, Slot};
 use paceline_core::hash::mix;
 use paceline_core::table::TableEntry;
 use paceline_core::units::{ArmId, CampaignId, PartitionId};
@@ -33,10 +33,27 @@ pub(crate) fn spread(hash: u64, places: usize) -> usize {
     ((u128::from(hash) * places as u128) >> 64) as usize
 }
 
-/// Two slots' hot words: a cache line. Probes begin at its first.
+/// Slots to a cache line.
+const LINE: usize = 4;
+
+/// The hot words of [`LINE`] slots: a cache line. Probes begin at its first.
 #[derive(Debug, Default)]
 #[repr(align(64))]
-struct Line([Hot; 2]);
+struct Line([Hot; LINE]);
+
+impl Line {
+    /// Which of its slots have this key, a bit each, and whether a probe ends here without.
+    #[inline]
+    fn seek(&self, key: u64) -> (u32, bool) {
+        let (mut hits, mut is_end) = (0, false);
+        for (bit, hot) in self.0.iter().enumerate() {
+            let held = hot.key();
+            hits |= u32::from(held == key) << bit;
+            is_end |= held == 0;
+        }
+        (hits, is_end)
+    }
+}
 
 /// Slots for a stated number of entries, a third more than that.
 #[derive(Debug)]
@@ -47,10 +64,10 @@ pub(crate) struct SlotTable {
 
 impl SlotTable {
     pub(crate) fn new(capacity: usize) -> Self {
-        let places = capacity.clamp(1, CAPACITY_MAX).div_ceil(3) * 4;
+        let lines = capacity.clamp(1, CAPACITY_MAX).div_ceil(3);
         Self {
-            lines: (0..places / 2).map(|_| Line::default()).collect(),
-            sides: (0..places).map(|_| Side::default()).collect(),
+            lines: (0..lines).map(|_| Line::default()).collect(),
+            sides: (0..lines * LINE).map(|_| Side::default()).collect(),
         }
     }
 
@@ -62,7 +79,7 @@ impl SlotTable {
     #[inline]
     fn start(&self, campaign: CampaignId, arm: ArmId) -> usize {
         let hash = mix(campaign.key() ^ u64::from(arm.0) << 56);
-        spread(hash, self.lines.len()) * 2
+        spread(hash, self.lines.len()) * LINE
     }
 
     #[inline]
@@ -77,26 +94,28 @@ impl SlotTable {
         places.map_while(|place| Some((place, self.at(place)?))).take(most)
     }
 
-    /// The slot of a key and what it holds, present or not; with its purse if `PURSE`.
+    /// The slot of a key and what it holds at a glance, present or not.
     #[inline]
-    pub(crate) fn find<const PURSE: bool>(
-        &self,
-        campaign: CampaignId,
-        arm: ArmId,
-    ) -> Option<(usize, Seen)> {
-        let mut place = self.start(campaign, arm);
-        for _ in 0..PROBES_MAX {
-            let slot = self.at(place)?;
-            let key = slot.key();
-            if key == campaign.key() {
-                let seen = slot.read::<PURSE>()?;
-                if seen.is(campaign, arm) {
-                    return Some((place, seen));
+    pub(crate) fn find(&self, campaign: CampaignId, arm: ArmId) -> Option<(usize, Glance)> {
+        let mut first = self.start(campaign, arm);
+        for _ in 0..PROBES_MAX / LINE {
+            let Line(slots) = self.lines.get(first / LINE)?;
+            let (mut hits, is_end) = self.lines.get(first / LINE)?.seek(campaign.key());
+            while hits != 0 {
+                let place = hits.trailing_zeros() as usize;
+                let glance = slots.get(place).and_then(Hot::glance);
+                if let Some(glance) = glance.filter(|glance| glance.is(campaign, arm)) {
+                    return Some((first + place, glance));
                 }
-            } else if key == 0 {
+                hits &= hits - 1;
+            }
+            if is_end {
                 return None;
             }
-            place = self.after(place);
+            first += LINE;
+            if first >= self.places() {
+                first = 0;
+            }
         }
         None
     }
@@ -104,9 +123,19 @@ impl SlotTable {
     /// The slot at a place.
     #[inline]
     pub(crate) fn at(&self, place: usize) -> Option<Slot<'_>> {
-        let Line([first, second]) = self.lines.get(place / 2)?;
-        let hot = if place.is_multiple_of(2) { first } else { second };
-        Some(Slot::new(hot, self.sides.get(place)?))
+        Some(Slot::new(self.hot(place)?, self.sides.get(place)?))
+    }
+
+    /// What the slot at a place holds at a glance, present or not.
+    #[inline]
+    pub(crate) fn glance(&self, place: usize) -> Option<Glance> {
+        self.hot(place).and_then(Hot::glance)
+    }
+
+    #[inline]
+    fn hot(&self, place: usize) -> Option<&Hot> {
+        let Line(slots) = self.lines.get(place / LINE)?;
+        slots.get(place % LINE)
     }
 
     /// Puts an entry; `may_add` says whether there is room for a new one. For the writer only.
@@ -122,12 +151,12 @@ impl SlotTable {
                 free = free.or(Some((place, slot)));
                 break;
             }
-            let Some(seen) = slot.read::<false>() else { continue };
-            if seen.is(entry.campaign, entry.arm) && seen.is_present() {
+            let Some(seen) = slot.read() else { continue };
+            if seen.glance.is(entry.campaign, entry.arm) && seen.glance.is_present() {
                 slot.put(entry, partition, true);
                 return (Put::Replaced(seen.entry()), place);
             }
-            if !seen.is_present() {
+            if !seen.glance.is_present() {
                 free = free.or(Some((place, slot)));
             }
         }
@@ -142,13 +171,12 @@ impl SlotTable {
 
     /// Takes an entry out, if it is there. For the writer only.
     pub(crate) fn remove(&self, campaign: CampaignId, arm: ArmId) -> Option<TableEntry> {
-        let (place, seen) = self.find::<false>(campaign, arm)?;
-        if !seen.is_present() {
-            return None;
-        }
-        self.at(place)?.remove();
+        let (place, glance) = self.find(campaign, arm)?;
+        let slot = self.at(place).filter(|_| glance.is_present())?;
+        let entry = slot.read()?.entry();
+        slot.remove();
         self.shorten_chain(place);
-        Some(seen.entry())
+        Some(entry)
     }
 
     /// Removed slots before an end of probes become ends themselves, so that chains do not only
@@ -160,7 +188,7 @@ impl SlotTable {
         for _ in 0..PROBES_MAX {
             let Some(slot) = self.at(place) else { return };
             let is_gone =
-                slot.key() != 0 && slot.read::<false>().is_some_and(|seen| !seen.is_present());
+                slot.key() != 0 && slot.read().is_some_and(|seen| !seen.glance.is_present());
             if !is_gone || !is_end(place + 1) {
                 return;
             }
@@ -175,8 +203,9 @@ impl SlotTable {
         partition: PartitionId,
     ) -> impl Iterator<Item = (usize, TableEntry)> {
         (0..self.places()).filter_map(move |place| {
-            let seen = self.at(place)?.read::<false>()?;
-            (seen.is_present() && seen.partition() == partition).then(|| (place, seen.entry()))
+            let seen = self.at(place)?.read()?;
+            let is_its = seen.glance.is_present() && seen.glance.partition() == partition;
+            is_its.then(|| (place, seen.entry()))
         })
     }
 }
@@ -201,8 +230,9 @@ mod tests {
     }
 
     fn found(table: &SlotTable, key: u64, arm: u8) -> Option<u64> {
-        let (_, seen) = table.find::<false>(CampaignId::from_key(key), ArmId(arm))?;
-        seen.is_present().then(|| seen.entry().salt)
+        let (place, glance) = table.find(CampaignId::from_key(key), ArmId(arm))?;
+        let seen = table.at(place)?.read()?;
+        glance.is_present().then(|| seen.entry().salt)
     }
 
     #[test]

@@ -67,7 +67,8 @@ fn entry(index: u32, multiplier: u32) -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::ONE,
         value_cap: None,
-        salt: u64::from(index),
+        // As the engine gives it.
+        salt: mix(campaign(index).key()),
     }
 }
 
