@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The first field of every journal, so that any tool can tell what it holds.
 pub const JOURNAL_FORMAT: &str = "paceline-journal";
 /// The version written, and the only one read. A change of any line's shape takes the next one.
-pub const JOURNAL_VERSION: u32 = 1;
+pub const JOURNAL_VERSION: u32 = 2;
 
 /// Why a journal's header was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -22,7 +22,7 @@ pub enum JournalError {
     #[error("format: {0:?} is not \"paceline-journal\"")]
     Format(String),
     /// When another version of this program wrote it.
-    #[error("version: {0} is not 1")]
+    #[error("version: {0} is not 2")]
     Version(u32),
 }
 
@@ -102,8 +102,8 @@ mod tests {
     fn a_header_of_another_format_or_version_is_refused_by_name() {
         let mut header = JournalHeader::<(), ()>::new(PartitionId(3), (), None);
         assert_eq!(header.check(), Ok(()));
-        header.version = 2;
-        assert_eq!(header.check(), Err(JournalError::Version(2)));
+        header.version = 1;
+        assert_eq!(header.check(), Err(JournalError::Version(1)));
         header.format = "diary".to_owned();
         assert_eq!(header.check(), Err(JournalError::Format("diary".to_owned())));
     }
