@@ -35,11 +35,13 @@
 
 pub mod curve;
 mod fill;
+pub mod piece;
 pub mod shape;
 mod traffic;
 mod tree;
 
 pub use curve::SpendCurve;
+pub use piece::Near;
 pub use shape::{ShapeError, TrafficShape};
 
 use crate::budget::Horizon;
@@ -158,15 +160,24 @@ impl Plan {
         self.outlook(now).day_budget
     }
 
-    /// All that the curve says of `now`, for the fewest searches in it: once a tick and owner.
+    /// All that the curve says of `now`.
     #[must_use]
     pub fn outlook(&self, now: Timestamp) -> Outlook {
+        self.outlook_near(now, &mut Near::default())
+    }
+
+    /// The same from pieces of this curve that are at hand, once a tick and owner: most ticks do
+    /// not look at the curve at all.
+    #[must_use]
+    pub fn outlook_near(&self, now: Timestamp, near: &mut Near) -> Outlook {
         let DayWindow { flight, recent } = self.day_window;
         let last = (flight.end() - Span::DAY).max(flight.start());
         let start = now.max(flight.start()).min(last);
-        let (planned, rate) = self.curve.point_at(now);
+        let here = near.here(&self.curve, now);
+        let (planned, rate) = (here.planned_at(now), here.rate());
         let before = if start == now { planned } else { self.curve.planned_at(start) };
-        let ahead = (self.curve.planned_at(start + Span::DAY) - before).at_least_zero();
+        let ahead = near.ahead(&self.curve, start + Span::DAY).planned_at(start + Span::DAY);
+        let ahead = (ahead - before).at_least_zero();
         let recent = if start == last { recent.at_least_zero() } else { Nanos::ZERO };
         Outlook { planned, rate, day_budget: recent.saturating_add(ahead) }
     }

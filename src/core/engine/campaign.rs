@@ -12,7 +12,8 @@ use crate::report::Reason;
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
 use crate::units::{
-    ArmId, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp, Window,
+    ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp,
+    Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -55,7 +56,9 @@ pub(super) struct Standing {
 /// One campaign's column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CampaignState {
-    pub spec: CampaignSpec,
+    /// Apart: a round reads its terms only.
+    pub spec: Box<CampaignSpec>,
+    pub terms: Terms,
     pub history: SafeHistory,
     /// Expected cost of recent wins.
     pub event_cost: RecentMax,
@@ -71,6 +74,22 @@ pub(super) struct CampaignState {
     safe_x: Option<f64>,
     #[serde(skip)]
     flight: LastFlight,
+}
+
+/// What every round asks of the specification, kept at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Terms {
+    pub id: CampaignId,
+    value_cap: Option<CpmMicros>,
+    multiplier_max: PacingMultiplier,
+    pub status: CampaignStatus,
+}
+
+impl Terms {
+    const fn of(spec: &CampaignSpec) -> Self {
+        let &CampaignSpec { id, value_cap, multiplier_max, status, .. } = spec;
+        Self { id, value_cap, multiplier_max, status }
+    }
 }
 
 /// The flight of the last round, kept at hand. It follows from the specification and is not written
@@ -93,7 +112,8 @@ impl PartialEq for LastFlight {
 impl CampaignState {
     pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
         Self {
-            spec,
+            terms: Terms::of(&spec),
+            spec: Box::new(spec),
             history: SafeHistory::new(now),
             event_cost: RecentMax::default(),
             entry: None,
@@ -112,14 +132,15 @@ impl CampaignState {
 
     /// Takes an edited specification.
     pub(super) fn edit(&mut self, spec: CampaignSpec) {
-        self.spec = spec;
+        self.terms = Terms::of(&spec);
+        *self.spec = spec;
         self.flight = LastFlight::default();
     }
 
     /// Whether it may deliver at `now`, hands aside.
     pub(super) fn is_on(&self, now: Timestamp) -> bool {
         let in_flight = || self.flight.holds(now) || self.spec.flight_at(now).is_some();
-        self.spec.status == CampaignStatus::Active && in_flight()
+        self.terms.status == CampaignStatus::Active && in_flight()
     }
 
     /// Decides the entry. Returns it when it differs enough from what is published.
@@ -132,7 +153,7 @@ impl CampaignState {
         if !self.flight.holds(standing.now) {
             self.flight = LastFlight(self.spec.flight_at(standing.now).map(|flight| flight.window));
         }
-        let max = self.spec.multiplier_max;
+        let Terms { id, value_cap, multiplier_max: max, .. } = self.terms;
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
         let brake = signals.iter().map(|signal| signal.brake).fold(1.0, f64::min);
@@ -163,14 +184,14 @@ impl CampaignState {
         self.reason = reason;
         let published = self.entry.map(|entry| entry.safe_multiplier);
         let mut entry = TableEntry {
-            campaign: self.spec.id,
+            campaign: id,
             arm: ArmId(0),
             state,
             multiplier,
             participation,
             safe_multiplier: published.unwrap_or(PacingMultiplier::ZERO),
-            value_cap: self.spec.value_cap,
-            salt: hash::mix(self.spec.id.key()),
+            value_cap,
+            salt: hash::mix(id.key()),
         };
         let safe_x = self.history.x().filter(|&x| x < UNCUT && max >= PacingMultiplier::ONE);
         if self.is_safe_near(safe_x) && !self.is_news(&entry, standing.threshold) {

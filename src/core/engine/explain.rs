@@ -96,7 +96,7 @@ impl<L: PacingLaw> Engine<L> {
 
     /// Every campaign's specification, in order of entry.
     pub fn campaigns(&self) -> impl Iterator<Item = &CampaignSpec> {
-        self.state.campaigns.iter().map(|campaign: &CampaignState| &campaign.spec)
+        self.state.campaigns.iter().map(|campaign: &CampaignState| &*campaign.spec)
     }
 
     /// Every advertiser's specification, by id.

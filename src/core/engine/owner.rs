@@ -12,7 +12,7 @@ use crate::engine::traffic::{Rhythm, Traffic};
 use crate::ledger::{Book, Slot, SpendLedger, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
-use crate::plan::{Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
+use crate::plan::{Near, Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
 use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +56,8 @@ pub(super) struct Pace<S> {
     /// The stretch the plan covers.
     pub window: Window,
     pub plan: Plan,
+    #[serde(skip)]
+    near: Near,
     pub planned_at: Timestamp,
     /// The books when the curve began.
     base: Base,
@@ -76,7 +78,7 @@ impl<S> Pace<S> {
         self.brake.step(
             view.now,
             &BrakeSample {
-                planned: self.plan.curve.planned_between(since, view.now),
+                planned: self.near.planned_between(&self.plan.curve, since, view.now),
                 event_cost: Nanos::floor_from(view.book.totals().dearest),
                 events: self.sample.events,
             },
@@ -258,8 +260,9 @@ impl<S: Clone> Owner<S> {
             idle_minutes: 0.0,
             measured_before: Nanos::ZERO,
             plan: made,
+            near: Near::default(),
         };
-        let outlook = pace.plan.outlook(at);
+        let outlook = pace.plan.outlook_near(at, &mut pace.near);
         pace.see(self.multiplier_max, &outlook, Nanos::ZERO, 0.0, view);
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
@@ -349,7 +352,7 @@ impl<S: Clone> Owner<S> {
             let decays = rhythm.decays(elapsed);
             let weight = self.traffic.step(decays, rate * elapsed.as_minutes());
             pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
-            let outlook = pace.plan.outlook(mark);
+            let outlook = pace.plan.outlook_near(mark, &mut pace.near);
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
             pace.see(self.multiplier_max, &outlook, measured, minutes, view);

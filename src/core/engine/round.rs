@@ -236,7 +236,7 @@ impl<L: PacingLaw> Engine<L> {
         report: &mut TickReport,
     ) {
         let campaign = &mut self.state.campaigns[slot];
-        if campaign.spec.status == CampaignStatus::Archived {
+        if campaign.terms.status == CampaignStatus::Archived {
             let entry = campaign.entry.take();
             gathered.removed.extend(entry.map(|entry| (entry.campaign, entry.arm)));
             return;
@@ -248,7 +248,7 @@ impl<L: PacingLaw> Engine<L> {
         let campaign = &self.state.campaigns[slot];
         count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
         if campaign.reason != before && report.notes.len() < NOTES_MAX {
-            let id = campaign.spec.id;
+            let id = campaign.terms.id;
             report.notes.push(Note { campaign: id, before, after: campaign.reason });
         }
     }
@@ -419,7 +419,7 @@ impl<L: PacingLaw> Engine<L> {
             }
             let outstanding = grants.outstanding();
             report.outstanding = report.outstanding.saturating_add(outstanding);
-            let campaign = self.state.campaigns[slot].spec.id;
+            let campaign = self.state.campaigns[slot].terms.id;
             for (bidder, start, _) in grants.grants() {
                 let allowance = grants.allowance(campaign, bidder, start);
                 if let (Some(allowance), Some(list)) = (allowance, held.get_mut(&bidder)) {

@@ -49,8 +49,11 @@ impl Bucket {
     /// What would have been spent with the brake off. Dividing the minute's spend by its mean
     /// brake is dividing each part by the brake it was served under, in expectation.
     fn unbraked(&self, in_force: f64) -> f64 {
+        if self.spent <= 0.0 {
+            return 0.0;
+        }
         let brake = if self.minutes > 0.0 { self.open / self.minutes } else { in_force };
-        self.spent.max(0.0) / brake.max(BRAKE_MIN)
+        self.spent / brake.max(BRAKE_MIN)
     }
 }
 

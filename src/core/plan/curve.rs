@@ -2,6 +2,7 @@
 //!
 //! Made by the planner, read by the engine at every tick. Knows nothing of how it was made.
 
+use super::piece::Piece;
 use crate::units::{Nanos, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -41,31 +42,7 @@ impl SpendCurve {
     /// Planned from the start until `at`, in nanos, rounded down.
     #[must_use]
     pub fn planned_at(&self, at: Timestamp) -> Nanos {
-        self.planned_from(self.next_knot(at), at)
-    }
-
-    /// Planned until `at` and the rate there, as [`Self::planned_at`] and [`Self::rate_at`] have
-    /// them, for one search.
-    #[must_use]
-    pub fn point_at(&self, at: Timestamp) -> (Nanos, f64) {
-        let next = self.next_knot(at);
-        (self.planned_from(next, at), self.rate_before(next))
-    }
-
-    /// The first knot after `at`.
-    fn next_knot(&self, at: Timestamp) -> usize {
-        self.knots.partition_point(|knot| knot.0 <= at)
-    }
-
-    fn planned_from(&self, next: usize, at: Timestamp) -> Nanos {
-        if next == 0 {
-            return Nanos::ZERO;
-        }
-        let (from, before) = self.knots[next - 1];
-        let Some(&(until, after)) = self.knots.get(next) else { return before };
-        let gone = (at - from).as_micros().unsigned_abs();
-        let length = (until - from).as_micros().unsigned_abs();
-        before + (after - before).mul_div(gone, length)
+        Piece::of(self, at).planned_at(at)
     }
 
     /// Planned from `from` until `until`, in nanos; nothing when they are not in order.
@@ -77,15 +54,7 @@ impl SpendCurve {
     /// Planned nanos per minute at `at`; on a knot, of what follows. Zero outside the curve.
     #[must_use]
     pub fn rate_at(&self, at: Timestamp) -> f64 {
-        self.rate_before(self.next_knot(at))
-    }
-
-    fn rate_before(&self, next: usize) -> f64 {
-        if next == 0 || next == self.knots.len() {
-            return 0.0;
-        }
-        let ((from, before), (until, after)) = (self.knots[next - 1], self.knots[next]);
-        (after - before).as_f64() / (until - from).as_minutes()
+        Piece::of(self, at).rate()
     }
 
     /// Its knots: a time and the money planned until then.
