@@ -69,10 +69,21 @@ pub(super) struct Pace<S> {
     stepped_to: Timestamp,
     pub brake: Brake,
     idle_minutes: f64,
+    /// Planned while next to no traffic came: not to be caught up with, but spread anew.
+    forgone: Nanos,
     measured_before: Nanos,
 }
 
 impl<S> Pace<S> {
+    /// Takes out of the plan what no traffic could have spent since the last step. CONTROL.md (19).
+    fn forgo(&mut self, outlook: &mut Outlook, absence: f64) {
+        if absence > 0.0 {
+            let since = outlook.planned - self.forgone - self.sample.planned;
+            self.forgone += Nanos::floor_from(absence * since.as_f64());
+        }
+        outlook.planned -= self.forgone;
+    }
+
     fn step_brake<L>(&mut self, view: &OwnerView<'_, L>) {
         let since = view.now - view.config.tick;
         self.brake.step(
@@ -258,6 +269,7 @@ impl<S: Clone> Owner<S> {
             stepped_to: at,
             brake: Brake::new(view.now),
             idle_minutes: 0.0,
+            forgone: Nanos::ZERO,
             measured_before: Nanos::ZERO,
             plan: made,
             near: Near::default(),
@@ -350,9 +362,10 @@ impl<S: Clone> Owner<S> {
         if !view.is_stale && elapsed > Span::ZERO {
             let rate = rhythm.traffic(view, self.zone, self.shape, mark);
             let decays = rhythm.decays(elapsed);
-            let weight = self.traffic.step(decays, rate * elapsed.as_minutes());
+            let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());
             pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
-            let outlook = pace.plan.outlook_near(mark, &mut pace.near);
+            let mut outlook = pace.plan.outlook_near(mark, &mut pace.near);
+            pace.forgo(&mut outlook, absence);
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
             pace.see(self.multiplier_max, &outlook, measured, minutes, view);

@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Traffic that the estimate of a day's asks remembers, in shares of a week.
 const VOLUME_MEMORY: Span = Span::DAY;
 
+/// Share of an outage that the estimate does not learn from: it forgets in a week then.
+const UNLEARNT: f64 = 6.0 / 7.0;
+
 /// What is alike for most owners of a round, worked out once: how much is forgotten over the step,
 /// and the traffic of a zone under a shape.
 #[derive(Debug, Default)]
@@ -69,8 +72,9 @@ impl Traffic {
         Self { weight: TrafficWeight::default(), asks: 0.0, share: 0.0, pending: None }
     }
 
-    /// The weight of the time just passed; `share` is the traffic expected in it.
-    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> f64 {
+    /// The weight of the time just passed, and how surely there was next to no traffic in it;
+    /// `share` is the traffic expected in it.
+    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> (f64, f64) {
         let asks = self.pending.take();
         #[expect(clippy::cast_precision_loss, reason = "counts for control")]
         let asks = asks.map(|asks| asks as f64);
@@ -78,12 +82,15 @@ impl Traffic {
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
         let volume = if self.share > 0.0 { self.asks / self.share } else { 0.0 };
         let weight = self.weight.step(short, asks, volume * share);
+        let absence = self.weight.absence();
         if let Some(asks) = asks {
-            let kept = long.kept();
-            self.asks = self.asks * kept + asks;
-            self.share = self.share * kept + share;
+            // An outage says little of what comes after it.
+            let learnt = 1.0 - UNLEARNT * absence;
+            let kept = 1.0 - learnt * (1.0 - long.kept());
+            self.asks = self.asks * kept + learnt * asks;
+            self.share = self.share * kept + learnt * share;
         }
-        weight
+        (weight, absence)
     }
 }
 

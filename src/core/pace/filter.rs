@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Asks that are taken for granted on both sides of the traffic weight: with fewer than this in
 /// the forecast, chance says more than traffic.
 pub const PSEUDO_ASKS: f64 = 10.0;
+/// Traffic below this share of its forecast begins to count as absent ...
+const ABSENT_BELOW: f64 = 0.3;
+/// ... and at this share it wholly does.
+const ABSENT_AT: f64 = 0.1;
 /// Over what time actual and forecast asks are compared.
 pub const TRAFFIC_TIME: Span = Span::from_mins(5);
 
@@ -111,6 +115,16 @@ impl TrafficWeight {
     #[must_use]
     pub fn weight(&self) -> f64 {
         ((self.actual + PSEUDO_ASKS) / (self.forecast + PSEUDO_ASKS)).clamp(0.0, 1.0)
+    }
+
+    /// How surely there is next to no traffic, in `[0, 1]`: 0 from three tenths of the forecast
+    /// on, where low traffic is something to catch up with. CONTROL.md (19).
+    #[must_use]
+    pub fn absence(&self) -> f64 {
+        // One pseudo-ask where the weight has ten: an outage is told from chance much sooner than
+        // a tenth less traffic is.
+        let share = (self.actual + 1.0) / (self.forecast + 1.0);
+        ((ABSENT_BELOW - share) / (ABSENT_BELOW - ABSENT_AT)).clamp(0.0, 1.0)
     }
 }
 
