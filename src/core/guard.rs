@@ -17,6 +17,12 @@ const DEMAND_MEMORY: Span = Span::from_mins(5);
 /// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event
 /// to each of hundreds of bidders would starve a small campaign.
 const STANDING_MIN: f64 = 0.125;
+/// What is drawn on demand lives for this part of a horizon: most of it is a bid that lost, and
+/// with dozens of bidders the change they keep would be a good part of a small budget.
+const DRAW_LIFE: i64 = 4;
+/// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
+/// bid without an outcome.
+const SETTLING: Span = Span::from_secs(5);
 
 /// What one bidder was granted in one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,15 +162,26 @@ impl Grants {
         self.grants.iter().map(|(&(bidder, start), grant)| (bidder, start, grant))
     }
 
-    /// Time passes: what is unused for a horizon goes back, what went back becomes free.
-    pub fn age(&mut self, now: Timestamp, horizon: Span, is_live: impl Fn(BidderId) -> bool) {
+    /// Time passes: what is unused for a horizon or ran out goes back, and what went back becomes
+    /// free after a horizon, or sooner when `through` says that its bidder has reported all it did
+    /// with it.
+    pub fn age(
+        &mut self,
+        now: Timestamp,
+        horizon: Span,
+        is_live: impl Fn(BidderId) -> bool,
+        through: impl Fn(BidderId) -> Option<Timestamp>,
+    ) {
         for (&(bidder, start), grant) in &mut self.grants {
             let window_over = self.windows.get(&start).is_none_or(|&end| end <= now);
             let unused = now - grant.used_at >= horizon;
-            if window_over || unused || !is_live(bidder) {
+            let has_run_out = grant.expires_at <= now;
+            if window_over || unused || has_run_out || !is_live(bidder) {
                 grant.lower_to(now, horizon, Nanos::ZERO);
             }
-            if now >= grant.release_at {
+            let over = grant.expires_at + SETTLING;
+            let is_told = || through(bidder).is_some_and(|through| through >= over);
+            if grant.releasing > Nanos::ZERO && (now >= grant.release_at || is_told()) {
                 grant.releasing = Nanos::ZERO;
             }
         }
@@ -185,8 +202,9 @@ impl Grants {
     pub fn issue(&mut self, now: Timestamp, horizon: Span, view: &GuardView) -> Nanos {
         let mut headroom = view.headroom.at_least_zero();
         self.windows.insert(view.window.start(), view.window.end());
+        let life = Span::from_micros(horizon.as_micros() / DRAW_LIFE);
         for (bidder, price) in std::mem::take(&mut self.waiting) {
-            headroom -= self.top_up(now, horizon, view.window, bidder, price, headroom);
+            headroom -= self.top_up((now, life), view.window, bidder, price, headroom);
         }
         let total: f64 = self.demand.values().map(|demand| demand.now(now)).sum();
         if total > 0.0 && view.event > 0.0 {
@@ -199,10 +217,10 @@ impl Grants {
             for (bidder, mean) in shares {
                 let want = mean + 3.0 * (mean * view.event).sqrt() + view.event;
                 let want = Nanos::floor_from(want);
-                headroom -= self.top_up(now, horizon, view.window, bidder, want, headroom);
+                headroom -= self.top_up((now, horizon), view.window, bidder, want, headroom);
+                self.renew((now, horizon), view.window, bidder);
             }
         }
-        self.renew(now, horizon, view.window);
         headroom
     }
 
@@ -216,9 +234,16 @@ impl Grants {
         price: Nanos,
     ) -> Nanos {
         self.windows.insert(view.window.start(), view.window.end());
-        let want = price.max(Nanos::floor_from(view.event));
         let headroom = view.headroom.at_least_zero();
-        let granted = self.top_up(now, horizon, view.window, bidder, want, headroom);
+        let life = Span::from_micros(horizon.as_micros() / DRAW_LIFE);
+        let event = Nanos::floor_from(view.event).max(price);
+        let mut granted = Nanos::ZERO;
+        // The next ask may be dearer than this one; where money is short, this one at least.
+        for want in [event, price] {
+            if granted == Nanos::ZERO {
+                granted = self.top_up((now, life), view.window, bidder, want, headroom);
+            }
+        }
         if granted == Nanos::ZERO
             && self.waiting.len() < WAITING_MAX
             && !self.waiting.iter().any(|&(waiting, _)| waiting == bidder)
@@ -228,11 +253,11 @@ impl Grants {
         granted
     }
 
-    /// Brings a bidder up to `want` if the headroom covers the difference. What was added.
+    /// Brings a bidder up to `want` for a time if the headroom covers the difference. What was
+    /// added.
     fn top_up(
         &mut self,
-        now: Timestamp,
-        horizon: Span,
+        (now, life): (Timestamp, Span),
         window: Window,
         bidder: BidderId,
         want: Nanos,
@@ -247,15 +272,16 @@ impl Grants {
             grant.used_at = now;
         }
         grant.granted_total += more;
-        grant.expires_at = (now + horizon).min(window.end());
+        grant.expires_at = grant.expires_at.max((now + life).min(window.end()));
         more
     }
 
-    fn renew(&mut self, now: Timestamp, horizon: Span, window: Window) {
-        for (&(_, start), grant) in &mut self.grants {
-            if start == window.start() && grant.left() > Nanos::ZERO {
-                grant.expires_at = (now + horizon).min(window.end());
-            }
+    /// What a bidder holds stays with it for another while.
+    fn renew(&mut self, (now, life): (Timestamp, Span), window: Window, bidder: BidderId) {
+        if let Some(grant) = self.grants.get_mut(&(bidder, window.start()))
+            && grant.left() > Nanos::ZERO
+        {
+            grant.expires_at = grant.expires_at.max((now + life).min(window.end()));
         }
     }
 
@@ -322,12 +348,12 @@ mod tests {
         assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::new(10_198));
         assert_eq!(grants.grants[&(B, at(0))].left(), Nanos::new(4_100));
         assert_eq!(left, Nanos::new(1_000_000 - 10_198 - 4_100));
-        grants.age(at(119), HORIZON, |_| true);
+        grants.age(at(119), HORIZON, |_| true, |_| None);
         assert_eq!(grants.outstanding(), Nanos::new(14_298));
-        grants.age(at(120), HORIZON, |_| true);
+        grants.age(at(120), HORIZON, |_| true, |_| None);
         assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
         assert_eq!(grants.outstanding(), Nanos::new(14_298), "the bidder may not have heard");
-        grants.age(at(240), HORIZON, |_| true);
+        grants.age(at(240), HORIZON, |_| true, |_| None);
         assert_eq!(grants.outstanding(), Nanos::ZERO);
     }
 
@@ -360,7 +386,7 @@ mod tests {
         let _ = grants.draw(at(86_390), HORIZON, &view(3_000, 4.0), A, Nanos::new(90));
         let allowance = grants.allowance(CampaignId::from_key(1), A, at(0)).unwrap();
         assert_eq!(allowance.expires_at, at(86_400));
-        grants.age(at(86_401), HORIZON, |_| true);
+        grants.age(at(86_401), HORIZON, |_| true, |_| None);
         assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
     }
 

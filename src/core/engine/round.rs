@@ -14,7 +14,9 @@ use crate::overrides::Hands;
 use crate::pace::PacingLaw;
 use crate::report::{NOTES_MAX, Note, StateCounts, TickReport};
 use crate::table::{Allowance, BidderAllowances, EntryState, Lease, TableDelta, TableEntry};
-use crate::units::{ArmId, BidderId, CampaignId, Nanos, Span, Timestamp, Window};
+use crate::units::{
+    ArmId, BidderId, CampaignId, Nanos, ProducerId, Span, Timestamp, Window,
+};
 use std::collections::BTreeMap;
 
 /// An owner that runs ahead of what is applied by more than this is brought back.
@@ -121,8 +123,10 @@ impl<L: PacingLaw> Engine<L> {
         self.state.bidders.retain(|_, bidder| !gone(bidder.heard_at));
         let bidders = &self.state.bidders;
         let is_live = |bidder| bidders.get(&bidder).is_some_and(|known| !known.has_left);
+        let sources = &self.state.event_sources;
+        let through = |bidder: BidderId| sources.through(ProducerId::from_key(bidder.key()));
         self.state.grants.retain(|_, grants| {
-            grants.age(now, horizon, is_live);
+            grants.age(now, horizon, is_live, through);
             !grants.is_idle()
         });
         self.claim_anew();
