@@ -8,7 +8,7 @@
 use crate::table::Allowance;
 use crate::units::{BidderId, CampaignId, Nanos, Span, Timestamp, Window};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Bidders that may wait for one campaign's headroom; a longer queue would outlive their auctions.
 const WAITING_MAX: usize = 256;
@@ -17,9 +17,12 @@ const DEMAND_MEMORY: Span = Span::from_mins(5);
 /// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event
 /// to each of hundreds of bidders would starve a small campaign.
 const STANDING_MIN: f64 = 0.125;
-/// What is drawn on demand lives for this part of a horizon: most of it is a bid that lost, and
-/// with dozens of bidders the change they keep would be a good part of a small budget.
-const DRAW_LIFE: i64 = 4;
+/// Money is short while more than this part of what is left is out: then bidders that seldom ask
+/// keep what they drew for this part of a horizon only. Most draws are bids that lost, and the
+/// change that dozens of bidders keep would be a good part of a small budget.
+const SHORT: i64 = 4;
+/// Asks within the demand's memory from which a bidder asks again within that time.
+const OFTEN: f64 = 10.0;
 /// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
 /// bid without an outcome.
 const SETTLING: Span = Span::from_secs(5);
@@ -202,11 +205,13 @@ impl Grants {
     pub fn issue(&mut self, now: Timestamp, horizon: Span, view: &GuardView) -> Nanos {
         let mut headroom = view.headroom.at_least_zero();
         self.windows.insert(view.window.start(), view.window.end());
-        let life = Span::from_micros(horizon.as_micros() / DRAW_LIFE);
+        let life = Span::from_micros(horizon.as_micros() / SHORT);
         for (bidder, price) in std::mem::take(&mut self.waiting) {
             headroom -= self.top_up((now, life), view.window, bidder, price, headroom);
         }
         let total: f64 = self.demand.values().map(|demand| demand.now(now)).sum();
+        let often = self.demand.iter().filter(|(_, demand)| demand.now(now) >= OFTEN);
+        let mut keeps: BTreeSet<BidderId> = often.map(|(&bidder, _)| bidder).collect();
         if total > 0.0 && view.event > 0.0 {
             let shares: Vec<(BidderId, f64)> = self
                 .demand
@@ -218,9 +223,11 @@ impl Grants {
                 let want = mean + 3.0 * (mean * view.event).sqrt() + view.event;
                 let want = Nanos::floor_from(want);
                 headroom -= self.top_up((now, horizon), view.window, bidder, want, headroom);
-                self.renew((now, horizon), view.window, bidder);
+                keeps.insert(bidder);
             }
         }
+        let is_short = self.outstanding() > Nanos::new(headroom.get() / SHORT);
+        self.renew((now, horizon), view.window, |bidder| !is_short || keeps.contains(&bidder));
         headroom
     }
 
@@ -235,7 +242,7 @@ impl Grants {
     ) -> Nanos {
         self.windows.insert(view.window.start(), view.window.end());
         let headroom = view.headroom.at_least_zero();
-        let life = Span::from_micros(horizon.as_micros() / DRAW_LIFE);
+        let life = Span::from_micros(horizon.as_micros() / SHORT);
         let event = Nanos::floor_from(view.event).max(price);
         let mut granted = Nanos::ZERO;
         // The next ask may be dearer than this one; where money is short, this one at least.
@@ -276,12 +283,17 @@ impl Grants {
         more
     }
 
-    /// What a bidder holds stays with it for another while.
-    fn renew(&mut self, (now, life): (Timestamp, Span), window: Window, bidder: BidderId) {
-        if let Some(grant) = self.grants.get_mut(&(bidder, window.start()))
-            && grant.left() > Nanos::ZERO
-        {
-            grant.expires_at = grant.expires_at.max((now + life).min(window.end()));
+    /// What some bidders hold stays with them for another while.
+    fn renew(
+        &mut self,
+        (now, life): (Timestamp, Span),
+        window: Window,
+        is_meant: impl Fn(BidderId) -> bool,
+    ) {
+        for (&(bidder, start), grant) in &mut self.grants {
+            if start == window.start() && grant.left() > Nanos::ZERO && is_meant(bidder) {
+                grant.expires_at = grant.expires_at.max((now + life).min(window.end()));
+            }
         }
     }
 

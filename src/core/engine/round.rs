@@ -14,9 +14,7 @@ use crate::overrides::Hands;
 use crate::pace::PacingLaw;
 use crate::report::{NOTES_MAX, Note, StateCounts, TickReport};
 use crate::table::{Allowance, BidderAllowances, EntryState, Lease, TableDelta, TableEntry};
-use crate::units::{
-    ArmId, BidderId, CampaignId, Nanos, ProducerId, Span, Timestamp, Window,
-};
+use crate::units::{ArmId, BidderId, CampaignId, Nanos, ProducerId, Span, Timestamp, Window};
 use std::collections::BTreeMap;
 
 /// An owner that runs ahead of what is applied by more than this is brought back.
