@@ -13,13 +13,17 @@ use crate::ledger::{Book, Slot, SpendLedger, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
 use crate::plan::{Near, Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
-use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
+use crate::units::{ArmId, Nanos, PacingMultiplier, Ppm, ShapeId, Span, Timestamp, Window, ZoneId};
 use serde::{Deserialize, Serialize};
 
 /// An owner whose numbers went bad is tried again after this.
 const QUARANTINE: Span = Span::from_mins(10);
 /// Traffic time lost before what is left is spread anew: an outage must not read as being behind.
 const IDLE_MINUTES_MAX: f64 = 5.0;
+/// Events for which traffic is kept behind the plan's end ...
+const LAST_EVENTS: f64 = 4.0;
+/// ... and the least share of its traffic by which a plan is done.
+const FINISH_MIN: f64 = 0.85;
 /// Events assumed in a day while no price is known.
 const EVENTS_UNKNOWN: f64 = 100.0;
 
@@ -252,7 +256,9 @@ impl<S: Clone> Owner<S> {
     ) -> Pace<S> {
         let at = window.clamp(view.watermark.map_or(view.now, |mark| mark.min(view.now)));
         let recent = recent(before.as_ref(), at, window, view);
-        let mut made = plan(&PlanRequest { recent, ..self.request(at, window, view) });
+        let events = before.as_ref().map_or(EVENTS_UNKNOWN, |before| before.sample.events);
+        let finish = finish(view.config.finish, events);
+        let mut made = plan(&PlanRequest { recent, finish, ..self.request(at, window, view) });
         // A day's amounts are told by planning again; a million owners need not remember them.
         made.days = Vec::new();
         let totals = view.book.totals();
@@ -445,6 +451,13 @@ fn recent<S, L>(
     };
     let since = if before.planned_at >= last_day { before.sample.measured } else { Nanos::ZERO };
     before.recent + since.at_least_zero()
+}
+
+/// The share of its traffic by which a plan of so many events is done. The last few are a matter
+/// of luck, and of what the guard keeps for those in flight: the fewer, the more time they need.
+fn finish(most: Ppm, events: f64) -> Ppm {
+    let share = (1.0 - LAST_EVENTS / events.max(1.0)).max(FINISH_MIN);
+    Ppm::try_from_ratio(share).map_or(most, |share| most.min(share))
 }
 
 /// Ĉ: the calibrated blend of billed and expected spend since the curve began.
