@@ -40,11 +40,13 @@ enum Way {
 }
 
 impl Intake {
-    pub(super) fn new(clock: &Clock) -> Self {
-        let now = clock.now();
+    /// Looks at once, where there is anything to look at: what is never read must never be due, or
+    /// the loop would spin.
+    pub(super) fn new(clock: &Clock, has_streams: bool, has_counters: bool) -> Self {
+        let first = |is_read| if is_read { clock.now() } else { Timestamp::MAX };
         Self {
-            foreign_at: now,
-            counters_at: now,
+            foreign_at: first(has_streams),
+            counters_at: first(has_streams && has_counters),
             counters: BTreeMap::new(),
             refused: BTreeSet::new(),
             complaints: [None, None],
@@ -68,20 +70,14 @@ impl Intake {
     }
 
     /// The next moment it has something to do.
-    pub(super) fn due(&self, store: &Store) -> Timestamp {
-        match store {
-            Store::Embedded(_) => Timestamp::MAX,
-            Store::Redis(_) => self.foreign_at.min(self.counters_at),
-        }
+    pub(super) fn due(&self) -> Timestamp {
+        self.foreign_at.min(self.counters_at)
     }
 }
 
 impl Leader<'_> {
     /// Fetches what is due.
     pub(super) async fn take_in(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        if !matches!(self.parts.store, Store::Redis(_)) {
-            return Ok(());
-        }
         if now >= self.intake.foreign_at {
             let looked = self.take_foreign(now).await;
             let pause = self.parts.settings.foreign_interval;
@@ -191,4 +187,22 @@ fn counter_windows(engine: &Engine, now: Timestamp) -> BTreeMap<Window, Vec<Name
         }
     }
     windows
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_never_read_is_never_due() {
+        let clock = Clock::system();
+        let of = |has_streams, has_counters| Intake::new(&clock, has_streams, has_counters);
+        assert_eq!(of(false, true).due(), Timestamp::MAX);
+        let mut streams = of(true, false);
+        streams.foreign_at += Span::HOUR;
+        assert_eq!(streams.due(), streams.foreign_at);
+        let mut both = of(true, true);
+        both.foreign_at += Span::HOUR;
+        assert!(both.due() < both.foreign_at);
+    }
 }

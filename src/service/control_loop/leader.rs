@@ -6,7 +6,7 @@ use super::intake::Intake;
 use super::scribe::{Order, Scribe};
 use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
 use crate::clock::Stopwatch;
-use crate::store::{LeadAnswer, LeadClaim, LeadLease, Offset, PAGE_RECORDS_MAX, StoreError};
+use crate::store::{LeadAnswer, LeadClaim, LeadLease, Offset, PAGE_RECORDS_MAX, Store, StoreError};
 use crate::telemetry::event;
 use paceline_core::engine::{Applied, Engine, Tick};
 use paceline_core::input::{Input, Published, Stamped};
@@ -65,7 +65,11 @@ impl<'a> Leader<'a> {
             facts,
             engine,
             lease,
-            intake: Intake::new(&parts.clock),
+            intake: Intake::new(
+                &parts.clock,
+                matches!(parts.store, Store::Redis(_)),
+                parts.settings.counters_interval.is_some(),
+            ),
             staff,
             at,
             decided: Vec::new(),
@@ -98,7 +102,7 @@ impl<'a> Leader<'a> {
     /// How long until something is due.
     pub(super) fn until_due(&self) -> Duration {
         let clock = &self.parts.clock;
-        let due = self.next_tick.min(self.intake.due(&self.parts.store));
+        let due = self.next_tick.min(self.intake.due());
         let renewal = (self.renew_at() - clock.world()).max(Span::ZERO);
         let renewal = Duration::from_micros(renewal.as_micros().unsigned_abs());
         clock.real((due - clock.now()).max(Span::ZERO)).min(renewal).min(WAIT_MAX)
