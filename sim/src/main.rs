@@ -22,6 +22,7 @@ use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -97,7 +98,7 @@ fn show_demo(args: &paceline_sim::args::DemoArgs) -> anyhow::Result<()> {
 #[cfg(feature = "live")]
 fn drive_service(args: &paceline_sim::args::DriveArgs) -> anyhow::Result<()> {
     let ended = drive::run(args)?;
-    print!("{}", render::to_text(&ended.report));
+    say(&render::to_text(&ended.report))?;
     for note in &ended.notes {
         println!("{note}");
     }
@@ -114,9 +115,9 @@ fn drive_service(args: &paceline_sim::args::DriveArgs) -> anyhow::Result<()> {
 
 /// Answers lines until the input ends.
 fn serve_bridge() -> anyhow::Result<()> {
-    match bridge::serve(std::io::stdin().lock(), std::io::stdout().lock()) {
+    match bridge::serve(io::stdin().lock(), io::stdout().lock()) {
         // Whoever asked has gone: nobody is left to be answered.
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("the bridge"),
     }
 }
@@ -142,7 +143,7 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
         return compare(args, &scenarios);
     }
     let law = args.law.first().copied();
-    let mut missed = 0;
+    let mut reports = Vec::with_capacity(scenarios.len());
     for scenario in &scenarios {
         let mut progress = Progress::of_shares();
         let mut tell = |share: f64| progress.set_share(share);
@@ -152,10 +153,11 @@ fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
             None => run::run_scenario(scenario, law, args.seed, &mut tell)?,
         };
         drop(progress);
-        missed += report.misses.len();
-        print!("{}", render::to_text(&report));
-        write_report(&report, args.json.as_deref(), args.html.as_deref())?;
+        say(&render::to_text(&report))?;
+        reports.push(report);
     }
+    write_reports(&reports, args.json.as_deref(), args.html.as_deref())?;
+    let missed: usize = reports.iter().map(|report| report.misses.len()).sum();
     if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 
@@ -173,7 +175,7 @@ fn compare(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
     };
     let grid = run::run_grid(scenarios, &args.law, &seeds, threads, &tell)?;
     drop(progress);
-    print!("{}", grid.to_text());
+    say(&grid.to_text())?;
     if let Some(path) = &args.json {
         fs::write(path, grid.to_json()).with_context(|| format!("writing {}", path.display()))?;
     }
@@ -204,7 +206,7 @@ fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::R
     let mut tell = |share: f64| progress.set_share(share);
     let report = run::run_scenario(&world, Some(law), Some(args.seed), &mut tell)?;
     drop(progress);
-    print!("{}", render::to_text(&report));
+    say(&render::to_text(&report))?;
     write_report(&report, args.json.as_deref(), args.html.as_deref())
 }
 
@@ -213,7 +215,7 @@ fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     let mut progress = Progress::of_rows();
     let report = journal::replay(path, |records| progress.set(records))?;
     drop(progress);
-    print!("{report}");
+    say(&report.to_string())?;
     if let Some(path) = json {
         let text = serde_json::to_string_pretty(&report).context("writing JSON")?;
         fs::write(path, text + "\n").with_context(|| format!("writing {}", path.display()))?;
@@ -225,6 +227,35 @@ fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
 }
 
 /// Writes a report where it was asked for.
+/// Writes to standard output; that whoever read it has seen enough is no failure.
+fn say(text: &str) -> anyhow::Result<()> {
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        other => other.context("writing to standard output"),
+    }
+}
+
+/// One report as it is; several as a list, and on one page as a table of worlds.
+fn write_reports(
+    reports: &[RunReport],
+    json: Option<&Path>,
+    html: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let [report] = reports {
+        return write_report(report, json, html);
+    }
+    if let Some(path) = json {
+        let parts: Vec<String> = reports.iter().map(render::to_json).collect();
+        let text = format!("[\n{}]\n", parts.join(","));
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    if let Some(path) = html {
+        let text = page::all_to_html(reports);
+        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
 fn write_report(
     report: &RunReport,
     json: Option<&Path>,

@@ -14,7 +14,7 @@ mod round;
 mod traffic;
 
 use crate::budget::BudgetOwner;
-use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError};
+use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError, SpendSource};
 use crate::days::KnownDays;
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch, Verdict};
 use crate::guard::Grants;
@@ -291,6 +291,10 @@ impl<L: PacingLaw> Engine<L> {
 
     fn accept_counter(&mut self, campaign: CampaignId) -> Result<(), Vec<SpecError>> {
         let slot = self.slot_of(campaign)?;
+        if self.state.campaigns[slot].spec.spend_source != SpendSource::Counters {
+            let rule = "its spend comes by events, so that there is no counter to accept";
+            return Err(vec![SpecError::new("campaign", rule)]);
+        }
         self.state.ledger.accept_counter(slot);
         Ok(())
     }

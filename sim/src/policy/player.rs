@@ -34,7 +34,7 @@ pub struct Tally {
     pub wins: u64,
     /// Exactly what they cost.
     pub spend: Nanos,
-    /// Clicks on them; `None` until a bought row says anything of clicks.
+    /// Clicks on them; `None` until a row that it could have says anything of clicks.
     pub clicks: Option<u64>,
     /// Auctions it would have won with more money left.
     pub skipped_for_budget: u64,
@@ -157,6 +157,9 @@ impl Player {
             bid = order.spec.value_cap.map_or(bid, |cap| cap.min(bid));
         }
         self.tally.eligible += 1;
+        if row.click.is_some() {
+            self.tally.clicks.get_or_insert(0);
+        }
         if !sale.tie.wins(bid, row.min_to_win) {
             return Some(());
         }

@@ -13,13 +13,25 @@ const WORST: usize = 10;
 /// Campaigns listed.
 const LISTED_MAX: usize = 1_000;
 
+/// Several reports on one page: totals, courses and campaigns of each.
+#[must_use]
+pub fn all_to_html(reports: &[RunReport]) -> String {
+    let mut page = Page::new(format!("{} worlds", reports.len()));
+    for report in reports {
+        let title = format!("{}, seed {}, law {}", report.scenario, report.seed, report.law);
+        let campaigns = Block::Table(table(report, LISTED_MAX));
+        page = page.with_section(summary(title, report).with(campaigns));
+    }
+    page.to_html()
+}
+
 /// The page as HTML.
 #[must_use]
 pub fn to_html(report: &RunReport) -> String {
     let subtitle = format!("seed {}, law {}", report.seed, report.law);
     let mut page = Page::new(report.scenario.clone())
         .with_subtitle(subtitle)
-        .with_section(summary(report))
+        .with_section(summary(String::new(), report))
         .with_section(Section::new("Campaigns").with(Block::Table(table(report, LISTED_MAX))));
     let mut order: Vec<&CampaignReport> = report.campaigns.iter().collect();
     order.sort_by(|a, b| badness(b).total_cmp(&badness(a)).then(a.name.cmp(&b.name)));
@@ -34,7 +46,7 @@ fn badness(one: &CampaignReport) -> f64 {
     1.0 - one.metrics.utilisation.unwrap_or(1.0) + one.metrics.overspend_ratio
 }
 
-fn summary(report: &RunReport) -> Section {
+fn summary(title: String, report: &RunReport) -> Section {
     let total = &report.total;
     let share = |ratio: Option<f64>, digits| {
         ratio.map_or_else(|| "unknown".to_owned(), |ratio| number::percent(ratio, digits))
@@ -47,7 +59,7 @@ fn summary(report: &RunReport) -> Section {
         Tile::new("audit failures", report.run.audit_failures.to_string())
             .with_state(if report.run.audit_failures == 0 { State::Good } else { State::Bad }),
     ];
-    let mut section = Section::new("").with(Block::Tiles(tiles));
+    let mut section = Section::new(title).with(Block::Tiles(tiles));
     for miss in &report.misses {
         section = section.with(Block::Notice(State::Bad, miss.to_string()));
     }

@@ -63,6 +63,14 @@ fn written(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> Vec<Own>
         count,
         "must be 1 to 100000",
     );
+    for &pressure in &raw.pressure {
+        complaints.require(
+            pressure > 0.0 && pressure.is_finite(),
+            format!("{at}.pressure"),
+            pressure,
+            "must be a finite number above 0",
+        );
+    }
     let name = |index| {
         if raw.count.is_some() { format!("{stem}-{index:02}") } else { stem.clone() }
     };

@@ -118,3 +118,29 @@ fn a_generated_file_is_replayed() {
     let wins = found["total"]["wins"].as_u64().unwrap();
     assert!((900..1_100).contains(&wins), "{wins}");
 }
+
+#[test]
+fn several_worlds_are_all_in_what_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let scenarios = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
+    let line = format!("run {scenarios}/traffic-dip.toml {scenarios}/step-up.toml");
+    let found = json(folder.path(), &line);
+    let names = found.as_array().unwrap().iter().map(|world| world["scenario"].clone());
+    assert_eq!(names.collect::<Vec<_>>(), ["traffic-dip", "step-up"]);
+    let page = std::fs::read_to_string(folder.path().join("out.html")).unwrap();
+    assert!(page.contains("traffic-dip, seed") && page.contains("step-up, seed"));
+}
+
+#[test]
+fn whoever_has_read_enough_ends_no_run_in_a_panic() {
+    let scenario = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/traffic-dip.toml");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_paceline-sim"))
+        .args(["run", scenario])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}

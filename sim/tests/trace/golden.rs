@@ -62,7 +62,7 @@ fn every_golden_row_is_matched_to_the_nano() {
                 ("auctions", summary.auctions.to_string()),
                 ("wins", total.wins.to_string()),
                 ("spend_nanos", total.spend_nanos.to_string()),
-                ("clicks", total.clicks.unwrap_or(0).to_string()),
+                ("clicks", total.clicks.map_or("unknown".to_owned(), |clicks| clicks.to_string())),
                 ("skipped_for_budget", total.skipped_for_budget.to_string()),
                 ("last_win_row", last_win(&summary)),
             ];

@@ -19,7 +19,7 @@ fn now() -> Timestamp {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let campaign = Name::try_new(std::env::args().nth(1).unwrap_or_else(|| "demo".to_owned()))?;
-    let channel = Endpoint::from_static("http://127.0.0.1:7601").connect_lazy();
+    let channel = Endpoint::from_static("http://127.0.0.1:7410").connect_lazy();
     let run = now().as_micros();
     let client = Builder::new(channel).with_bidder_id(Name::try_new("toy")?).start();
     let (handle, reporter) = (client.handle(), client.reporter());

@@ -268,7 +268,9 @@ fn lay_hands(
         hands.fix.map(|hand| hand.action)
     {
         *multiplier = fixed.min(max);
-        *participation = rate.unwrap_or(*participation);
+        // Kept as published: the law follows the product of both, and would lower it tick by tick.
+        let kept = published.map_or(*participation, |entry| entry.participation);
+        *participation = rate.unwrap_or(kept);
         *reason = Reason::Fixed;
     } else if let (Some(_), Some(entry)) = (hands.freeze, published) {
         *multiplier = entry.multiplier;

@@ -9,7 +9,7 @@ use crate::campaign::{
 };
 use crate::days::tests::plain_days;
 use crate::event::{SpendEvent, SpendKind};
-use crate::input::{AllowanceDraw, CatalogueChange};
+use crate::input::{AllowanceDraw, CatalogueChange, CounterAcceptance};
 use crate::overrides::{Override, OverrideAction};
 use crate::report::Reason;
 use crate::table::EntryState;
@@ -358,6 +358,32 @@ fn allowances_never_promise_more_than_is_there() {
     let (_, owners) = world.engine.slots(CampaignId::of("c")).unwrap();
     let account = &world.engine.ledger().book(owners[0]).accounts()[0];
     assert_eq!(account.outstanding, Nanos::new(800_000_000));
+}
+
+#[test]
+fn a_fixed_multiplier_leaves_the_participation_where_it_was() {
+    let mut world = one_day();
+    world.minutes(600);
+    let before = world.entry("c").participation;
+    // Below the least multiplier of a law, which therefore lowers its own participation.
+    let tiny = OverrideAction::Fix { multiplier: multiplier(500), participation: None };
+    world.say(hand(&world, tiny, 20));
+    world.minutes(5);
+    let held = world.entry("c");
+    assert_eq!((held.multiplier, held.participation), (multiplier(500), before));
+}
+
+#[test]
+fn a_counter_is_accepted_only_where_there_is_one() {
+    let mut world = one_day();
+    let campaign = CampaignId::of("c");
+    let taken =
+        CounterAcceptance { campaign, reason: "a test".to_owned(), author: "us".to_owned() };
+    let Applied::Refused(complaints) = world.engine.apply(at(0), &Input::CounterAccept(taken))
+    else {
+        panic!("taken in");
+    };
+    assert!(complaints[0].rule.contains("by events"), "{complaints:?}");
 }
 
 #[test]
