@@ -65,8 +65,8 @@ pub struct EngineConfig<L = ShippedLaw> {
     pub sources_max: usize,
     /// Spend unseen for more ticks than this: the law holds.
     pub stale_ticks: i64,
-    /// Share of the last day's traffic by which a plan completes, at most: one of few events is done
-    /// earlier.
+    /// Share of the last day's traffic by which a plan completes, at most: a plan of few events is
+    /// done earlier.
     pub finish: Ppm,
     /// A multiplier that moved less than this, in its logarithm, is not published.
     pub publish_threshold: f64,
