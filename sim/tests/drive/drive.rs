@@ -50,16 +50,25 @@ fn judge(store: &str, report: &Value, said: &str) {
     assert!(number(total, "wins") > 50_000.0 && number(total, "clicks") > 1_000.0, "{store}");
     assert!(number(&report["run"], "audit_failures") < 0.5, "{store}: {said}");
     // Seven hundred and twenty at ten seconds each; a busy machine may be late for some.
-    assert!(number(&report["run"], "ticks") > 180.0, "{store}: {said}");
+    let ticks = number(&report["run"], "ticks");
+    assert!(ticks > 360.0, "{store}: {said}");
     let campaigns = report["campaigns"].as_array().unwrap();
     assert_eq!(campaigns.len(), 100);
+    let mut by_click = Vec::new();
     for one in campaigns {
-        // The guard holds back what clicks on their way may cost: much of so short a flight.
-        let least = if number(one, "clicks") > 0.0 { 0.93 } else { 0.97 };
-        assert!(number(one, "utilisation") >= least, "{store}: {one}");
+        // The guard holds back what clicks on their way may cost: much of so short a flight, and
+        // more or less of it by luck.
+        let is_by_click = number(one, "clicks") > 0.0;
+        let (least, used) = (if is_by_click { 0.90 } else { 0.97 }, number(one, "utilisation"));
+        assert!(used >= least, "{store}: {one}");
+        by_click.extend(is_by_click.then_some(used));
         assert!(number(one, "overspend_beyond_event_ratio") <= 0.02, "{store}: {one}");
         assert!(number(one, "feasible_nanos") <= number(one, "budget_nanos"), "{store}: {one}");
     }
+    let mean = by_click.iter().sum::<f64>() / f64::from(u32::try_from(by_click.len()).unwrap());
+    assert!(mean >= 0.95, "{store}: {mean:.4} of {} campaigns by the click", by_click.len());
+    let least = by_click.iter().copied().fold(1.0, f64::min);
+    println!("{store}: {ticks} ticks, by the click {mean:.4} on average, {least:.4} at least");
 }
 
 #[tokio::test(flavor = "multi_thread")]
