@@ -74,7 +74,7 @@ fn obey(command: Command) -> Result<(), Failure> {
             Control::Journal(journal) => Ok(replay_journal(journal, args.json.as_deref())?),
         },
         Command::Generate(args) => generate_file(&args),
-        Command::Run(args) => Ok(run_scenarios(&args)?),
+        Command::Run(args) => run_scenarios(&args),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
         #[cfg(feature = "live")]
@@ -123,28 +123,35 @@ fn serve_bridge() -> anyhow::Result<()> {
 }
 
 /// Reads scenario files; those whose data is absent are skipped, and said to be.
-fn load_scenarios(paths: &[PathBuf]) -> anyhow::Result<Vec<Scenario>> {
+fn load_scenarios(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
     let data = run::data_folder();
     let mut scenarios = Vec::with_capacity(paths.len());
     for path in paths {
         match Scenario::load(path, &data) {
             Ok(scenario) => scenarios.push(scenario),
             Err(error @ ScenarioError::NoData { .. }) => println!("skipped: {error}"),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(Failure::Usage(format!("{:#}", anyhow::Error::from(error)))),
         }
     }
     Ok(scenarios)
 }
 
 /// Runs scenario files; fails if one misses a range. Several seeds or laws make one table.
-fn run_scenarios(args: &RunArgs) -> anyhow::Result<()> {
-    let scenarios = load_scenarios(&args.scenarios)?;
-    if args.seeds.is_some() || args.law.len() > 1 {
-        return compare(args, &scenarios);
+fn run_scenarios(args: &RunArgs) -> Result<(), Failure> {
+    if (1..args.law.len()).any(|place| args.law[..place].contains(&args.law[place])) {
+        return Err(Failure::Usage("--law must not name a law twice".to_owned()));
     }
+    let scenarios = load_scenarios(&args.scenarios)?;
+    let is_table = args.seeds.is_some() || args.law.len() > 1;
+    let ended = if is_table { compare(args, &scenarios) } else { judge(args, &scenarios) };
+    Ok(ended?)
+}
+
+/// Runs scenario files, each by itself.
+fn judge(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
     let law = args.law.first().copied();
     let mut reports = Vec::with_capacity(scenarios.len());
-    for scenario in &scenarios {
+    for scenario in scenarios {
         let mut progress = Progress::of_shares();
         let mut tell = |share: f64| progress.set_share(share);
         let rival = args.rival.and_then(|name| Some((name, Rival::named(name)?)));

@@ -65,12 +65,17 @@ fn campaigns_replay_alone_within_flight_segments_cap_and_budget() {
 fn exit_codes_tell_a_wrong_question_from_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     text_file(&folder, "bad.csv", &TRACE.replace(",400,", ",-400,"));
+    let dip = include_str!("../../scenarios/traffic-dip.toml");
+    text_file(&folder, "bad.toml", &dip.replace("[2, 4, 10]", "[-1, 4, 10]"));
     for (line, code, part) in [
         ("--help", 0, ""),
         ("replay --help", 0, ""),
         ("", 64, "Usage"),
         ("replay --auctions t.txt --law asap", 64, "must end in .csv"),
         ("generate --kind traffic --rows 5 --seed 1 --out t.csv", 64, "--rows 5: must not"),
+        ("run absent.toml", 64, "absent.toml cannot be read"),
+        ("run bad.toml", 64, "campaign[0].pressure = -1: must be a finite number above 0"),
+        ("run bad.toml --law asap,log-pid,asap", 64, "--law must not name a law twice"),
         ("replay --auctions absent.csv --policy const:5", 1, "absent.csv: cannot be opened: No"),
         (
             "replay --auctions bad.csv --policy const:5",
