@@ -136,6 +136,12 @@ impl Publisher {
         (Arc::strong_count(&table) > 2).then(|| Arc::new(MultiplierTable::clone(&table)))
     }
 
+    /// The last table that was let out.
+    #[must_use]
+    pub fn generation(&self) -> Generation {
+        self.published().table.generation
+    }
+
     /// A term began: this is the table in force. `has_lost`: the log ends before what was published
     /// here, so that the new leader does not know what bidders hold until they say it again.
     pub fn restore(&self, table: &MultiplierTable, has_lost: bool) {

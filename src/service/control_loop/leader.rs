@@ -80,7 +80,10 @@ impl<'a> Leader<'a> {
             failures: 0,
         };
         leader.catch_up().await?;
-        let has_lost = leader.engine.now() < facts.last_tick();
+        // Reports may have entered an emptied log before anybody led it: its clock alone does not
+        // tell that rounds are missing.
+        let has_lost = leader.engine.now() < facts.last_tick()
+            || leader.engine.table().generation < parts.publisher.generation();
         if has_lost {
             event::log_fell_back(u16::from(parts.partition.0), parts.store.kind());
         }
