@@ -5,6 +5,7 @@
 
 use crate::units::{AdvertiserId, CampaignId, GroupId, Nanos, Window};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Over what stretch of time an amount may be spent, longest last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,6 +47,16 @@ pub enum BudgetOwner {
     Group(GroupId),
     /// All campaigns of an advertiser together.
     Advertiser(AdvertiserId),
+}
+
+impl fmt::Display for BudgetOwner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Campaign(id) => write!(f, "campaign {id}"),
+            Self::Group(id) => write!(f, "group {id}"),
+            Self::Advertiser(id) => write!(f, "advertiser {id}"),
+        }
+    }
 }
 
 /// The most that may be spent in every window of a horizon. [`Horizon::Flight`] is not used here:

@@ -291,7 +291,7 @@ impl<L: PacingLaw> Engine<L> {
 
     fn accept_counter(&mut self, campaign: CampaignId) -> Result<(), Vec<SpecError>> {
         let slot = self.slot_of(campaign)?;
-        if self.state.campaigns[slot].spec.spend_source != SpendSource::Counters {
+        if self.state.campaigns[slot].entered.spec.spend_source != SpendSource::Counters {
             let rule = "its spend comes by events, so that there is no counter to accept";
             return Err(vec![SpecError::new("campaign", rule)]);
         }

@@ -17,10 +17,12 @@ const DEMAND_MEMORY: Span = Span::from_mins(5);
 /// Below this part of one event a horizon, a bidder draws on demand: standing grants of one event
 /// to each of hundreds of bidders would starve a small campaign.
 const STANDING_MIN: f64 = 0.125;
-/// Money is short while more than this part of what is left is out: then bidders that seldom ask
-/// keep what they drew for this part of a horizon only. Most draws are bids that lost, and the
-/// change that dozens of bidders keep would be a good part of a small budget.
-const SHORT: i64 = 4;
+/// Money is short while more than this part of what is left is out.
+const SHORT_PART: i64 = 4;
+/// While money is short, bidders that seldom ask keep what they drew for this part of a horizon
+/// only. Most draws are bids that lost, and the change that dozens of bidders keep would be a good
+/// part of a small budget.
+const DRAW_PART: i64 = 4;
 /// Asks within the demand's memory from which a bidder asks again within that time.
 const OFTEN: f64 = 10.0;
 /// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
@@ -205,7 +207,7 @@ impl Grants {
     pub fn issue(&mut self, now: Timestamp, horizon: Span, view: &GuardView) -> Nanos {
         let mut headroom = view.headroom.at_least_zero();
         self.windows.insert(view.window.start(), view.window.end());
-        let life = Span::from_micros(horizon.as_micros() / SHORT);
+        let life = Span::from_micros(horizon.as_micros() / DRAW_PART);
         for (bidder, price) in std::mem::take(&mut self.waiting) {
             headroom -= self.top_up((now, life), view.window, bidder, price, headroom);
         }
@@ -226,7 +228,7 @@ impl Grants {
                 keeps.insert(bidder);
             }
         }
-        let is_short = self.outstanding() > Nanos::new(headroom.get() / SHORT);
+        let is_short = self.outstanding() > Nanos::new(headroom.get() / SHORT_PART);
         self.renew((now, horizon), view.window, |bidder| !is_short || keeps.contains(&bidder));
         headroom
     }
@@ -242,7 +244,7 @@ impl Grants {
     ) -> Nanos {
         self.windows.insert(view.window.start(), view.window.end());
         let headroom = view.headroom.at_least_zero();
-        let life = Span::from_micros(horizon.as_micros() / SHORT);
+        let life = Span::from_micros(horizon.as_micros() / DRAW_PART);
         let event = Nanos::floor_from(view.event).max(price);
         let mut granted = Nanos::ZERO;
         // The next ask may be dearer than this one; where money is short, this one at least.
@@ -330,6 +332,8 @@ impl Grants {
         // A bidder that comes again tells of the same money.
         grant.releasing = grant.releasing.max(unknown);
         grant.release_at = now + horizon;
+        // Whoever granted it let it last for a horizon at most, and nobody here knows since when.
+        grant.expires_at = grant.expires_at.max((now + horizon).min(window.end()));
     }
 }
 
@@ -390,6 +394,54 @@ mod tests {
             grants.draw(at(1), HORIZON, &view(3_000, 4.0), A, Nanos::new(90)),
             Nanos::new(100)
         );
+    }
+
+    #[test]
+    fn while_money_is_short_what_seldom_askers_drew_is_back_soon() {
+        let mut grants = Grants::default();
+        for (bidder, asks) in [(A, 1.0), (B, 60.0)] {
+            grants.note_demand(at(0), bidder, asks);
+            assert_eq!(
+                grants.draw(at(0), HORIZON, &view(300, 4.0), bidder, Nanos::new(90)),
+                Nanos::new(100)
+            );
+        }
+        let _ = grants.issue(at(10), HORIZON, &view(100, 4.0));
+        let expires_at = |grants: &Grants, bidder| grants.grants[&(bidder, at(0))].expires_at;
+        assert_eq!(expires_at(&grants, A), at(30), "a quarter of a horizon");
+        assert_eq!(expires_at(&grants, B), at(130), "asks again before that");
+        // Free once its bidder has told all it did with it, and not before.
+        grants.age(at(31), HORIZON, |_| true, |_| Some(at(31)));
+        assert_eq!(grants.outstanding(), Nanos::new(200));
+        grants.age(at(36), HORIZON, |_| true, |_| Some(at(35)));
+        assert_eq!(grants.outstanding(), Nanos::new(100));
+    }
+
+    #[test]
+    fn while_there_is_plenty_what_was_drawn_stays() {
+        let mut grants = Grants::default();
+        let _ = grants.draw(at(0), HORIZON, &view(3_000, 4.0), A, Nanos::new(90));
+        let _ = grants.issue(at(10), HORIZON, &view(2_900, 4.0));
+        assert_eq!(grants.grants[&(A, at(0))].expires_at, at(130));
+    }
+
+    #[test]
+    fn where_an_event_is_too_dear_the_bid_at_hand_is_granted() {
+        let mut grants = Grants::default();
+        let price = Nanos::new(60);
+        assert_eq!(grants.draw(at(0), HORIZON, &view(70, 4.0), A, price), price);
+        assert_eq!(grants.draw(at(0), HORIZON, &view(10, 4.0), B, price), Nanos::ZERO);
+    }
+
+    #[test]
+    fn what_a_bidder_says_it_holds_stays_counted_for_a_horizon_whatever_it_reports() {
+        let mut grants = Grants::default();
+        let window = view(0, 0.0).window;
+        grants.adopt(at(100), HORIZON, A, window, Nanos::new(50));
+        grants.age(at(219), HORIZON, |_| true, |_| Some(at(219)));
+        assert_eq!(grants.outstanding(), Nanos::new(50), "granted by somebody else, until when?");
+        grants.age(at(220), HORIZON, |_| true, |_| Some(at(220)));
+        assert_eq!(grants.outstanding(), Nanos::ZERO);
     }
 
     #[test]

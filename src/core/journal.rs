@@ -22,7 +22,7 @@ pub enum JournalError {
     #[error("format: {0:?} is not \"paceline-journal\"")]
     Format(String),
     /// When another version of this program wrote it.
-    #[error("version: {0} is not 2")]
+    #[error("version: {0} is not {now}", now = JOURNAL_VERSION)]
     Version(u32),
 }
 

@@ -145,8 +145,10 @@ pub struct PlanExplanation {
     pub window: Window,
     /// When it was made.
     pub planned_at: Timestamp,
-    /// Planned spend from then to now.
+    /// Planned spend from then to now, without what is forgone.
     pub planned: Nanos,
+    /// Planned from then to now while next to no traffic came: the next plan spreads it anew.
+    pub forgone: Nanos,
     /// Measured spend from then to now.
     pub measured: Nanos,
     /// All it places from then on.

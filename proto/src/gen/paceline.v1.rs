@@ -1932,7 +1932,7 @@ pub struct AccountExplanation {
 /// What the planner says at this instant.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PlanExplanation {
-    /// What should have been spent by the watermark, in nanos.
+    /// What should have been spent by the watermark, in nanos, without what is forgone.
     #[prost(int64, tag = "1")]
     pub planned_nanos: i64,
     /// What was expected to be billed by the watermark, in nanos.
@@ -1953,6 +1953,10 @@ pub struct PlanExplanation {
     /// What the caps leave no room for, in nanos.
     #[prost(int64, tag = "7")]
     pub unplaced_nanos: i64,
+    /// Planned since the plan was made while next to no traffic came, in nanos: the next plan spreads it
+    /// anew, so that it does not read as being behind.
+    #[prost(int64, tag = "8")]
+    pub forgone_nanos: i64,
 }
 /// The terms of a law's last step. Logarithms are natural, in millionths: -693147 is a half.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,6 +2,7 @@
 
 use crate::policy::Policy;
 use crate::rival::Rival;
+use crate::scenario::expect::law_of;
 use crate::scenario::span::parse_span;
 use crate::trace::auctions::PRICE_MAX;
 use paceline_core::campaign::LawChoice;
@@ -32,12 +33,7 @@ pub(super) fn table(text: &str) -> Result<PathBuf, String> {
 
 /// A law by name.
 pub(super) fn law(text: &str) -> Result<LawChoice, String> {
-    match text {
-        "log-pid" => Ok(LawChoice::LogPid),
-        "pass-through" => Ok(LawChoice::PassThrough),
-        "asap" => Ok(LawChoice::Asap),
-        _ => Err("must be log-pid, pass-through or asap".to_owned()),
-    }
+    law_of(text).ok_or_else(|| "must be log-pid, pass-through or asap".to_owned())
 }
 
 /// A fixed policy.

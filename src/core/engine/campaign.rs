@@ -56,9 +56,7 @@ pub(super) struct Standing {
 /// One campaign's column.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct CampaignState {
-    /// Apart: a round reads its terms only.
-    pub spec: Box<CampaignSpec>,
-    pub terms: Terms,
+    pub entered: Entered,
     pub history: SafeHistory,
     /// Expected cost of recent wins.
     pub event_cost: RecentMax,
@@ -76,8 +74,29 @@ pub(super) struct CampaignState {
     flight: LastFlight,
 }
 
-/// What every round asks of the specification, kept at hand.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+/// A specification, apart, and what every round asks of it, at hand. Only the specification is
+/// written down.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "CampaignSpec", into = "CampaignSpec")]
+pub(super) struct Entered {
+    pub spec: Box<CampaignSpec>,
+    pub terms: Terms,
+}
+
+impl From<CampaignSpec> for Entered {
+    fn from(spec: CampaignSpec) -> Self {
+        Self { terms: Terms::of(&spec), spec: Box::new(spec) }
+    }
+}
+
+impl From<Entered> for CampaignSpec {
+    fn from(entered: Entered) -> Self {
+        *entered.spec
+    }
+}
+
+/// What every round asks of a specification.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Terms {
     pub id: CampaignId,
     value_cap: Option<CpmMicros>,
@@ -112,8 +131,7 @@ impl PartialEq for LastFlight {
 impl CampaignState {
     pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
         Self {
-            terms: Terms::of(&spec),
-            spec: Box::new(spec),
+            entered: spec.into(),
             history: SafeHistory::new(now),
             event_cost: RecentMax::default(),
             entry: None,
@@ -132,15 +150,14 @@ impl CampaignState {
 
     /// Takes an edited specification.
     pub(super) fn edit(&mut self, spec: CampaignSpec) {
-        self.terms = Terms::of(&spec);
-        *self.spec = spec;
+        self.entered = spec.into();
         self.flight = LastFlight::default();
     }
 
     /// Whether it may deliver at `now`, hands aside.
     pub(super) fn is_on(&self, now: Timestamp) -> bool {
-        let in_flight = || self.flight.holds(now) || self.spec.flight_at(now).is_some();
-        self.terms.status == CampaignStatus::Active && in_flight()
+        let in_flight = || self.flight.holds(now) || self.entered.spec.flight_at(now).is_some();
+        self.entered.terms.status == CampaignStatus::Active && in_flight()
     }
 
     /// Decides the entry. Returns it when it differs enough from what is published.
@@ -151,9 +168,10 @@ impl CampaignState {
         standing: &Standing,
     ) -> Option<TableEntry> {
         if !self.flight.holds(standing.now) {
-            self.flight = LastFlight(self.spec.flight_at(standing.now).map(|flight| flight.window));
+            self.flight =
+                LastFlight(self.entered.spec.flight_at(standing.now).map(|flight| flight.window));
         }
-        let Terms { id, value_cap, multiplier_max: max, .. } = self.terms;
+        let Terms { id, value_cap, multiplier_max: max, .. } = self.entered.terms;
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
         let brake = signals.iter().map(|signal| signal.brake).fold(1.0, f64::min);

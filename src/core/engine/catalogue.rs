@@ -199,7 +199,7 @@ impl<L: PacingLaw> Engine<L> {
             complaints.push(SpecError::new("shape", "no such shape"));
         }
         if let Some(slot) = self.state.ledger.slot_of(spec.id) {
-            let known = &self.state.campaigns[slot].spec;
+            let known = &self.state.campaigns[slot].entered.spec;
             check_fixed(&mut complaints, "name", &known.name, &spec.name);
             check_fixed(&mut complaints, "advertiser", &known.advertiser, &spec.advertiser);
             check_fixed(&mut complaints, "group", &known.group, &spec.group);

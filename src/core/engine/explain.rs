@@ -75,9 +75,9 @@ impl<L: PacingLaw> Engine<L> {
         let state = &self.state.campaigns[slot];
         let own = self.state.ledger.campaign(slot).owners.own();
         let book = self.state.ledger.book(own);
-        let payer = self.state.advertisers.get(&state.spec.advertiser);
+        let payer = self.state.advertisers.get(&state.entered.spec.advertiser);
         CampaignOverview {
-            spec: &state.spec,
+            spec: &state.entered.spec,
             currency: payer.map_or(Currency::NONE, |(spec, _)| spec.currency),
             entry: state.entry.as_ref(),
             reason: state.reason,
@@ -96,7 +96,7 @@ impl<L: PacingLaw> Engine<L> {
 
     /// Every campaign's specification, in order of entry.
     pub fn campaigns(&self) -> impl Iterator<Item = &CampaignSpec> {
-        self.state.campaigns.iter().map(|campaign: &CampaignState| &*campaign.spec)
+        self.state.campaigns.iter().map(|campaign: &CampaignState| &*campaign.entered.spec)
     }
 
     /// Every advertiser's specification, by id.
@@ -134,7 +134,7 @@ impl<L: PacingLaw> Engine<L> {
         let mut sums = BTreeMap::new();
         for (&slot, grants) in &self.state.grants {
             let campaign = &self.state.campaigns[slot];
-            let Some(payer) = self.advertiser(campaign.spec.advertiser) else { continue };
+            let Some(payer) = self.advertiser(campaign.entered.spec.advertiser) else { continue };
             let sum: &mut Nanos = sums.entry(payer.currency).or_default();
             *sum = sum.saturating_add(grants.outstanding());
         }
@@ -155,7 +155,7 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn campaign(&self, id: CampaignId) -> Option<&CampaignSpec> {
         let slot = self.state.ledger.slot_of(id)?;
-        Some(&self.state.campaigns[slot].spec)
+        Some(&self.state.campaigns[slot].entered.spec)
     }
 
     /// A campaign's slot in the ledger, and those of its owners, its own first.
@@ -183,6 +183,7 @@ fn explain_plan<S>(pace: &Pace<S>) -> PlanExplanation {
         window: pace.window,
         planned_at: pace.planned_at,
         planned: pace.sample.planned,
+        forgone: pace.forgone,
         measured: pace.sample.measured,
         total: pace.plan.curve.total(),
         day_budget: pace.sample.day_budget,

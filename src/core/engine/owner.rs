@@ -74,7 +74,7 @@ pub(super) struct Pace<S> {
     pub brake: Brake,
     idle_minutes: f64,
     /// Planned while next to no traffic came: not to be caught up with, but spread anew.
-    forgone: Nanos,
+    pub forgone: Nanos,
     measured_before: Nanos,
 }
 
@@ -455,7 +455,7 @@ fn recent<S, L>(
 
 /// The share of its traffic by which a plan of so many events is done. The last few are a matter
 /// of luck, and of what the guard keeps for those in flight: the fewer, the more time they need.
-fn finish(most: Ppm, events: f64) -> Ppm {
+pub(super) fn finish(most: Ppm, events: f64) -> Ppm {
     let share = (1.0 - LAST_EVENTS / events.max(1.0)).max(FINISH_MIN);
     Ppm::try_from_ratio(share).map_or(most, |share| most.min(share))
 }

@@ -238,7 +238,7 @@ impl<L: PacingLaw> Engine<L> {
         report: &mut TickReport,
     ) {
         let campaign = &mut self.state.campaigns[slot];
-        if campaign.terms.status == CampaignStatus::Archived {
+        if campaign.entered.terms.status == CampaignStatus::Archived {
             let entry = campaign.entry.take();
             gathered.removed.extend(entry.map(|entry| (entry.campaign, entry.arm)));
             return;
@@ -250,7 +250,7 @@ impl<L: PacingLaw> Engine<L> {
         let campaign = &self.state.campaigns[slot];
         count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
         if campaign.reason != before && report.notes.len() < NOTES_MAX {
-            let id = campaign.terms.id;
+            let id = campaign.entered.terms.id;
             report.notes.push(Note { campaign: id, before, after: campaign.reason });
         }
     }
@@ -421,7 +421,7 @@ impl<L: PacingLaw> Engine<L> {
             }
             let outstanding = grants.outstanding();
             report.outstanding = report.outstanding.saturating_add(outstanding);
-            let campaign = self.state.campaigns[slot].terms.id;
+            let campaign = self.state.campaigns[slot].entered.terms.id;
             for (bidder, start, _) in grants.grants() {
                 let allowance = grants.allowance(campaign, bidder, start);
                 if let (Some(allowance), Some(list)) = (allowance, held.get_mut(&bidder)) {

@@ -8,13 +8,13 @@ use crate::campaign::{
     BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
 };
 use crate::days::tests::plain_days;
-use crate::event::{SpendEvent, SpendKind};
+use crate::event::{OpportunityCount, SpendEvent, SpendKind};
 use crate::input::{AllowanceDraw, CatalogueChange, CounterAcceptance};
 use crate::overrides::{Override, OverrideAction};
 use crate::report::Reason;
 use crate::table::EntryState;
 use crate::units::{
-    ArmId, Currency, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm, Window, ZoneId,
+    ArmId, Currency, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm, SegmentId, Window, ZoneId,
 };
 
 const UTC: ZoneId = ZoneId::of("UTC");
@@ -358,6 +358,56 @@ fn allowances_never_promise_more_than_is_there() {
     let (_, owners) = world.engine.slots(CampaignId::of("c")).unwrap();
     let account = &world.engine.ledger().book(owners[0]).accounts()[0];
     assert_eq!(account.outstanding, Nanos::new(800_000_000));
+}
+
+#[test]
+fn what_an_outage_took_is_forgone_and_spread_anew() {
+    let mut world = one_day();
+    let asked = |world: &mut World, asks| {
+        let count = OpportunityCount {
+            campaign: CampaignId::of("c"),
+            segment: SegmentId::of("all"),
+            arm: ArmId(0),
+            asks,
+            bids: asks,
+            wins: 0,
+        };
+        let (producer, sequence) = (Some(PRODUCER), None);
+        let (reported_through, counts) = (world.now, vec![count]);
+        let batch = OpportunityBatch { producer, sequence, reported_through, counts };
+        world.say(Input::Opportunities(batch));
+        world.minute();
+    };
+    for _ in 0..480 {
+        asked(&mut world, 100);
+    }
+    let before = world.entry("c").multiplier.ppm().as_f64();
+    let rate = std::mem::take(&mut world.market);
+    let mut forgone = Nanos::ZERO;
+    for _ in 0..240 {
+        asked(&mut world, 0);
+        let told = world.engine.explain(CampaignId::of("c")).unwrap();
+        let plan = told.owners[0].plan.unwrap();
+        forgone = forgone.max(plan.forgone);
+        let behind = (plan.planned - plan.measured).ratio_to(plan.day_budget);
+        assert!(behind < 0.01, "an outage reads as being behind: {behind}");
+    }
+    assert!(forgone > Nanos::ZERO, "five minutes of it stand before the plan is made anew");
+    let after = world.entry("c").multiplier.ppm().as_f64();
+    assert!((0.9..1.25).contains(&(after / before)), "from {before} to {after}");
+    world.market = rate;
+    for _ in 0..720 {
+        asked(&mut world, 100);
+    }
+    assert!((99.0..=100.05).contains(&world.spent("c")), "{}", world.spent("c"));
+}
+
+#[test]
+fn a_plan_of_few_events_is_done_earlier() {
+    let most = Ppm::new(985_000);
+    for (events, share) in [(1_000.0, 985_000), (100.0, 960_000), (30.0, 866_666), (4.0, 850_000)] {
+        assert_eq!(owner::finish(most, events), Ppm::new(share), "{events} events");
+    }
 }
 
 #[test]

@@ -202,6 +202,18 @@ mod tests {
     }
 
     #[test]
+    fn traffic_is_absent_when_next_to_none_of_enough_comes() {
+        let of = |actual, forecast| TrafficWeight { actual, forecast }.absence();
+        // Low traffic, an outage, one that lets a little through, and too little to tell.
+        for (actual, forecast, absence) in
+            [(300.0, 1_000.0, 0.0), (0.0, 1_000.0, 1.0), (200.0, 1_000.0, 0.4960), (0.0, 2.0, 0.0)]
+        {
+            let found: f64 = of(actual, forecast);
+            assert!((found - absence).abs() < 1e-4, "{actual} of {forecast}: {found}");
+        }
+    }
+
+    #[test]
     fn an_outage_takes_the_weight_away_and_its_end_brings_it_back() {
         let mut traffic = TrafficWeight::default();
         for _ in 0..60 {

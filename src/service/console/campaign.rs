@@ -168,6 +168,7 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
             text("plan made", words::moment(plan.planned_at)),
             text("plan covers", span(window.start(), window.end())),
             text("planned since then", story.amount(plan.planned)),
+            text("forgone since then", story.amount(plan.forgone)),
             text("measured since then", story.amount(plan.measured)),
             text("placed from then on", story.amount(plan.total)),
             text("planned in 24 hours", story.amount(plan.day_budget)),

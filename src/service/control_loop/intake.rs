@@ -25,7 +25,8 @@ pub(super) struct Intake {
     /// Counters as last read, by campaign and window: only what moved goes into the log. Holds the
     /// windows of the last reading, two a campaign at most.
     counters: BTreeMap<(CampaignId, Timestamp), Option<Nanos>>,
-    /// Counters that were refused at the last look, as told: again only when that changes.
+    /// Counters that were refused at the last look, as told: again only when that changes. One line
+    /// for each counter that was looked at, at most.
     refused: BTreeSet<String>,
     /// What was wrong with the streams and with the counters at the last look, so that it is told
     /// once and not at every look.

@@ -441,11 +441,11 @@ fn tell(input: &Input, answer: &Applied) {
 fn tell_hand(change: &OverrideChange) {
     match change {
         OverrideChange::Set(hand) => {
-            let owner = format!("{:?}", hand.target);
-            event::override_changed(&owner, hand.action.as_str(), &hand.author);
+            let (id, owner) = (hand.id.to_string(), hand.target.to_string());
+            event::override_changed(&id, Some(&owner), hand.action.as_str(), &hand.author);
         }
         OverrideChange::Clear { id, author } => {
-            event::override_changed(&id.to_string(), "cleared", author);
+            event::override_changed(&id.to_string(), None, "cleared", author);
         }
     }
 }

@@ -196,8 +196,8 @@ pub fn overrides_counted(pause: u32, cap: u32, freeze: u32, fix: u32) {
 }
 
 /// A hand was laid on or taken off.
-pub fn override_changed(owner: &str, change: &str, author: &str) {
-    info!(owner, change, author, "override changed");
+pub fn override_changed(hand: &str, owner: Option<&str>, change: &str, author: &str) {
+    info!(hand, owner, change, author, "override changed");
 }
 
 /// How full the queue in front of the loop is.

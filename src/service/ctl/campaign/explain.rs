@@ -89,7 +89,8 @@ fn laws(told: &Told) -> Table {
 }
 
 fn plans(told: &Told) -> Table {
-    let money = ["planned", "expected spend", "a day's budget", "a minute", "no room for"];
+    let money =
+        ["planned", "forgone", "expected spend", "a day's budget", "a minute", "no room for"];
     let mut columns = vec![Column::text("owner")];
     columns.extend(money.map(|name| Column::number(name, told.currency.as_str())));
     columns.extend([Column::text("tight cap"), Column::text("until")]);
@@ -101,6 +102,7 @@ fn plans(told: &Told) -> Table {
         table.with_row(vec![
             name,
             Cell::money(plan.planned_nanos),
+            Cell::money(plan.forgone_nanos),
             Cell::money(plan.expected_spend_nanos),
             Cell::money(plan.day_budget_nanos),
             Cell::money(plan.rate_nanos_per_minute),
@@ -182,6 +184,7 @@ fn owner_json(owner: &v1::OwnerExplanation) -> Value {
 fn plan_json(plan: &v1::PlanExplanation) -> Value {
     object!({
         "planned_nanos": plan.planned_nanos,
+        "forgone_nanos": plan.forgone_nanos,
         "expected_spend_nanos": plan.expected_spend_nanos,
         "day_budget_nanos": plan.day_budget_nanos,
         "rate_nanos_per_minute": plan.rate_nanos_per_minute,

@@ -139,6 +139,7 @@ fn owner_explanation(
     };
     let plan = owner.plan.map(|plan| v1::PlanExplanation {
         planned_nanos: plan.planned.get(),
+        forgone_nanos: plan.forgone.get(),
         expected_spend_nanos: plan.measured.get(),
         day_budget_nanos: plan.day_budget.get(),
         rate_nanos_per_minute: owner
