@@ -19,7 +19,9 @@ use redis::{
 };
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Pauses between attempts to connect: they grow from the first to the second.
 const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
@@ -113,7 +115,7 @@ impl Link {
         let trusted =
             |pem: &Vec<u8>| TlsCertificates { client_tls: None, root_cert: Some(pem.clone()) };
         let trusted = config.authority.as_ref().map(trusted);
-        let connection = if config.is_cluster {
+        let wire = if config.is_cluster {
             let mut builder =
                 ClusterClientBuilder::new(nodes).connection_timeout(config.connect_timeout);
             if let Some(trusted) = trusted {
@@ -121,7 +123,7 @@ impl Link {
             }
             let client = builder.build().map_err(refuse)?;
             let config = redis::cluster::ClusterConfig::new();
-            Connection::Cluster(client.get_pending_async_connection_with_config(config))
+            Wire::Cluster(client.get_pending_async_connection_with_config(config))
         } else {
             let node = nodes.pop().expect("checked to be one");
             let client = match trusted {
@@ -135,10 +137,9 @@ impl Link {
                 .set_number_of_retries(RECONNECT_ATTEMPTS)
                 .set_connection_timeout(Some(config.connect_timeout))
                 .set_response_timeout(None);
-            Connection::One(
-                ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?,
-            )
+            Wire::One(ConnectionManager::new_lazy_with_config(client, config).map_err(refuse)?)
         };
+        let connection = Connection { wire, home: Handle::try_current().ok() };
         let timeout = config.command_timeout;
         Ok(Self { connection, timeout, is_reachable: Arc::new(watch::Sender::new(true)) })
     }
@@ -266,17 +267,42 @@ fn classify(error: RedisError) -> StoreFault {
 
 /// A single server or a cluster; both take the same calls.
 #[derive(Clone)]
-enum Connection {
+enum Wire {
     One(ConnectionManager),
     Cluster(ClusterConnection),
 }
 
+/// A wire shared by callers on several runtimes, some of which end before others. What reads it and
+/// what restores it must outlive every caller, so that calls run where the wire was opened.
+#[derive(Clone)]
+struct Connection {
+    wire: Wire,
+    /// Absent when opened outside of any runtime: then calls run where they are made.
+    home: Option<Handle>,
+}
+
+impl Connection {
+    /// Runs a call at home; who no longer waits for it ends it.
+    fn at_home<'a, T: Send + 'static>(
+        &self,
+        call: impl Future<Output = RedisResult<T>> + Send + 'static,
+    ) -> RedisFuture<'a, T> {
+        let Some(home) = &self.home else { return Box::pin(call) };
+        let task = AbortOnDropHandle::new(home.spawn(call));
+        let gone = |error| RedisError::from(std::io::Error::other(error));
+        Box::pin(async move { task.await.map_err(gone)? })
+    }
+}
+
 impl ConnectionLike for Connection {
     fn req_packed_command<'a>(&'a mut self, cmd: &'a Cmd) -> RedisFuture<'a, Value> {
-        match self {
-            Self::One(connection) => connection.req_packed_command(cmd),
-            Self::Cluster(connection) => connection.req_packed_command(cmd),
-        }
+        let (wire, cmd) = (self.wire.clone(), cmd.clone());
+        self.at_home(async move {
+            match wire {
+                Wire::One(mut one) => one.req_packed_command(&cmd).await,
+                Wire::Cluster(mut cluster) => cluster.req_packed_command(&cmd).await,
+            }
+        })
     }
 
     fn req_packed_commands<'a>(
@@ -285,16 +311,21 @@ impl ConnectionLike for Connection {
         offset: usize,
         count: usize,
     ) -> RedisFuture<'a, Vec<Value>> {
-        match self {
-            Self::One(connection) => connection.req_packed_commands(pipeline, offset, count),
-            Self::Cluster(connection) => connection.req_packed_commands(pipeline, offset, count),
-        }
+        let (wire, pipeline) = (self.wire.clone(), pipeline.clone());
+        self.at_home(async move {
+            match wire {
+                Wire::One(mut one) => one.req_packed_commands(&pipeline, offset, count).await,
+                Wire::Cluster(mut nodes) => {
+                    nodes.req_packed_commands(&pipeline, offset, count).await
+                }
+            }
+        })
     }
 
     fn get_db(&self) -> i64 {
-        match self {
-            Self::One(connection) => connection.get_db(),
-            Self::Cluster(connection) => connection.get_db(),
+        match &self.wire {
+            Wire::One(connection) => connection.get_db(),
+            Wire::Cluster(connection) => connection.get_db(),
         }
     }
 }
