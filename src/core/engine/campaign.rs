@@ -193,7 +193,10 @@ impl CampaignState {
             reason = Reason::Brake;
         }
         let state = self.state(hands, standing, &mut reason);
-        if state == EntryState::Run {
+        // A new one begins with what its law starts with, in silence as well; where an owner is set
+        // aside there is no such thing.
+        let is_new = self.history.x().is_none() && !standing.is_quarantined;
+        if state == EntryState::Run || (state == EntryState::Safe && is_new) {
             self.history.note(standing.now, self.applied_x.max(limit::LN_MULTIPLIER_MIN));
         }
         if state == EntryState::Safe {

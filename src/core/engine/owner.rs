@@ -254,7 +254,7 @@ impl<S: Clone> Owner<S> {
         window: Window,
         view: &OwnerView<'_, L>,
     ) -> Pace<S> {
-        let at = window.clamp(view.watermark.map_or(view.now, |mark| mark.min(view.now)));
+        let at = window.clamp(planned_from(before.as_ref(), view));
         let recent = recent(before.as_ref(), at, window, view);
         let events = before.as_ref().map_or(EVENTS_UNKNOWN, |before| before.sample.events);
         let finish = finish(view.config.finish, events);
@@ -420,6 +420,14 @@ impl<S: Clone> Owner<S> {
         let pace = self.pace.as_ref()?;
         Some(config.laws.get(self.law_choice()).signal(&pace.law))
     }
+}
+
+/// Where a new plan begins: at the watermark. A first plan made in silence begins now, and what is
+/// planned anew later in that silence goes no further back: nothing was to be spent before.
+fn planned_from<S, L>(before: Option<&Pace<S>>, view: &OwnerView<'_, L>) -> Timestamp {
+    let Some(mark) = view.watermark else { return view.now };
+    let began = before.map_or(view.now, |before| before.planned_at);
+    if view.is_stale { mark.max(began).min(view.now) } else { mark.min(view.now) }
 }
 
 /// Mean price of an owner's billing events; while a campaign has none, that of its group or
