@@ -69,9 +69,10 @@ pub async fn run(
     let grpc = config.server.grpc_listen;
     let listener = TcpListener::bind(grpc)
         .with_context(|| format!("listening on server.grpc_listen = {grpc}"))?;
+    let listens = listener.local_addr().context("reading the address of the RPC port")?;
     let clock = Clock::of(config.clock.kind);
     let store = parts::open_store(&config).await?;
-    let (partitions, threads) = parts::start_loops(&config, &store, &clock)?;
+    let (partitions, threads) = parts::start_loops(&config, &store, &clock, listens)?;
     let tasks = TaskTracker::new();
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
@@ -263,6 +264,38 @@ mod tests {
         let (result, addresses) = tokio::join!(run(config, page, signals, announce), guide);
         result.unwrap();
         assert!(tokio::net::TcpStream::connect(addresses.http).await.is_err());
+    }
+
+    /// What a start says of Redis at this address.
+    async fn start_on(address: SocketAddr) -> String {
+        let mut config = Config::default();
+        config.server.http_listen.set_port(0);
+        config.server.grpc_listen.set_port(0);
+        config.store.kind = crate::config::StoreKind::Redis;
+        config.store.redis_url = format!("redis://{address}");
+        config.store.command_timeout = paceline_core::units::Span::from_millis(50);
+        let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
+        let (_hand, signals) = Signals::manual();
+        let error = run(config, page, signals, oneshot::channel().0).await.unwrap_err();
+        format!("{error:#}")
+    }
+
+    #[tokio::test]
+    async fn a_redis_that_is_away_is_told_by_address_cause_and_remedy() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let (silent_at, _held) = (silent.local_addr().unwrap(), silent);
+        let told = tokio::join!(start_on(closed), start_on(silent_at));
+        for (told, at, cause) in
+            [(told.0, closed, "Connection refused"), (told.1, silent_at, "no answer within")]
+        {
+            let remedy = format!("start Redis at store.redis_url = redis://{at}, or name one");
+            let tried = format!("connecting to redis://{at}: the server cannot be reached: ");
+            for part in [&remedy, &tried, cause] {
+                assert!(told.contains(part), "{part} is not in {told}");
+            }
+            assert!(!told.contains("may have been done"), "{told}");
+        }
     }
 
     #[tokio::test]

@@ -192,6 +192,8 @@ pub struct ServerConfig {
     pub grpc_listen: SocketAddr,
     /// Address of pages, probes and metrics; port 0 takes a free one.
     pub http_listen: SocketAddr,
+    /// Host and port under which others reach the RPC services; empty: the address listened on.
+    pub advertised_address: String,
     /// Serve others without encryption or credentials.
     pub insecure: bool,
     /// PEM file with the certificate chain of both ports.
@@ -327,6 +329,7 @@ impl Default for ServerConfig {
         Self {
             grpc_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7410)),
             http_listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
+            advertised_address: String::new(),
             insecure: false,
             tls_certificate_file: None,
             tls_key_file: Secret::NONE,

@@ -36,7 +36,7 @@ pub enum LoopError {
     /// When another process leads the partition.
     #[error("another process leads this partition")]
     NotLeader {
-        /// Who, if known.
+        /// Who, if known: its address, or the name of its life while it gives none.
         leader: Option<String>,
     },
     /// When the log cannot be reached, or the loop has more to do than it can hold.
@@ -148,6 +148,22 @@ pub enum Ending {
 impl Ending {
     /// All steps.
     pub const ALL: [Self; 4] = [Self::Drain, Self::LastTick, Self::Checkpoint, Self::Resign];
+}
+
+/// Between a holder's address and the name of its life; in no address.
+const LIFE_MARK: char = '#';
+
+/// Who this process is, for the lead: where others reach its RPCs, if that is known, and which life
+/// of it, so that a restarted one is someone else.
+#[must_use]
+pub fn holder(address: Option<&str>, started_at: Timestamp) -> String {
+    let life = format!("{}-{}", std::process::id(), started_at.as_micros());
+    address.map_or_else(|| life.clone(), |address| format!("{address}{LIFE_MARK}{life}"))
+}
+
+/// What others are told of a holder: its address, or all there is to tell.
+fn whereabouts(holder: &str) -> &str {
+    holder.split_once(LIFE_MARK).map_or(holder, |(address, _)| address)
 }
 
 /// Everything that can reach the loop.

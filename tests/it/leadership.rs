@@ -96,19 +96,21 @@ async fn has_spent(service: &Service, nanos: i64) {
     .await;
 }
 
-/// What a reader is told where another process leads: who does.
-fn sends_on(refused: &Status) {
+/// What a reader is told where another process leads: the address of the one that does.
+fn sends_on(refused: &Status, leader: &Service) {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
-    let told = refused.message();
-    let who = told.strip_prefix("this instance does not lead the partition: ask ");
-    assert!(who.is_some_and(|who| !who.is_empty()), "{told}");
+    let url = leader.url();
+    let address = url.strip_prefix("http://").expect("served in the clear");
+    let due = format!("this instance does not lead the partition: ask {address}");
+    assert_eq!(refused.message(), due);
 }
 
 /// Readers of tables are sent on, by stream and by poll.
-async fn reads_nothing(service: &Service) {
-    sends_on(&bidders::try_watch(service.channel(), "bidder.9").await.unwrap_err());
+async fn reads_nothing(service: &Service, leader: &Service) {
+    sends_on(&bidders::try_watch(service.channel(), "bidder.9").await.unwrap_err(), leader);
     let mut poll = MultiplierServiceClient::new(service.channel());
-    sends_on(&poll.get_multipliers(v1::GetMultipliersRequest::default()).await.unwrap_err());
+    let polled = poll.get_multipliers(v1::GetMultipliersRequest::default()).await;
+    sends_on(&polled.unwrap_err(), leader);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -130,7 +132,7 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     until("the second follows", async || follows(&second).await).await;
     let refused = second.admin().get_totals(v1::GetTotalsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
-    reads_nothing(&second).await;
+    reads_nothing(&second, &first).await;
     let (_requests, mut stream) = bidders::watch(first.channel(), "bidder.1").await;
     assert!(stream.message().await.unwrap().is_some(), "a table");
     // Spend may be reported to any instance.
@@ -147,8 +149,9 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     until("the first follows", async || follows(&first).await).await;
     let lost = first.log().iter().any(|line| line.contains("lead lost"));
     assert!(lost, "{}", first.log().join("\n"));
-    sends_on(&until("its streams end", async || stream.message().await.err()).await);
-    reads_nothing(&first).await;
+    let ended = until("its streams end", async || stream.message().await.err()).await;
+    sends_on(&ended, &second);
+    reads_nothing(&first, &second).await;
     let still = leads(&second).await.expect("the second leads as before");
     assert_eq!(still.epoch, after.epoch);
 

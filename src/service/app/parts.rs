@@ -1,18 +1,21 @@
 //! From the configuration to parts: the store, the engine's settings, the loops.
 
 use crate::clock::Clock;
-use crate::config::{Config, StoreKind};
+use crate::config::{Config, ServerConfig, StoreConfig, StoreKind};
 use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
 use crate::directory::Directory;
 use crate::partition::Partitions;
 use crate::publish::{self, Publisher};
 use crate::store::embedded::FILE_NAME;
 use crate::store::redis::RedisConfig;
-use crate::store::{EmbeddedStore, RedisStore, Store};
+use crate::store::{EmbeddedStore, RedisStore, Store, StoreError, StoreFault};
 use anyhow::Context;
 use paceline_core::engine::{EngineConfig, Laws};
 use paceline_core::pace::{LogPidGains, PassThroughStep, ShippedLaw};
 use paceline_core::units::{PartitionId, Span};
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -47,23 +50,53 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
             let mut settings = RedisConfig::new(config.store.redis_url.clone());
             let username = &config.store.redis_username;
             settings.username = (!username.is_empty()).then(|| username.clone());
-            if let Some(file) = config.store.redis_password_file.file() {
-                let password = std::fs::read_to_string(file).with_context(|| {
-                    format!("reading store.redis_password_file = {}", file.display())
-                })?;
-                settings.password = Some(password.trim_end().to_owned());
-            }
-            if let Some(file) = &config.store.redis_authority_file {
-                let pem = std::fs::read(file).with_context(|| {
-                    format!("reading store.redis_authority_file = {}", file.display())
-                })?;
-                settings.authority = Some(pem);
-            }
+            let store = &config.store;
+            let (secret, authority_file) =
+                (store.redis_password_file.file(), store.redis_authority_file.as_ref());
+            settings.password =
+                password(store).with_context(|| reading("store.redis_password_file", secret))?;
+            settings.authority = authority(store)
+                .with_context(|| reading("store.redis_authority_file", authority_file))?;
             settings.connect_timeout = duration(config.store.connect_timeout);
             settings.command_timeout = duration(config.store.command_timeout);
-            Ok(RedisStore::connect(&settings, partitions).await?.into())
+            let connected = RedisStore::connect(&settings, partitions).await;
+            Ok(connected.map_err(|error| advised(&settings, error))?.into())
         }
     }
+}
+
+fn reading(key: &str, file: Option<&PathBuf>) -> String {
+    format!("reading {key} = {}", file.map_or_else(String::new, |file| file.display().to_string()))
+}
+
+/// The password of Redis; nothing when none is configured.
+pub(super) fn password(config: &StoreConfig) -> io::Result<Option<String>> {
+    let Some(file) = config.redis_password_file.file() else { return Ok(None) };
+    let text = std::fs::read_to_string(file)?;
+    let password = text.trim_end();
+    if password.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it holds no password"));
+    }
+    Ok(Some(password.to_owned()))
+}
+
+/// PEM text of the authority that signed the certificate of Redis; nothing when none is configured.
+pub(super) fn authority(config: &StoreConfig) -> io::Result<Option<Vec<u8>>> {
+    config.redis_authority_file.as_ref().map(std::fs::read).transpose()
+}
+
+/// Adds what to do where no server answered; other faults say it themselves.
+fn advised(settings: &RedisConfig, error: StoreError) -> anyhow::Error {
+    let is_away = matches!(error.fault(), StoreFault::Unreachable(_));
+    let error = anyhow::Error::new(error);
+    if !is_away {
+        return error;
+    }
+    error.context(format!(
+        "the store cannot be opened and nothing was started: start Redis at store.redis_url = {}, \
+         or name one that runs",
+        settings.shown()
+    ))
 }
 
 /// Opens a store to read it, and makes none.
@@ -120,7 +153,9 @@ pub(super) fn start_loops(
     config: &Config,
     store: &Store,
     clock: &Clock,
+    listens: SocketAddr,
 ) -> anyhow::Result<(Partitions, Vec<JoinHandle<()>>)> {
+    let holder = control_loop::holder(reach(&config.server, listens).as_deref(), clock.now());
     let directory = Directory::default();
     let mut loops: Vec<(LoopHandle, Publisher)> = Vec::new();
     let mut threads = Vec::new();
@@ -132,7 +167,7 @@ pub(super) fn start_loops(
             store: store.clone(),
             clock: clock.clone(),
             engine: engine_config(config, partition),
-            settings: loop_settings(config, store, clock),
+            settings: loop_settings(config, store, clock, holder.clone()),
             publisher: publisher.clone(),
             directory: directory.clone(),
         })
@@ -172,11 +207,19 @@ impl Sinks {
     }
 }
 
-fn loop_settings(config: &Config, store: &Store, clock: &Clock) -> LoopSettings {
+/// Where others reach the RPC services, as far as this process can tell.
+fn reach(config: &ServerConfig, listens: SocketAddr) -> Option<String> {
+    if !config.advertised_address.is_empty() {
+        return Some(config.advertised_address.clone());
+    }
+    (!listens.ip().is_unspecified()).then(|| listens.to_string())
+}
+
+fn loop_settings(config: &Config, store: &Store, clock: &Clock, holder: String) -> LoopSettings {
     let counters = &config.counters;
     let is_alone = matches!(store, Store::Embedded(_));
     LoopSettings {
-        holder: format!("{}-{}", std::process::id(), clock.now().as_micros()),
+        holder,
         is_alone,
         lead_span: if is_alone { LEAD_ALONE } else { config.control_loop.lead },
         tick_min: config.control_loop.min_tick_interval,

@@ -149,6 +149,7 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     let server = &mut config.server;
     v.plain("server.grpc_listen", &mut server.grpc_listen);
     v.plain("server.http_listen", &mut server.http_listen);
+    v.plain("server.advertised_address", &mut server.advertised_address);
     v.plain("server.insecure", &mut server.insecure);
     v.plain("server.tls_certificate_file", &mut server.tls_certificate_file);
     v.plain("server.tls_key_file", &mut server.tls_key_file);
@@ -395,11 +396,25 @@ impl Bindings<'_> {
             let holds = is_allowed || address.ip().is_loopback();
             self.bind(&[key], holds, &quoted(&address), rule);
         }
+        let address = &server.advertised_address;
+        let rule = "must be a host and a port, like \"pacer-1.example:7410\", or \"\"";
+        let holds = address.is_empty() || is_host_and_port(address);
+        self.bind(&["server.advertised_address"], holds, &quoted(address), rule);
         let (grpc, http) = (server.grpc_listen, server.http_listen);
         let rule = "must differ from server.grpc_listen";
         let holds = grpc != http || grpc.port() == 0;
         self.bind(&["server.http_listen", "server.grpc_listen"], holds, &quoted(&http), rule);
     }
+}
+
+/// Whether others can reach it: a name or an address, and a port that is not "any".
+fn is_host_and_port(text: &str) -> bool {
+    let is_host_letter = |c: char| c.is_ascii_alphanumeric() || ".-_:[]".contains(c);
+    text.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty()
+            && host.chars().all(is_host_letter)
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    })
 }
 
 /// In quotes, as it would stand in the file.

@@ -4,7 +4,7 @@ use super::bridge::Bridge;
 use super::follower::Follower;
 use super::leader::{Leader, Staff};
 use super::scribe::Scribe;
-use super::{Ending, Event, LoopError, LoopFacts, LoopParts};
+use super::{Ending, Event, LoopError, LoopFacts, LoopParts, whereabouts};
 use crate::store::{LeadAnswer, LeadClaim, LeadLease};
 use paceline_core::input::Input;
 use paceline_core::units::{Epoch, Span};
@@ -58,8 +58,9 @@ async fn follow(
         match claim(parts).await {
             Ok(LeadAnswer::Ours(lease)) => return Some(lease),
             Ok(LeadAnswer::Theirs { holder, .. }) => {
-                parts.publisher.give_way(&holder);
-                leader = Some(holder);
+                let asked = whereabouts(&holder);
+                parts.publisher.give_way(asked);
+                leader = Some(asked.to_owned());
                 staff.bridge.take_sides(false);
                 follower.follow(parts).await;
             }

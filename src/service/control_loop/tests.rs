@@ -102,6 +102,16 @@ impl Bench {
     }
 }
 
+#[test]
+fn others_are_told_the_address_of_a_holder_or_its_life() {
+    let at = Timestamp::from_micros;
+    let named = holder(Some("pacer-1:7410"), at(1));
+    assert_eq!(whereabouts(&named), "pacer-1:7410");
+    assert_ne!(named, holder(Some("pacer-1:7410"), at(2)), "another life is another holder");
+    let nameless = holder(None, at(1));
+    assert_eq!(whereabouts(&nameless), nameless);
+}
+
 #[tokio::test]
 async fn the_loop_ticks_by_the_clock_and_goes_on_where_it_stopped() {
     let bench = Bench::new();

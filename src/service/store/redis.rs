@@ -20,8 +20,9 @@ pub use link::RedisConfig;
 use super::codec::FORMAT;
 use super::error::{Doing as _, StoreError, StoreFault};
 use keys::Key;
-use link::Link;
+use link::{Link, Touched};
 use paceline_core::units::PartitionId;
+use redis::Cmd;
 use scripts::Scripts;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -48,10 +49,12 @@ impl RedisStore {
             }
             let scripts = Arc::new(Scripts::new());
             let store = Self { link: Link::open(config)?, scripts, partitions };
+            let (touched, command) = asked_layout();
+            store.link.knock(config.connect_timeout, &[touched], &command).await?;
             store.check_layout().await?;
             Ok(store)
         };
-        connected.await.doing(|| "connecting to redis".to_owned())
+        connected.await.doing(|| format!("connecting to {}", config.shown()))
     }
 
     /// Whether the server answered last. Changes on the edges only: for one log line and a gauge.
@@ -89,10 +92,7 @@ impl RedisStore {
     }
 
     pub(super) async fn check(&self) -> Result<(), StoreFault> {
-        // A key of ours, so that a cluster's node answers and not only its gate.
-        let touched = (Key::Layout, PartitionId(0));
-        let mut command = redis::cmd("HEXISTS");
-        command.arg(Key::Layout.of(PartitionId(0))).arg("partitions");
+        let (touched, command) = asked_layout();
         if self.link.call(&[touched], &command).await? {
             Ok(())
         } else {
@@ -100,4 +100,13 @@ impl RedisStore {
             self.check_layout().await
         }
     }
+}
+
+/// Whether there is a layout. About a key of ours, so that a cluster's node answers and not only
+/// its gate.
+fn asked_layout() -> (Touched, Cmd) {
+    let touched = (Key::Layout, PartitionId(0));
+    let mut command = redis::cmd("HEXISTS");
+    command.arg(Key::Layout.of(PartitionId(0))).arg("partitions");
+    (touched, command)
 }

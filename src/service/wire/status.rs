@@ -43,10 +43,15 @@ pub fn unknown(refusal: &Refusal) -> Status {
 /// Another instance can say what was asked; `leader` names it, if it is known.
 #[must_use]
 pub fn not_leader(leader: Option<&str>) -> Status {
-    Status::failed_precondition(leader.map_or_else(
-        || "this instance does not lead the partition, and no leader is known yet".to_owned(),
-        |leader| format!("this instance does not lead the partition: ask {leader}"),
-    ))
+    let rest = match leader {
+        None => ", and no leader is known yet".to_owned(),
+        Some(address) if address.contains(':') => format!(": ask {address}"),
+        Some(life) => format!(
+            "; {life} does, which gives no address: ask the other instances in turn, and set \
+             server.advertised_address in that one's configuration"
+        ),
+    };
+    Status::failed_precondition(format!("this instance does not lead the partition{rest}"))
 }
 
 impl From<&StoreError> for Status {
@@ -77,6 +82,15 @@ mod tests {
         let refusals = vec![Refusal::absent("campaign_id"); 25];
         let status = refused(&refusals);
         assert!(status.message().ends_with("; and 5 more"), "{}", status.message());
+    }
+
+    #[test]
+    fn who_leads_is_told_by_address_or_how_to_find_it() {
+        let told = |leader| not_leader(leader).message().to_owned();
+        assert!(told(Some("pacer-2:7410")).ends_with(": ask pacer-2:7410"));
+        let nameless = told(Some("42-1700000000000000"));
+        assert!(nameless.contains("server.advertised_address"), "{nameless}");
+        assert!(told(None).ends_with("no leader is known yet"));
     }
 
     #[test]

@@ -28,6 +28,8 @@ const RECONNECT_PAUSE_MIN: Duration = Duration::from_millis(50);
 const RECONNECT_PAUSE_MAX: Duration = Duration::from_secs(1);
 /// Attempts of one round, some two seconds in all; the next call after it begins another.
 const RECONNECT_ATTEMPTS: usize = 5;
+/// Their pauses, where each attempt is refused at once, with room for jitter.
+const RECONNECT_ROUND: Duration = Duration::from_secs(3);
 /// A peer that acknowledges nothing for so long is gone; the connection is made anew.
 const TCP_USER_TIMEOUT: Duration = Duration::from_secs(10);
 /// Large values get this much more time: a slow network's pace.
@@ -65,6 +67,19 @@ impl RedisConfig {
             connect_timeout: Duration::from_secs(2),
             command_timeout: Duration::from_secs(1),
         }
+    }
+
+    /// The addresses, without user and password, to be told.
+    #[must_use]
+    pub fn shown(&self) -> String {
+        let plain = |url: &String| match url.split_once("://") {
+            Some((scheme, rest)) => {
+                let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+                format!("{scheme}://{host}")
+            }
+            None => url.clone(),
+        };
+        self.urls.iter().map(plain).collect::<Vec<_>>().join(", ")
     }
 
     fn nodes(&self) -> Result<Vec<ConnectionInfo>, StoreFault> {
@@ -191,6 +206,26 @@ impl Link {
         self.within(bytes, touched, command.query_async(&mut connection)).await
     }
 
+    /// The first call, which only reads. It gets the time of a whole round of attempts to connect,
+    /// so that the cause of the last one is told; without any answer, nobody is there.
+    pub(super) async fn knock(
+        &self,
+        connect_timeout: Duration,
+        touched: &[Touched],
+        command: &Cmd,
+    ) -> Result<(), StoreFault> {
+        let mut connection = self.connection.clone();
+        let limit = connect_timeout.max(RECONNECT_ROUND) + self.timeout;
+        let call = command.query_async::<Value>(&mut connection);
+        match self.limited(limit, touched, call).await {
+            Ok(_) => Ok(()),
+            Err(StoreFault::TimedOut { millis }) => {
+                Err(StoreFault::Unreachable(format!("no answer within {millis} ms").into()))
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
     async fn within<T>(
         &self,
         bytes: usize,
@@ -198,6 +233,15 @@ impl Link {
         call: impl Future<Output = RedisResult<T>>,
     ) -> Result<T, StoreFault> {
         let limit = self.timeout + Duration::from_millis(bytes as u64 / BYTES_PER_MILLI);
+        self.limited(limit, touched, call).await
+    }
+
+    async fn limited<T>(
+        &self,
+        limit: Duration,
+        touched: &[Touched],
+        call: impl Future<Output = RedisResult<T>>,
+    ) -> Result<T, StoreFault> {
         let error = match tokio::time::timeout(limit, call).await {
             Ok(Ok(answer)) => {
                 self.note(true);
@@ -327,5 +371,18 @@ impl ConnectionLike for Connection {
             Wire::One(connection) => connection.get_db(),
             Wire::Cluster(connection) => connection.get_db(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_told_without_its_password() {
+        let mut config = RedisConfig::new("redis://me:s@cret@host:6379/2");
+        assert_eq!(config.shown(), "redis://host:6379/2");
+        config.urls = vec!["redis+unix:///run/redis.sock".to_owned(), "rediss://a".to_owned()];
+        assert_eq!(config.shown(), "redis+unix:///run/redis.sock, rediss://a");
     }
 }
