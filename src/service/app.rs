@@ -3,6 +3,7 @@
 //! Knows every part and decides nothing itself. Called by `main`, and by whoever carries the
 //! service inside another process.
 
+mod files;
 mod parts;
 mod rpc;
 
@@ -23,6 +24,7 @@ use crate::telemetry::{MetricsPage, event};
 use crate::{health::Stage, tls};
 use anyhow::Context;
 use axum::Router;
+pub use files::check_files;
 use paceline_core::units::PartitionId;
 use parts::duration;
 pub use parts::engine_config;

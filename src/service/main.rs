@@ -5,7 +5,7 @@ use clap::Parser;
 use paceline::app;
 use paceline::args::ctl::CtlArgs;
 use paceline::args::{Arguments, Command, DumpLogArgs, SettingArgs};
-use paceline::config::{self, Effective};
+use paceline::config::{self, ConfigError, Effective};
 use paceline::dump_log::DumpRequest;
 use paceline::shutdown::Signals;
 use paceline::telemetry::{self, event};
@@ -30,7 +30,10 @@ fn main() -> ExitCode {
     match arguments.command {
         Command::CheckConfig(args) => {
             let settings = SettingArgs { config: Some(args.file), ..SettingArgs::default() };
-            configured(&settings, |_| tell("the configuration is sound\n"))
+            configured(&settings, |effective| match app::check_files(&effective) {
+                Ok(()) => tell("the configuration is sound\n"),
+                Err(error) => faulty(&error),
+            })
         }
         Command::PrintConfig(args) => configured(&args.settings, |effective| {
             tell(&if args.json { effective.to_json() + "\n" } else { effective.to_text() })
@@ -116,11 +119,13 @@ fn configured(settings: &SettingArgs, go_on: impl FnOnce(Effective) -> ExitCode)
     let environment = std::env::vars_os().filter_map(text).collect();
     match config::load(&settings.sources(environment)) {
         Ok(effective) => go_on(effective),
-        Err(error) => {
-            eprintln!("paceline: {error}");
-            ExitCode::from(EXIT_USAGE)
-        }
+        Err(error) => faulty(&error),
     }
+}
+
+fn faulty(error: &ConfigError) -> ExitCode {
+    eprintln!("paceline: {error}");
+    ExitCode::from(EXIT_USAGE)
 }
 
 /// Writes to standard output; a closed pipe is no failure of ours.

@@ -220,8 +220,10 @@ fn shown(key: &str, raw: &RawValue) -> String {
     if secret || key.ends_with("tokens_file") || (key.ends_with("_url") && raw.text.contains('@')) {
         return "\"***\"".to_owned();
     }
-    let bare = matches!(raw.form, Form::Integer | Form::Float | Form::Boolean | Form::Other);
-    if bare { raw.text.clone() } else { format!("{:?}", raw.text) }
+    match raw.form {
+        Form::Text | Form::Loose => format!("{:?}", raw.text),
+        _ => raw.text.clone(),
+    }
 }
 
 impl Reader {
@@ -248,11 +250,16 @@ impl Reader {
     }
 
     fn refuse_unknown(&mut self) {
+        let sections: BTreeSet<_> =
+            self.known.iter().filter_map(|key| key.split_once('.')).map(|(name, _)| name).collect();
         for (key, raw) in std::mem::take(&mut self.raw) {
-            let nearest = self.known.iter().min_by_key(|known| distance(known, &key));
-            let hint = nearest.filter(|known| distance(known, &key) <= 3);
-            let hint = hint.map(|known| format!("; did you mean {known}?")).unwrap_or_default();
-            self.complain(&key, &raw, format!("is not a key{hint}"));
+            if raw.form != Form::Section {
+                let hint = hint(&self.known, &key);
+                self.complain(&key, &raw, format!("is not a key{hint}"));
+            } else if !sections.contains(key.as_str()) {
+                let hint = hint(&sections, &key);
+                self.complain(&key, &raw, format!("is not a section{hint}"));
+            }
         }
     }
 }
@@ -278,6 +285,13 @@ impl Visitor for Reader {
             *place = value;
         }
     }
+}
+
+/// The word that was probably meant, if one is near.
+fn hint<'a>(words: impl IntoIterator<Item = &'a &'a str>, word: &str) -> String {
+    let near = words.into_iter().map(|known| (distance(known, word), known));
+    let nearest = near.min_by_key(|(distance, _)| *distance).filter(|(distance, _)| *distance <= 3);
+    nearest.map(|(_, known)| format!("; did you mean {known}?")).unwrap_or_default()
 }
 
 /// Least number of letters to add, drop or change between two words.

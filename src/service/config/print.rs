@@ -55,7 +55,7 @@ impl Line {
     fn toml(&self) -> String {
         match self.form {
             Form::Integer | Form::Float | Form::Boolean => self.value.clone(),
-            Form::Text | Form::Loose | Form::Other => {
+            Form::Text | Form::Loose | Form::Other | Form::Section => {
                 toml::Value::String(self.value.clone()).to_string()
             }
         }
@@ -68,7 +68,7 @@ impl Line {
             Form::Integer | Form::Float | Form::Boolean => {
                 serde_json::from_str(&self.value).unwrap_or_else(|_| text())
             }
-            Form::Text | Form::Loose | Form::Other => text(),
+            Form::Text | Form::Loose | Form::Other | Form::Section => text(),
         }
     }
 }

@@ -106,12 +106,17 @@ impl RawConfig {
             Origin::File { path: path.to_path_buf(), line }
         };
         let (table, errors) = DeTable::parse_recoverable(text);
+        let is_whole = errors.is_empty();
         for error in errors {
             let at = origin(error.span().map_or(0, |span| span.start));
             let rule = format!("is not TOML: {}", error.message());
             complaints.push(Complaint::of_file(at, &rule));
         }
         self.flatten("", table.get_ref(), &origin);
+        if !is_whole {
+            // What was made of a line that is no TOML is nobody's section.
+            self.values.retain(|_, raw| raw.form != Form::Section);
+        }
     }
 
     /// Tables become dotted keys. Depth is bounded by the parser.
@@ -124,6 +129,9 @@ impl RawConfig {
             };
             let at = origin(name.span().start);
             match value.get_ref() {
+                DeValue::Table(inner) if inner.is_empty() => {
+                    self.put(&key, "{}", Form::Section, at);
+                }
                 DeValue::Table(inner) => self.flatten(&key, inner, origin),
                 DeValue::String(text) => self.put(&key, text, Form::Text, at),
                 DeValue::Integer(number) => self.put(&key, &number.to_string(), Form::Integer, at),

@@ -18,8 +18,10 @@ pub enum Form {
     Float,
     /// `true` or `false`.
     Boolean,
-    /// A list, table or date: no setting is one.
+    /// A list or date: no setting is one.
     Other,
+    /// A table with nothing in it: no setting either, though it may be a section.
+    Section,
     /// From the environment or a flag, where everything is text.
     Loose,
 }
@@ -268,10 +270,10 @@ impl Value for f64 {
 
 /// Whole numbers.
 macro_rules! whole {
-    ($($int:ty),*) => {$(
+    ($($int:ty, $most:literal);*) => {$(
         impl Value for $int {
             const FORM: Form = Form::Integer;
-            const WHAT: &'static str = "a whole number";
+            const WHAT: &'static str = concat!("a whole number from 0 to ", $most);
 
             fn parse(text: &str) -> Option<Self> {
                 text.replace('_', "").parse().ok()
@@ -283,7 +285,7 @@ macro_rules! whole {
         }
     )*};
 }
-whole!(u16, u32);
+whole!(u16, "65535"; u32, "4294967295");
 
 /// Values that are one of a few words.
 macro_rules! words {

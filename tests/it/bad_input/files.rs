@@ -29,6 +29,15 @@ pub(super) async fn configurations(bench: &mut Bench) {
     let Told { code, err, .. } = bench.service.command(&["check-config", "no-such.toml"]).await;
     assert_eq!(code, 64, "{err}");
     bench.case("a configuration that is not there", err, &["no-such.toml", "cannot be read"]).await;
+    let folder = bench.service.folder();
+    let (config, missing) = (folder.join("names.toml"), folder.join("no-such-file"));
+    let text = format!("[catalog]\nfile = {missing:?}\n[server]\ntokens_file = {missing:?}\n");
+    std::fs::write(&config, text).unwrap();
+    let path = config.display().to_string();
+    let Told { code, err, .. } = bench.service.command(&["check-config", &path]).await;
+    assert_eq!(code, 64, "{err}");
+    let due = ["names.toml:2: catalog.file = ", "names.toml:4: server.tokens_file = \"***\""];
+    bench.case("a configuration whose files are not there", err, &due).await;
     for (what, key, names) in [
         ("a certificate that is not there", "certificate", "server.tls_certificate_file"),
         ("tokens that are not there", "tokens", "server.tokens_file"),

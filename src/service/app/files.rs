@@ -1,0 +1,145 @@
+//! The files a configuration names, looked into without starting anything.
+//!
+//! Each is read by the room that reads it at start, so that what is sound here is sound there; only
+//! those in use are. Called by `main` for `check-config`: a start tells the first fault it meets,
+//! and waits for a catalogue that is not there yet.
+
+use super::parts::{authority, password};
+use crate::auth::Keyring;
+use crate::config::value::Value;
+use crate::config::{Complaint, Config, ConfigError, Effective, Origin, StoreKind};
+use crate::tls::{self, TlsError};
+
+/// Looks into every file that this configuration would have read.
+///
+/// # Errors
+/// [`ConfigError`] with a complaint for each that cannot be used; values that are secret are
+/// masked.
+pub fn check_files(effective: &Effective) -> Result<(), ConfigError> {
+    let mut complaints: Vec<Complaint> = faults(&effective.config)
+        .into_iter()
+        .map(|Fault { key, value, rule }| {
+            let origin = effective.origins.get(key).cloned().unwrap_or(Origin::Default);
+            Complaint { origin, key: key.to_owned(), value: format!("{value:?}"), rule }
+        })
+        .collect();
+    if complaints.is_empty() {
+        return Ok(());
+    }
+    complaints.sort();
+    Err(ConfigError { complaints })
+}
+
+/// A setting whose file cannot be used.
+struct Fault {
+    key: &'static str,
+    value: String,
+    rule: String,
+}
+
+fn faults(config: &Config) -> Vec<Fault> {
+    let (store, server) = (&config.store, &config.server);
+    let mut faults = Vec::new();
+    let mut add = |key, value: String, rule| faults.push(Fault { key, value, rule });
+    if store.kind == StoreKind::Redis {
+        if let Err(error) = password(store) {
+            add("store.redis_password_file", store.redis_password_file.show(), unusable(&error));
+        }
+        if let Err(error) = authority(store) {
+            add("store.redis_authority_file", store.redis_authority_file.show(), unusable(&error));
+        }
+    } else if store.path.exists() && !store.path.is_dir() {
+        add("store.path", store.path.show(), "must be a folder".to_owned());
+    }
+    if let Some(path) = &config.catalog.file
+        && let Err(error) = paceline_catalogue::read(path)
+    {
+        add("catalog.file", path.show(), format!("must be a sound catalogue: {error}"));
+    }
+    if let Err(error) = tls::acceptor(server) {
+        let (key, value) = match &error {
+            TlsError::File { key: key @ "server.tls_key_file", .. } => {
+                (*key, server.tls_key_file.show())
+            }
+            _ => ("server.tls_certificate_file", server.tls_certificate_file.show()),
+        };
+        add(key, value, unusable(&error));
+    }
+    if let Some(path) = server.tokens_file.file()
+        && let Err(error) = Keyring::read(path)
+    {
+        add("server.tokens_file", server.tokens_file.show(), unusable(&error));
+    }
+    faults
+}
+
+fn unusable(error: &dyn std::error::Error) -> String {
+    format!("must name a file that can be used: {}", crate::error_chain(error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Sources, load};
+    use std::path::Path;
+
+    /// What is told of a configuration with these settings.
+    fn told(settings: &[(&str, &Path)]) -> Vec<String> {
+        let flag =
+            |(key, path): &(&str, &Path)| ("--set", (*key).to_owned(), path.display().to_string());
+        let flags = settings.iter().map(flag).collect();
+        let effective = load(&Sources { flags, ..Sources::default() }).unwrap();
+        match check_files(&effective) {
+            Ok(()) => Vec::new(),
+            Err(error) => error.complaints.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn every_file_that_is_not_there_is_told_by_its_setting() {
+        let folder = tempfile::tempdir().unwrap();
+        let missing = folder.path().join("missing");
+        let redis = Path::new("redis");
+        let encrypted = Path::new("rediss://localhost");
+        let told = told(&[
+            ("store.kind", redis),
+            ("store.redis_url", encrypted),
+            ("store.redis_password_file", &missing),
+            ("store.redis_authority_file", &missing),
+            ("catalog.file", &missing),
+            ("server.tls_certificate_file", &missing),
+            ("server.tls_key_file", &missing),
+            ("server.tokens_file", &missing),
+        ]);
+        let keys = [
+            "catalog.file",
+            "server.tls_certificate_file",
+            "server.tokens_file",
+            "store.redis_authority_file",
+            "store.redis_password_file",
+        ];
+        assert_eq!(told.len(), keys.len(), "{told:#?}");
+        for (told, key) in told.iter().zip(keys) {
+            assert!(told.starts_with(&format!("flag --set: {key} = \"")), "{told}");
+            assert!(told.contains("No such file"), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_in_use_is_not_looked_into() {
+        let missing = Path::new("no-such-file");
+        assert_eq!(told(&[("store.redis_password_file", missing)]), Vec::<String>::new());
+        assert_eq!(told(&[]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_faulty_file_is_told_with_its_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        std::fs::write(&file, "nonsense\n").unwrap();
+        let told = told(&[("catalog.file", &file), ("server.tokens_file", &file)]);
+        assert_eq!(told.len(), 2, "{told:#?}");
+        assert!(told[0].contains("must be a sound catalogue: "), "{told:#?}");
+        assert!(told[1].contains("server.tokens_file = \"***\""), "{told:#?}");
+    }
+}
