@@ -52,6 +52,28 @@ fn every_broken_rule_is_told_with_key_and_value() {
 }
 
 #[test]
+fn a_form_that_is_none_is_shown_as_it_was_written() {
+    let text = SOUND
+        .replace("{ cpm = 5.0 }", "{ cpm = 5.0, sigma = 1.5 }\nshape = { day = [1.0, -2.0] }")
+        .replace("value = { cpm = 6.0 }", "value_most_cpm = 6.0\nto = \"0s\"");
+    let told = complaint(&text);
+    for part in [
+        "segment[0].prices = { cpm = 5.0, sigma = 1.5 }: must be one of",
+        "segment[0].shape = { day = [1.0, -2.0] }: must be one of",
+        "campaign[0].value = nothing: must be given",
+        "campaign[0].to = \"0s\": ",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+}
+
+#[test]
+fn what_many_campaigns_alike_break_is_told_once() {
+    let told = complaint(&SOUND.replace("[1_000_000]", "[-5]\ncount = 30"));
+    assert_eq!(told.matches("campaign[0].budget_micros = -5").count(), 1, "{told}");
+}
+
+#[test]
 fn an_unknown_key_is_refused_by_name() {
     assert!(complaint(&SOUND.replace("per_day", "per_hour")).contains("per_hour"));
 }

@@ -4,7 +4,7 @@
 
 use super::check::Frame;
 use super::complaint::Complaints;
-use super::raw::{RawBilling, RawCampaign, RawForecast};
+use super::raw::{RawBilling, RawCampaign, RawForecast, shown};
 use super::segments::prices;
 use super::{CampaignPlan, Forecast};
 use crate::market::billing::Billing;
@@ -239,7 +239,7 @@ fn value(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> Distributi
         _ => {
             complaints.add(
                 format!("{at}.value"),
-                format_args!("{:?}", raw.value),
+                raw.value.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string),
                 "must be given, or value_column, not both",
             );
             Distribution::Constant(1.0)
@@ -268,7 +268,7 @@ fn window(at: &str, raw: &RawCampaign, frame: &Frame<'_>, complaints: &mut Compl
     let to = complaints.span(format!("{at}.to"), raw.to.as_deref(), frame.window.span());
     let (from, to): (Timestamp, Timestamp) = (start + from, start + to);
     Window::try_new(from, to).unwrap_or_else(|error| {
-        complaints.add(format!("{at}.to"), format_args!("{:?}", raw.to), &error.to_string());
+        complaints.add(format!("{at}.to"), shown(raw.to.as_ref()), &error.to_string());
         frame.window
     })
 }
@@ -328,7 +328,7 @@ fn billing(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> Billing 
     complaints.require(
         soonest <= latest,
         key("click_latest"),
-        format_args!("{:?}", raw.click_latest),
+        shown(raw.click_latest.as_ref()),
         "must not be before click_soonest",
     );
     Billing::Click { soonest, latest }

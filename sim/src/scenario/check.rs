@@ -5,7 +5,7 @@
 use super::complaint::{Complaints, ScenarioError};
 use super::data::{Columns, DataFolder};
 use super::raw::{
-    RawAction, RawBidders, RawDeed, RawFault, RawMode, RawPrices, RawScenario, RawSegment,
+    RawAction, RawBidders, RawDeed, RawFault, RawMode, RawPrices, RawScenario, RawSegment, shown,
 };
 use super::span::{parse_instant, parse_span};
 use super::{Action, BidderPlan, CampaignPlan, Deed, Scenario, campaigns, expect, segments};
@@ -129,7 +129,7 @@ pub(super) fn check(
     complaints.require(
         (Span::from_secs(1)..=Span::from_mins(10)).contains(&tick),
         "tick".to_owned(),
-        format_args!("{:?}", raw.tick),
+        shown(raw.tick.as_ref()),
         "must be 1s to 10m",
     );
     let faults = each(&raw.faults, "fault", |at, fault| {
@@ -294,7 +294,7 @@ fn bidders(raw: &RawBidders, complaints: &mut Complaints) -> BidderPlan {
     complaints.require(
         plan.report_every >= Span::from_secs(1),
         key("report_every"),
-        format_args!("{:?}", raw.report_every),
+        shown(raw.report_every.as_ref()),
         "must be at least 1s",
     );
     plan
@@ -317,7 +317,7 @@ fn action(
     complaints.require(
         lasts > Span::ZERO && lasts <= OVERRIDE_SPAN_MAX,
         key("lasts"),
-        format_args!("{:?}", raw.lasts),
+        shown(raw.lasts.as_ref()),
         "must be above zero, at most 90 days",
     );
     let laid = |action| Some(Deed::Override { action, until: when + lasts });
@@ -335,7 +335,7 @@ fn action(
     if deed.is_none() {
         complaints.add(
             at,
-            format_args!("{:?}", raw.what),
+            raw.what,
             "fix and cap need a multiplier of 0 to 4; budget and daily-cap need micros above 0",
         );
     }
@@ -364,7 +364,7 @@ fn fault(
     }
     let window = Window::try_new(from, from + lasts);
     if window.is_err() {
-        complaints.add(key("lasts"), format_args!("{:?}", raw.lasts), "must be above zero");
+        complaints.add(key("lasts"), shown(raw.lasts.as_ref()), "must be above zero");
     }
     Some(Fault { kind: raw.kind, window: window.ok()?, bidders: raw.bidders.clone(), share, by })
 }

@@ -2,10 +2,11 @@
 //!
 //! Called by every part of the check.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// One rule broken by one value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Complaint {
     /// Path of the key, e.g. `segment[1].per_day`.
     pub key: String,
@@ -66,8 +67,10 @@ fn list(complaints: &[Complaint]) -> String {
 /// Collects complaints.
 #[derive(Debug, Default)]
 pub struct Complaints {
-    /// In the order found.
+    /// In the order found, each once.
     pub list: Vec<Complaint>,
+    /// The same, to tell what was said: one entry may stand for many campaigns alike.
+    said: BTreeSet<Complaint>,
     /// A data file that is not there, if any was wanted.
     pub wanted: Option<String>,
 }
@@ -75,11 +78,11 @@ pub struct Complaints {
 impl Complaints {
     /// Adds one.
     pub fn add(&mut self, key: impl Into<String>, value: impl fmt::Display, rule: &str) {
-        self.list.push(Complaint {
-            key: key.into(),
-            value: value.to_string(),
-            rule: rule.to_owned(),
-        });
+        let complaint =
+            Complaint { key: key.into(), value: value.to_string(), rule: rule.to_owned() };
+        if self.said.insert(complaint.clone()) {
+            self.list.push(complaint);
+        }
     }
 
     /// Adds one if the value breaks its rule.

@@ -7,6 +7,7 @@
 use crate::market::auction::Tie;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A whole file.
 #[derive(Debug, Clone, Deserialize)]
@@ -113,6 +114,37 @@ pub struct RawPrices {
     pub quantiles_cpm: Option<Vec<f64>>,
 }
 
+impl fmt::Display for RawPrices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { cpm, median_cpm, ln_mean, sigma, quantiles_cpm } = self;
+        let parts = [
+            part("cpm", cpm.as_ref()),
+            part("median_cpm", median_cpm.as_ref()),
+            part("ln_mean", ln_mean.as_ref()),
+            part("sigma", sigma.as_ref()),
+            part("quantiles_cpm", quantiles_cpm.as_ref()),
+        ];
+        f.write_str(&table(parts))
+    }
+}
+
+/// `key = value` as in the file, if there is one. Numbers, texts and lists of them are written
+/// alike in TOML and by Rust.
+fn part(key: &str, value: Option<&impl fmt::Debug>) -> Option<String> {
+    value.map(|value| format!("{key} = {value:?}"))
+}
+
+/// An inline table, as in the file.
+fn table<const N: usize>(parts: [Option<String>; N]) -> String {
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    if parts.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", parts.join(", ")) }
+}
+
+/// A text that may be absent, as in the file.
+pub(super) fn shown(text: Option<&String>) -> String {
+    text.map_or_else(|| "nothing".to_owned(), |text| format!("{text:?}"))
+}
+
 /// One kind of supply.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -177,6 +209,21 @@ pub struct RawShape {
     pub data: Option<String>,
     /// Which of its segments.
     pub segment: Option<String>,
+}
+
+impl fmt::Display for RawShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { day, week, amplitude, peak_hour, data, segment } = self;
+        let parts = [
+            part("day", day.as_ref()),
+            part("week", week.as_ref()),
+            part("amplitude", amplitude.as_ref()),
+            part("peak_hour", peak_hour.as_ref()),
+            part("data", data.as_ref()),
+            part("segment", segment.as_ref()),
+        ];
+        f.write_str(&table(parts))
+    }
 }
 
 /// Hourly shocks.
@@ -352,6 +399,19 @@ pub enum RawDeed {
     Budget,
     /// A new cap on each day.
     DailyCap,
+}
+
+impl fmt::Display for RawDeed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Pause => "\"pause\"",
+            Self::Freeze => "\"freeze\"",
+            Self::Fix => "\"fix\"",
+            Self::Cap => "\"cap\"",
+            Self::Budget => "\"budget\"",
+            Self::DailyCap => "\"daily-cap\"",
+        })
+    }
 }
 
 /// What goes wrong.

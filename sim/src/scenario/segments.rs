@@ -106,7 +106,7 @@ pub(super) fn prices(at: &str, raw: &RawPrices, complaints: &mut Complaints) -> 
         _ => {
             complaints.add(
                 at,
-                format_args!("{raw:?}"),
+                raw,
                 "must be one of { cpm }, { median_cpm, sigma }, { ln_mean, sigma } or \
                  { quantiles_cpm } with two or more ascending values; prices above 0, at most 1e9; \
                  sigma 0 to 10",
@@ -138,7 +138,7 @@ fn curve(
     made.unwrap_or_else(|| {
         complaints.add(
             at,
-            format_args!("{raw:?}"),
+            raw,
             "must be one of { day }, { week }, { amplitude, peak_hour } or { data, segment }; \
              heights at least 0 and not all 0; amplitude 0 to 1",
         );
