@@ -178,7 +178,7 @@ const OVERFLOW: RowRule = RowRule {
 /// Replays a file. `on_row` is called after each row with the number of rows done.
 ///
 /// # Errors
-/// [`TraceError`] when the file is bad, or a row lacks what the policy needs.
+/// [`TraceError`] when the file is bad or has no rows, or a row lacks what the policy needs.
 pub fn replay_file(
     path: &Path,
     options: &PolicyOptions,
@@ -198,6 +198,9 @@ pub fn replay_file(
         play(&row, bidding, options, &mut players)
             .map_err(|broken| reader.refuse(broken.column, broken.rule))?;
         on_row(reader.rows());
+    }
+    if reader.rows() == 0 {
+        return Err(TraceError::NoRows { file: path.display().to_string().into() });
     }
     Ok(summary::summarise(path, options, &reader, &players))
 }

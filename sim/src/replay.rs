@@ -68,9 +68,6 @@ pub enum ReplayError {
     /// When a file cannot be read or breaks a rule.
     #[error(transparent)]
     Trace(#[from] TraceError),
-    /// When there is not one auction.
-    #[error("{0} has no auctions")]
-    Empty(String),
     /// When a campaign cannot be replayed.
     #[error("campaign {campaign}: {rule}")]
     Campaign {
@@ -101,7 +98,7 @@ pub fn world_of(
 ) -> Result<Scenario, ReplayError> {
     let tape = read(path, options)?;
     let (Some(first), Some(last)) = (tape.auctions.first(), tape.auctions.last()) else {
-        return Err(ReplayError::Empty(path.display().to_string()));
+        return Err(TraceError::NoRows { file: path.display().to_string().into() }.into());
     };
     let span = (first.at, last.at + Span::from_micros(1));
     let window = Window::try_new(span.0, span.1).expect("a trace is in time order");

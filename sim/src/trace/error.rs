@@ -66,6 +66,12 @@ pub enum TraceError {
         #[source]
         source: io::Error,
     },
+    /// When there is not one row, and so nothing to replay.
+    #[error("{file} has no auctions")]
+    NoRows {
+        /// The file, as it was named.
+        file: Arc<str>,
+    },
     /// When the name ends neither in `.csv` nor in `.parquet`.
     #[error("{file}: the extension must be .csv or .parquet")]
     Extension {

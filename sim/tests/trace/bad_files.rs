@@ -174,6 +174,53 @@ fn a_bad_value_is_refused_with_column_value_and_rule() {
     }
 }
 
+/// The complaint about the last row of a file, with its cause.
+fn last_row(text: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = text_file(&folder, "t.csv", text);
+    let error = read(&path, "auctions").expect_err(text);
+    let cause = std::error::Error::source(&error).map_or(String::new(), |why| format!(": {why}"));
+    format!("{error}{cause}").replace(&path.display().to_string(), "t.csv")
+}
+
+#[test]
+fn the_line_is_the_one_an_editor_shows() {
+    let (header, good) = AUCTIONS;
+    let bad = spoilt(header, good, "click", "2");
+    let quoted = spoilt(header, good, "segment", "\"two\nlines\"").replace("r1", "r2");
+    for (rows, line) in [
+        (vec![header, good, &bad], 3),
+        (vec![header, "", good, "", "", &bad], 6),
+        (vec![header, &quoted, &bad], 4),
+    ] {
+        for end in ["\n", "\r\n"] {
+            for last in ["", end] {
+                let text = rows.join(end) + last;
+                let told = last_row(&text);
+                let expected = format!("t.csv, line {line}, column click: \"2\" must be 0 or 1");
+                assert_eq!(told, expected, "{text:?}");
+            }
+        }
+    }
+    // Beyond one buffer, so that some record ends where a buffer does.
+    for end in ["\n", "\r\n"] {
+        let rows: Vec<String> =
+            (0..3_000).map(|row| good.replace("r0", &format!("q{row}"))).collect();
+        let told = last_row(&(format!("{header}{end}{}{end}", rows.join(end)) + &bad));
+        assert!(told.starts_with("t.csv, line 3002, "), "{told}");
+    }
+}
+
+#[test]
+fn a_row_of_another_length_is_told_by_line_and_count() {
+    let (header, good) = AUCTIONS;
+    for end in ["\n", "\r\n"] {
+        let told = last_row(&[header, good, "1,2,3", ""].join(end));
+        let expected = "t.csv, line 3: cannot be read as CSV: it has 3 fields, the header has 10";
+        assert_eq!(told, expected);
+    }
+}
+
 #[test]
 fn an_unknown_zone_is_refused_by_name() {
     let message = complaint("campaigns", "timezone", "Mars/Olympus");

@@ -66,6 +66,7 @@ fn exit_codes_tell_a_wrong_question_from_a_failure() {
     let folder = tempfile::tempdir().unwrap();
     text_file(&folder, "bad.csv", &TRACE.replace(",400,", ",-400,"));
     let dip = include_str!("../../scenarios/traffic-dip.toml");
+    text_file(&folder, "header.csv", TRACE.lines().next().unwrap());
     text_file(&folder, "bad.toml", &dip.replace("[2, 4, 10]", "[-1, 4, 10]"));
     for (line, code, part) in [
         ("--help", 0, ""),
@@ -76,6 +77,9 @@ fn exit_codes_tell_a_wrong_question_from_a_failure() {
         ("run absent.toml", 64, "absent.toml cannot be read"),
         ("run bad.toml", 64, "campaign[0].pressure = -1: must be a finite number above 0"),
         ("run bad.toml --law asap,log-pid,asap", 64, "--law must not name a law twice"),
+        ("replay --auctions header.csv --policy const:5", 1, "header.csv has no auctions"),
+        ("replay --auctions header.csv --policy lin:5", 1, "has no"),
+        ("replay --auctions header.csv --law asap", 1, "header.csv has no auctions"),
         ("replay --auctions absent.csv --policy const:5", 1, "absent.csv: cannot be opened: No"),
         (
             "replay --auctions bad.csv --policy const:5",
