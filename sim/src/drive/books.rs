@@ -22,9 +22,10 @@ const LOOK_PAUSE: Duration = Duration::from_millis(100);
 const TOLD_MAX: usize = 20;
 
 /// Waits until the service's books agree with the hall's, and says where they do not. What the
-/// service made of the events goes into `facts`.
+/// service made of all events since it had given the verdicts `before` goes into `facts`.
 pub(super) async fn compare(
     facts: &mut RunFacts,
+    before: &[v1::VerdictCount],
     link: &Link,
     hall: &Hall,
     stop: &Stop,
@@ -34,7 +35,6 @@ pub(super) async fn compare(
     for _ in 0..LOOKS_MAX {
         match link.totals(&names).await {
             Ok(totals) => {
-                count(facts, &totals);
                 found = differences(hall, &totals);
             }
             Err(status) => found = vec![format!("asking for the books: {}", status.message())],
@@ -43,6 +43,9 @@ pub(super) async fn compare(
             break;
         }
         tokio::time::sleep(LOOK_PAUSE).await;
+    }
+    if let Ok(verdicts) = link.verdicts().await {
+        count(facts, before, &verdicts);
     }
     found
 }
@@ -72,15 +75,14 @@ fn differences(hall: &Hall, totals: &[v1::CampaignTotals]) -> Vec<String> {
     found
 }
 
-fn count(facts: &mut RunFacts, totals: &[v1::CampaignTotals]) {
-    (facts.events_posted, facts.events_duplicate, facts.events_refused) = (0, 0, 0);
-    for one in totals.iter().flat_map(|one| &one.verdict_counts) {
+fn count(facts: &mut RunFacts, before: &[v1::VerdictCount], now: &[v1::VerdictCount]) {
+    for one in now {
+        let earlier = before.iter().find(|earlier| earlier.verdict == one.verdict);
+        let count = one.count.saturating_sub(earlier.map_or(0, |earlier| earlier.count));
         match one.verdict() {
-            v1::SpendVerdict::Posted | v1::SpendVerdict::PostedLate => {
-                facts.events_posted += one.count;
-            }
-            v1::SpendVerdict::Duplicate => facts.events_duplicate += one.count,
-            _ => facts.events_refused += one.count,
+            v1::SpendVerdict::Posted | v1::SpendVerdict::PostedLate => facts.events_posted += count,
+            v1::SpendVerdict::Duplicate => facts.events_duplicate += count,
+            _ => facts.events_refused += count,
         }
     }
 }
@@ -100,4 +102,25 @@ pub(super) fn report(
         report.misses = report.judge(&scenario.expectations, &[]);
     }
     report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verdicts_given_before_are_not_the_drives() {
+        let given =
+            |verdict: v1::SpendVerdict, count| v1::VerdictCount { verdict: verdict.into(), count };
+        let before = [given(v1::SpendVerdict::Posted, 5)];
+        let now = [
+            given(v1::SpendVerdict::Posted, 12),
+            given(v1::SpendVerdict::Duplicate, 2),
+            given(v1::SpendVerdict::UnknownCampaign, 1),
+        ];
+        let mut facts = RunFacts::default();
+        count(&mut facts, &before, &now);
+        let counted = (facts.events_posted, facts.events_duplicate, facts.events_refused);
+        assert_eq!(counted, (7, 2, 1));
+    }
 }

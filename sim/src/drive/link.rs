@@ -179,6 +179,13 @@ impl Link {
         }
     }
 
+    /// How often the service gave each verdict so far, to whomever.
+    pub(crate) async fn verdicts(&self) -> Result<Vec<v1::VerdictCount>, Status> {
+        let request = v1::GetTotalsRequest { page_size: 1, ..v1::GetTotalsRequest::default() };
+        let mut admin = self.admin.clone();
+        Ok(self.within("GetTotals", admin.get_totals(request)).await?.verdict_counts)
+    }
+
     /// The books of these campaigns; those unknown are left out.
     pub(crate) async fn totals(&self, names: &[Name]) -> Result<Vec<v1::CampaignTotals>, Status> {
         let mut totals = Vec::with_capacity(names.len());

@@ -69,6 +69,8 @@ pub(crate) struct Drive {
     at: Timestamp,
     /// Rounds that the service had decided before.
     rounds_before: u64,
+    /// Verdicts that it had given before.
+    verdicts_before: Vec<v1::VerdictCount>,
     lag_max: Span,
     /// Ends with the drive.
     tasks: JoinSet<()>,
@@ -90,6 +92,8 @@ impl Drive {
         let link = Link::open(order).await?;
         let clock = FollowedClock::new();
         let status = link.status(&clock).await.context("asking the service for its status")?;
+        let verdicts_before =
+            link.verdicts().await.context("asking the service for its verdicts")?;
         let mut tasks = JoinSet::new();
         tasks.spawn(portfolio::follow_clock(link.clone(), clock.clone()));
         let entry = prepare(order, &clock).await?;
@@ -121,6 +125,7 @@ impl Drive {
             floor,
             at: start,
             rounds_before: rounds(&status),
+            verdicts_before,
             lag_max: Span::ZERO,
             tasks,
             scenario,
@@ -232,7 +237,8 @@ impl Drive {
         }
         let mut facts = RunFacts { auctions: hall.auctions, ..RunFacts::default() };
         if !is_away {
-            audit.extend(books::compare(&mut facts, &self.link, &hall, stop).await);
+            let before = &self.verdicts_before;
+            audit.extend(books::compare(&mut facts, before, &self.link, &hall, stop).await);
             if let Ok(status) = self.link.status(&self.clock).await {
                 facts.ticks = rounds(&status).saturating_sub(self.rounds_before);
             }
