@@ -58,8 +58,12 @@ impl Sort {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Amounts {
     pub campaigns: u64,
+    /// Of these, those with a plan: in a flight, and bounded.
+    pub paced: u64,
     /// In nanos, as all below.
     pub planned: i128,
+    /// Spent by those with a plan: what `planned` is measured against.
+    pub paced_actual: i128,
     pub actual: i128,
     pub in_flight: i128,
     pub outstanding: i128,
@@ -68,7 +72,9 @@ pub(super) struct Amounts {
 impl Amounts {
     pub(super) fn add(&mut self, other: &Self) {
         self.campaigns += other.campaigns;
+        self.paced += other.paced;
         self.planned += other.planned;
+        self.paced_actual += other.paced_actual;
         self.actual += other.actual;
         self.in_flight += other.in_flight;
         self.outstanding += other.outstanding;
@@ -137,10 +143,13 @@ pub(super) fn planned(held: &CampaignOverview<'_>) -> Option<Nanos> {
 /// A campaign's part of the sums.
 pub(super) fn amounts(held: &CampaignOverview<'_>) -> Amounts {
     let wide = |amount: Nanos| i128::from(amount.get());
+    let (planned, actual) = (planned(held).map(wide), wide(actual(held)));
     Amounts {
         campaigns: 1,
-        planned: wide(planned(held).unwrap_or(Nanos::ZERO)),
-        actual: wide(actual(held)),
+        paced: planned.is_some().into(),
+        planned: planned.unwrap_or(0),
+        paced_actual: planned.map_or(0, |_| actual),
+        actual,
         in_flight: wide(held.totals.in_flight),
         outstanding: wide(held.outstanding),
     }

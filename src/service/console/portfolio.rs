@@ -95,14 +95,7 @@ fn currencies(told: &Portfolio) -> Vec<(Currency, Amounts)> {
 fn tiles(told: &Portfolio, now: Timestamp, partitions: u8) -> Vec<Tile> {
     let mut tiles = Vec::new();
     for (currency, amounts) in currencies(told) {
-        let ratio = ratio(amounts.actual, amounts.planned);
-        let is_near = (ratio - 1.0).abs() <= CORRIDOR || amounts.planned == 0;
-        tiles.push(
-            Tile::new("Spent so far", words::amount(amounts.actual, currency))
-                .with_note(format!("{} of plan", percent(ratio, 1)))
-                .with_state(if is_near { State::Good } else { State::Watch }),
-        );
-        tiles.push(Tile::new("Planned so far", words::amount(amounts.planned, currency)));
+        tiles.extend(progress(&amounts, currency));
         tiles.push(
             Tile::new("Money at risk", words::amount(amounts.outstanding, currency)).with_note(
                 format!("in allowances; {} in flight", words::amount(amounts.in_flight, currency)),
@@ -119,6 +112,27 @@ fn tiles(told: &Portfolio, now: Timestamp, partitions: u8) -> Vec<Tile> {
             .with_state(if led == usize::from(partitions) { State::Good } else { State::Idle }),
     );
     tiles
+}
+
+/// Spent and planned. Campaigns without a plan, before, after and between their flights, count as
+/// spent and are measured against nothing.
+fn progress(amounts: &Amounts, currency: Currency) -> [Tile; 2] {
+    let spent = Tile::new("Spent so far", words::amount(amounts.actual, currency));
+    let planned = "Planned so far";
+    if amounts.paced == 0 {
+        let none = Tile::new(planned, "nothing").with_note("no flight with a budget is on");
+        return [spent.with_state(State::Idle), none];
+    }
+    let ratio = ratio(amounts.paced_actual, amounts.planned);
+    let is_near = (ratio - 1.0).abs() <= CORRIDOR || amounts.planned == 0;
+    let others = match amounts.campaigns - amounts.paced {
+        0 => String::new(),
+        count => format!("; {count} without a plan now"),
+    };
+    let spent = spent
+        .with_note(format!("{} of plan{others}", percent(ratio, 1)))
+        .with_state(if is_near { State::Good } else { State::Watch });
+    [spent, Tile::new(planned, words::amount(amounts.planned, currency))]
 }
 
 fn states(told: &Portfolio) -> Tile {
@@ -179,16 +193,19 @@ fn charts(told: &Portfolio, history: &History) -> Block {
         .into_iter()
         .map(|(currency, _)| {
             let points = history.totals(currency);
-            let line = |of: fn(&Amounts) -> i128| {
+            let line = |of: fn(&Amounts) -> Option<i128>| {
                 let place = |point: &history::TotalPoint| {
-                    (words::second(point.at), words::height(of(&point.amounts)))
+                    Some((words::second(point.at), words::height(of(&point.amounts)?)))
                 };
-                points.iter().map(place).collect()
+                points.iter().filter_map(place).collect()
             };
+            let spent = line(|amounts| Some(amounts.actual));
+            // Where nothing is planned the line has nothing to say, not even zero.
+            let planned = line(|amounts| (amounts.paced > 0).then_some(amounts.planned));
             Chart::over_time(format!("Spend against plan, {currency}"))
                 .with_y_label(format!("{currency}, all campaigns"))
-                .with_series(Series::step("spent", line(|amounts| amounts.actual)))
-                .with_series(Series::line("planned", line(|amounts| amounts.planned)).as_plan())
+                .with_series(Series::step("spent", spent))
+                .with_series(Series::line("planned", planned).as_plan())
         })
         .collect();
     if charts.len() == 1 {

@@ -267,6 +267,20 @@ async fn two_hundred_campaigns_fill_a_page() {
 }
 
 #[tokio::test]
+async fn after_the_last_flight_spend_is_measured_against_nothing() {
+    let mut bench = Bench::with(&[("Spring sale", 2_400)]).await;
+    bench.spend(60, "Spring sale", Nanos::from_units(2)).await;
+    let html = bench.ok("/").await;
+    assert!(html.contains("% of plan") && !html.contains("no flight with a budget is on"));
+    bench.replay.advance_to(at(86_400 + 60));
+    bench.submit(vec![Input::Tick]).await;
+    let html = bench.ok("/").await;
+    assert!(html.contains("2.00 EUR") && html.contains("no flight with a budget is on"), "{html}");
+    assert!(!html.contains("% of plan"), "{html}");
+    bench.end().await;
+}
+
+#[tokio::test]
 async fn what_is_not_there_has_a_way_back() {
     let bench = Bench::with(&[]).await;
     assert!(bench.ok("/").await.contains("There are no campaigns yet."));
