@@ -142,6 +142,19 @@ mod tests {
     }
 
     #[test]
+    fn a_share_beyond_every_bound_is_refused_in_the_words_it_was_typed_in() {
+        let said = |words: &[&str]| {
+            let line = ["paceline", "ctl", "fix", "c", "--for", "1h", "--reason", "a test"];
+            let line = line.iter().chain(words);
+            Arguments::try_parse_from(line).map(|_| ()).map_err(|error| error.to_string())
+        };
+        assert!(said(&["500%"]).unwrap_err().contains("must be from 0% to 400%"));
+        let participation = said(&["35%", "--participation", "101%"]);
+        assert!(participation.unwrap_err().contains("must be from 0% to 100%"));
+        assert_eq!(said(&["400%", "--participation", "100%"]), Ok(()));
+    }
+
+    #[test]
     fn a_flag_names_the_file_before_the_environment_does() {
         let environment = vec![("PACELINE_CONFIG".to_owned(), "b.toml".to_owned())];
         let mut args = SettingArgs::default();

@@ -49,6 +49,12 @@ pub enum CtlError {
         /// As given.
         endpoint: String,
     },
+    /// When somebody is said to vouch for an address that is in the clear.
+    #[error("--endpoint is {endpoint} and must begin with https:// where --ca-file is given")]
+    InTheClear {
+        /// As given.
+        endpoint: String,
+    },
     /// When nobody listens there.
     #[error(
         "no controller answers at {endpoint}: {why}; start one with `paceline run`, or name \
@@ -86,6 +92,7 @@ impl CtlError {
             Self::Endpoint { .. }
                 | Self::Credential { .. }
                 | Self::Unvouched { .. }
+                | Self::InTheClear { .. }
                 | Self::Refused(_)
                 | Self::File(_)
         )

@@ -5,7 +5,7 @@
 use crate::config::value::Value;
 use clap::{Args, Subcommand};
 use paceline_core::overrides::OVERRIDE_SPAN_MAX;
-use paceline_core::units::{Ppm, Span, Timestamp};
+use paceline_core::units::{PacingMultiplier, Ppm, Span, Timestamp};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -166,7 +166,7 @@ pub struct FixArgs {
     #[command(flatten)]
     pub hand: HandArgs,
     /// The multiplier, at most the campaign's maximum: 35%.
-    #[arg(value_name = "MULTIPLIER", value_parser = share)]
+    #[arg(value_name = "MULTIPLIER", value_parser = multiplier)]
     pub multiplier: Ppm,
     /// The participation rate, at most 100%. Kept as it is when not stated.
     #[arg(long, value_name = "SHARE", value_parser = share)]
@@ -180,7 +180,7 @@ pub struct CapArgs {
     #[command(flatten)]
     pub hand: HandArgs,
     /// The most that may be published: 35%.
-    #[arg(value_name = "MULTIPLIER", value_parser = share)]
+    #[arg(value_name = "MULTIPLIER", value_parser = multiplier)]
     pub multiplier: Ppm,
 }
 
@@ -269,7 +269,17 @@ fn parsed<T: Value>(text: &str) -> Result<T, String> {
 }
 
 fn share(text: &str) -> Result<Ppm, String> {
-    parsed(text)
+    at_most(text, Ppm::ONE)
+}
+
+/// The campaign's own maximum is the service's affair.
+fn multiplier(text: &str) -> Result<Ppm, String> {
+    at_most(text, PacingMultiplier::HARD_MAX.ppm())
+}
+
+fn at_most(text: &str, most: Ppm) -> Result<Ppm, String> {
+    let share: Ppm = parsed(text)?;
+    if share > most { Err(format!("must be from 0% to {}", most.show())) } else { Ok(share) }
 }
 
 fn timeout(text: &str) -> Result<Span, String> {

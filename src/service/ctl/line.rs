@@ -98,8 +98,8 @@ impl Caller {
 /// The way to an address: in the clear, or to whom the authority in `ca_file` vouches for.
 ///
 /// # Errors
-/// [`CtlError::Endpoint`] and [`CtlError::Unvouched`] when it leads nowhere, and
-/// [`CtlError::Credential`] when the file does not help.
+/// [`CtlError::Endpoint`] and [`CtlError::Unvouched`] when it leads nowhere,
+/// [`CtlError::InTheClear`] and [`CtlError::Credential`] when the file does not help.
 pub fn way(endpoint: &str, ca_file: Option<&Path>) -> Result<Endpoint, CtlError> {
     let named = || endpoint.to_owned();
     let is_secret = endpoint.starts_with("https://");
@@ -107,7 +107,8 @@ pub fn way(endpoint: &str, ca_file: Option<&Path>) -> Result<Endpoint, CtlError>
     let line = Endpoint::from_shared(named()).ok().filter(|_| is_address);
     let line = line.ok_or_else(|| CtlError::Endpoint { endpoint: named() })?;
     if !is_secret {
-        return Ok(line);
+        // Whoever names an authority believes the line to be encrypted.
+        return ca_file.map_or(Ok(line), |_| Err(CtlError::InTheClear { endpoint: named() }));
     }
     let path = ca_file.ok_or_else(|| CtlError::Unvouched { endpoint: named() })?;
     let ca = Certificate::from_pem(read("--ca-file", path)?);
@@ -142,4 +143,20 @@ fn innermost(error: &dyn Error) -> String {
         cause = below;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_authority_goes_with_an_encrypted_line_and_only_there() {
+        let file = Some(Path::new("no-such.pem"));
+        let told = |endpoint, file| way(endpoint, file).map(|_| ()).map_err(|e| e.to_string());
+        assert_eq!(told("http://127.0.0.1:7410", None), Ok(()));
+        let clear = told("http://127.0.0.1:7410", file).unwrap_err();
+        assert!(clear.contains("must begin with https:// where --ca-file is given"), "{clear}");
+        assert!(told("https://127.0.0.1:7410", None).unwrap_err().contains("needs --ca-file"));
+        assert!(told("https://127.0.0.1:7410", file).unwrap_err().contains("cannot be used"));
+    }
 }
