@@ -13,6 +13,8 @@ pub enum Shape {
     Dots(Vec<(f64, f64)>),
     /// The area between `low` and `high` of `(x, low, high)`.
     Band(Vec<(f64, f64, f64)>),
+    /// Each `(x, low, high)` by itself, upright from `low` to `high`, with a stroke at both ends.
+    Bars(Vec<(f64, f64, f64)>),
 }
 
 /// Which colour a series has. Colours can be told apart with any colour vision, and repeat with
@@ -67,6 +69,12 @@ impl Series {
         Self::of(name, Shape::Band(points))
     }
 
+    /// Intervals by themselves, as `(x, low, high)`.
+    #[must_use]
+    pub fn bars(name: impl Into<String>, points: Vec<(f64, f64, f64)>) -> Self {
+        Self::of(name, Shape::Bars(points))
+    }
+
     /// The same, grey and dashed: a plan or a limit.
     #[must_use]
     pub fn as_plan(mut self) -> Self {
@@ -92,7 +100,7 @@ impl Series {
             Shape::Line(points) | Shape::Step(points) | Shape::Dots(points) => {
                 (points.as_slice(), [].as_slice())
             }
-            Shape::Band(points) => ([].as_slice(), points.as_slice()),
+            Shape::Band(points) | Shape::Bars(points) => ([].as_slice(), points.as_slice()),
         };
         let plain = plain.iter().map(|&(x, y)| (x, y, y));
         let banded = banded

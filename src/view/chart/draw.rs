@@ -79,6 +79,7 @@ fn drawn(index: usize, series: &Series, marks: &[Mark], scales: &Scales) -> Mark
         Shape::Step(_) => (steps(&decimate::keep_extremes(marks, POINTS_MAX), scales), "pl-line"),
         Shape::Dots(_) => (dots(&decimate::keep_extremes(marks, POINTS_MAX), scales), "pl-dots"),
         Shape::Band(_) => (band(&decimate::merge_bands(marks, POINTS_MAX), scales), "pl-band"),
+        Shape::Bars(_) => (bars(&decimate::merge_bands(marks, POINTS_MAX), scales), "pl-line"),
     };
     html! {
         path class={ (kind) " " (classes(index, series)) } d=(path) {
@@ -154,6 +155,22 @@ fn band(marks: &[Mark], scales: &Scales) -> String {
             push(&mut path, format_args!("L{x:.1} {y:.1}"));
         }
         path.push('Z');
+    }
+    path
+}
+
+/// Half the stroke at each end of a bar, in pixels.
+const BAR_END: f64 = 3.0;
+
+fn bars(marks: &[Mark], scales: &Scales) -> String {
+    let mut path = String::new();
+    for mark in marks {
+        let x = scales.x.place(mark.x);
+        let left = x - BAR_END;
+        let (low, high) = (scales.y.place(mark.low), scales.y.place(mark.high));
+        let end = 2.0 * BAR_END;
+        push(&mut path, format_args!("M{left:.1} {low:.1}h{end:.1}M{x:.1} {low:.1}"));
+        push(&mut path, format_args!("V{high:.1}M{left:.1} {high:.1}h{end:.1}"));
     }
     path
 }

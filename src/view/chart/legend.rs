@@ -40,6 +40,8 @@ pub(super) fn draw(chart: &Chart, frame: &Frame) -> Markup {
                             d=(format!("M{:.1} {:.1}h18", entry.x, y + 7.0)) {},
                         Shape::Dots(_) => path class={ "pl-dots " (class) }
                             d=(format!("M{:.1} {:.1}h0", entry.x + 9.0, y + 7.0)) {},
+                        Shape::Bars(_) => path class={ "pl-line " (class) }
+                            d=(format!("M{:.1} {:.1}v10", entry.x + 9.0, y + 2.0)) {},
                         Shape::Band(_) => rect class={ "pl-band " (class) }
                             x=(format!("{:.1}", entry.x)) y=(format!("{:.1}", y + 2.0))
                             width="18" height="10" {},

@@ -84,6 +84,17 @@ fn a_logarithmic_chart_is_as_committed() {
 }
 
 #[test]
+fn intervals_with_their_means_are_as_committed() {
+    let intervals = vec![(1.0, -0.02, 0.01), (2.0, 0.01, f64::NAN), (3.0, 0.005, 0.03)];
+    let chart = Chart::new("Differences")
+        .with_x_label("cell")
+        .with_y(Axis::Percent)
+        .with_series(Series::bars("interval", intervals))
+        .with_series(Series::dots("mean", vec![(1.0, -0.005), (2.0, 0.02), (3.0, 0.018)]));
+    check("differences.svg", &without_styles(&chart.to_svg(320, 200)));
+}
+
+#[test]
 fn a_chart_without_points_is_as_committed() {
     let chart = Chart::over_time("Clicks").with_series(Series::line("clicks", Vec::new()));
     check("no-data.svg", &without_styles(&chart.to_svg(320, 160)));
@@ -167,7 +178,11 @@ fn numbers_of_any_kind_draw_something() {
                 y: axis,
                 log_y,
                 y_range: Some((f64::NAN, 1.0)),
-                series: vec![Series::line("a", points.clone()), Series::dots("b", points.clone())],
+                series: vec![
+                    Series::line("a", points.clone()),
+                    Series::dots("b", points.clone()),
+                    Series::bars("c", points.iter().map(|&(x, y)| (x, y, 1.0)).collect()),
+                ],
                 ..Chart::new("odd")
             };
             let svg = chart.to_svg(0, u32::MAX);
