@@ -15,7 +15,7 @@ use crate::report::CampaignReport;
 use crate::report::series::Series;
 use crate::report::tally::{MinuteView, Tally};
 use crate::scenario::Scenario;
-use paceline_core::bid::{BidAsk, BidDecision};
+use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::event::{SpendEvent, SpendKind};
 use paceline_core::hash;
@@ -106,7 +106,11 @@ impl Hall {
         market: Market,
     ) -> Self {
         let segments = scenario.segments.len();
-        let tallies = scenario.campaigns.iter().map(|plan| Tally::new(plan, segments));
+        let second = second_priced(scenario);
+        let tallies = scenario.campaigns.iter().map(|plan| {
+            let is_second_price = plan.buyer.segments.iter().all(|&segment| second[segment]);
+            Tally::new(plan, segments, is_second_price)
+        });
         Self {
             tallies: tallies.collect(),
             series: vec![Series::new(scenario.window); specs.len()],
@@ -188,6 +192,20 @@ impl Hall {
         let clicked = auction.recorded.and_then(|recorded| recorded.clicked);
         buyer.billing.charge(buyer.salt, auction.key, cleared, offer.probability, clicked)
     }
+}
+
+/// By segment, whether all its prices are second prices.
+fn second_priced(scenario: &Scenario) -> Vec<bool> {
+    let is_second = |auction_type| matches!(auction_type, AuctionType::SecondPrice);
+    if scenario.record.is_empty() {
+        let all = scenario.segments.iter();
+        return all.map(|plan| is_second(plan.segment.auction_type)).collect();
+    }
+    let mut second = vec![true; scenario.segments.len()];
+    for auction in &scenario.record {
+        second[auction.segment] &= is_second(auction.auction_type);
+    }
+    second
 }
 
 /// Holds one auction. `stands` is room to work in, whatever it holds.

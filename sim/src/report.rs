@@ -3,9 +3,11 @@
 //! Called by the world at its end; rendered as text, JSON or a page. The same run gives the same
 //! report to the byte.
 
+pub mod constant;
 pub mod grid;
 pub mod hindsight;
 pub mod metric;
+pub mod oracle;
 pub mod page;
 pub mod render;
 pub mod series;

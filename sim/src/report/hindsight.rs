@@ -12,7 +12,9 @@ const FINENESS: u32 = 6;
 /// Doublings covered, half of them below one.
 const OCTAVES: usize = 40;
 /// Bins in all; the last also holds what is free.
-const BINS: usize = OCTAVES << FINENESS;
+pub(super) const BINS: usize = OCTAVES << FINENESS;
+/// Exponent and first bits of the least ratio of the first bin.
+const LOWEST: u64 = (1_023 - OCTAVES as u64 / 2) << FINENESS;
 
 /// Auctions of one campaign and budget window, by value per cost.
 #[derive(Debug, Clone)]
@@ -51,13 +53,17 @@ impl Knapsack {
 }
 
 /// The bin of a ratio: the exponent and first bits of the mantissa of the float itself.
-fn place(value: f64, cost: f64) -> usize {
+pub(super) fn place(value: f64, cost: f64) -> usize {
     if cost <= 0.0 {
         return BINS - 1;
     }
     let bits = (value / cost).to_bits() >> (52 - FINENESS);
-    let lowest = (1_023 - OCTAVES as u64 / 2) << FINENESS;
-    usize::try_from(bits.saturating_sub(lowest)).unwrap_or(BINS).min(BINS - 1)
+    usize::try_from(bits.saturating_sub(LOWEST)).unwrap_or(BINS).min(BINS - 1)
+}
+
+/// The least ratio of a bin; what is below the first bin's is in it all the same.
+pub(super) fn edge(bin: usize) -> f64 {
+    f64::from_bits((LOWEST + bin as u64) << (52 - FINENESS))
 }
 
 /// The most value, in nanos, for at most `budget` in all and at most each window's own cap in it.

@@ -91,6 +91,9 @@ metrics! {
         value: f64,
         /// Value of the fractional knapsack at the prices to beat; absent for first price.
         hindsight_value: Option<f64>,
+        /// Value of the best multiplier held throughout, at the prices to beat; absent where all
+        /// prices are second prices.
+        best_constant_value: Option<f64>,
         /// Auctions it was eligible for.
         asks: u64,
         /// Bids submitted.
@@ -99,6 +102,8 @@ metrics! {
         wins: u64,
         /// Wins clicked.
         clicks: u64,
+        /// Times money was billed.
+        billed_events: u64,
         /// Auctions passed over because budget or allowance did not cover the bid.
         skipped_for_budget: u64,
         /// What may be invoiced: spend without overspend.

@@ -3,13 +3,15 @@
 //! Keeps its own books, apart from the engine's. Memory is bounded by the campaign's days. Called
 //! by the world for every auction, billing and minute.
 
-use super::hindsight::{self, Knapsack};
+use super::constant::Chance;
+use super::hindsight;
 use super::metric::Metrics;
+use super::oracle::Oracle;
 use crate::market::auction::{Auction, Outcome};
 use crate::market::billing::Charge;
 use crate::number::{amount, length, real};
 use crate::scenario::CampaignPlan;
-use paceline_core::bid::{AuctionType, SkipReason};
+use paceline_core::bid::SkipReason;
 use paceline_core::budget::Horizon;
 use paceline_core::units::{CpmMicros, Nanos, Span, Timestamp, Window};
 
@@ -61,8 +63,7 @@ pub struct MinuteView {
 pub struct Tally {
     flight: Purse,
     days: Vec<Purse>,
-    knapsacks: Vec<Knapsack>,
-    is_second_price: bool,
+    oracle: Oracle,
     hours: Vec<Hour>,
     minutes: Minutes,
     metrics: Metrics,
@@ -84,9 +85,10 @@ struct Minutes {
 }
 
 impl Tally {
-    /// Empty, for a campaign of a world with so many segments.
+    /// Empty, for a campaign of a world with so many segments, whose prices are all second prices
+    /// or are not.
     #[must_use]
-    pub fn new(plan: &CampaignPlan, segments: usize) -> Self {
+    pub fn new(plan: &CampaignPlan, segments: usize, is_second_price: bool) -> Self {
         let budgets = &plan.spec.budgets;
         let flight = budgets.flights[0];
         let purse = |window, cap| Purse { window, cap, spent: Nanos::ZERO, alone: Nanos::ZERO };
@@ -95,11 +97,12 @@ impl Tally {
             .map(|cap| plan.clock.days_in(flight.window).map(|day| purse(day, Some(cap))).collect())
             .unwrap_or_default();
         let no_cap = Nanos::new(i64::MAX);
-        let knapsacks = if days.is_empty() {
-            vec![Knapsack::new(flight.budget.unwrap_or(no_cap))]
+        let caps: Vec<Nanos> = if days.is_empty() {
+            vec![flight.budget.unwrap_or(no_cap)]
         } else {
-            days.iter().map(|day| Knapsack::new(day.cap.unwrap_or(no_cap))).collect()
+            days.iter().map(|day| day.cap.unwrap_or(no_cap)).collect()
         };
+        let most = plan.spec.multiplier_max.ppm().as_f64();
         let hours = plan.clock.hours_in(flight.window).map(|window| Hour {
             window,
             asks: 0,
@@ -111,8 +114,7 @@ impl Tally {
         Self {
             flight: purse(flight.window, flight.budget),
             days,
-            knapsacks,
-            is_second_price: true,
+            oracle: Oracle::new(&caps, is_second_price, most),
             hours: hours.collect(),
             minutes: Minutes::default(),
             metrics: Metrics::default(),
@@ -126,16 +128,16 @@ impl Tally {
     pub fn set_budget(&mut self, budget: Nanos) {
         self.flight.cap = Some(budget);
         if self.days.is_empty() {
-            self.knapsacks[0].set_cap(budget);
+            self.oracle.set_cap(0, budget);
         }
     }
 
     /// The cap of each local day not yet over at `now` changed.
     pub fn set_daily_cap(&mut self, now: Timestamp, cap: Nanos) {
-        for (day, knapsack) in self.days.iter_mut().zip(&mut self.knapsacks) {
+        for (place, day) in self.days.iter_mut().enumerate() {
             if day.window.end() > now {
                 day.cap = Some(cap);
-                knapsack.set_cap(cap);
+                self.oracle.set_cap(place, cap);
             }
         }
     }
@@ -159,17 +161,19 @@ impl Tally {
         if let Some(hour) = at(&mut self.hours, auction.at, |hour| hour.window) {
             hour.asks += 1;
         }
-        self.is_second_price &= matches!(auction.auction_type, AuctionType::SecondPrice);
         let place = if self.days.is_empty() {
             Some(0)
         } else {
             self.days.iter().position(|day| day.window.contains(auction.at))
         };
         if let Some(place) = place {
-            if self.is_second_price {
-                let value = if self.counts_as_one { ONE_UNIT } else { value };
-                self.knapsacks[place].add(value, alone.min_to_win);
-            }
+            let chance = Chance {
+                value: if self.counts_as_one { ONE_UNIT } else { value },
+                bid: value,
+                min_to_win: alone.min_to_win,
+                auction_type: auction.auction_type,
+            };
+            self.oracle.add(place, chance);
             if let Some(price) = charge.filter(|charge| charge.after.is_some()) {
                 self.spend_alone(place, price.price);
             }
@@ -324,10 +328,11 @@ impl Tally {
         metrics.volatility_per_minute = mean(self.minutes.moves_sum, self.minutes.moves_count);
         metrics.minutes_to_95 = self.minutes.to_95;
         metrics.dark_hours = self.dark_hours();
-        if self.is_second_price && metrics.asks > 0 {
-            let best = hindsight::best_value(&self.knapsacks, self.flight.cap);
-            metrics.hindsight_value = Some(best / 1e9);
+        if metrics.asks > 0 {
+            metrics.hindsight_value = self.oracle.hindsight_value(self.flight.cap);
+            metrics.best_constant_value = self.oracle.best_constant_value(self.flight.cap);
         }
+        metrics.billed_events = self.billed_events;
         metrics.revenue_nanos = (spent - overspend).get();
         metrics.surplus_nanos =
             Nanos::floor_from((metrics.value * 1e9).max(0.0)).get() - spent.get();
@@ -400,10 +405,12 @@ pub fn total(each: &[Metrics]) -> Metrics {
         dark_hours: count(|one| one.dark_hours),
         value: each.iter().map(|one| one.value).sum(),
         hindsight_value: each.iter().map(|one| one.hindsight_value).sum(),
+        best_constant_value: each.iter().map(|one| one.best_constant_value).sum(),
         asks: count(|one| one.asks),
         bids: count(|one| one.bids),
         wins: count(|one| one.wins),
         clicks: count(|one| one.clicks),
+        billed_events: count(|one| one.billed_events),
         skipped_for_budget: count(|one| one.skipped_for_budget),
         revenue_nanos: sum(|one| one.revenue_nanos),
         surplus_nanos: sum(|one| one.surplus_nanos),
