@@ -4,8 +4,10 @@
 
 mod value;
 
+use crate::contender::Contender;
 use crate::generate::{GenerateKind, GenerateOptions, Model};
 use crate::policy::{Policy, PriceRule, TieRule};
+use crate::run::parse_seeds;
 use clap::{Args, Parser, Subcommand};
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Span, Timestamp};
@@ -130,20 +132,18 @@ pub struct RunArgs {
     /// Scenario files.
     #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
     pub scenarios: Vec<PathBuf>,
-    /// Pacing law instead of the scenario's: log-pid, pass-through or asap; several, with commas
-    /// between, are compared in one table.
-    #[arg(long, value_name = "NAME", value_parser = value::law, value_delimiter = ',')]
-    pub law: Vec<LawChoice>,
-    /// A published law instead, without judging: dead-beat, mystique-linear, mystique-learned,
-    /// feedback, descent-euclidean, descent-entropy, sample or percentile.
-    #[arg(long, value_name = "NAME", value_parser = value::rival, conflicts_with = "law")]
-    pub rival: Option<&'static str>,
+    /// Pacing law instead of the scenario's: log-pid, pass-through or asap; or a published one,
+    /// which is not judged: dead-beat, mystique-linear, mystique-learned, feedback,
+    /// descent-euclidean, descent-entropy, sample or percentile. Several, with commas between, make
+    /// one table.
+    #[arg(long, value_name = "NAME", value_parser = value::contender, value_delimiter = ',')]
+    pub law: Vec<Contender>,
     /// Seed instead of the scenario's.
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Seeds from first to last, e.g. 1..5: every scenario under every law with each, in one table.
-    #[arg(long, value_name = "FIRST..LAST", value_parser = value::seeds,
-          conflicts_with_all = ["seed", "rival"])]
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds,
+          conflicts_with = "seed")]
     pub seeds: Option<RangeInclusive<u64>>,
     /// Write the figures as JSON.
     #[arg(long, value_name = "FILE")]

@@ -11,12 +11,12 @@ use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
 use paceline_sim::bridge;
+use paceline_sim::contender::Contender;
 use paceline_sim::generate;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
 use paceline_sim::report::{RunReport, page, render};
-use paceline_sim::rival::{self, Rival};
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
@@ -138,27 +138,23 @@ fn load_scenarios(paths: &[PathBuf]) -> Result<Vec<Scenario>, Failure> {
 
 /// Runs scenario files; fails if one misses a range. Several seeds or laws make one table.
 fn run_scenarios(args: &RunArgs) -> Result<(), Failure> {
-    if (1..args.law.len()).any(|place| args.law[..place].contains(&args.law[place])) {
+    if twice(&args.law).is_some() {
         return Err(Failure::Usage("--law must not name a law twice".to_owned()));
     }
     let scenarios = load_scenarios(&args.scenarios)?;
     let is_table = args.seeds.is_some() || args.law.len() > 1;
-    let ended = if is_table { compare(args, &scenarios) } else { judge(args, &scenarios) };
+    let ended = if is_table { tabulate(args, &scenarios) } else { judge(args, &scenarios) };
     Ok(ended?)
 }
 
 /// Runs scenario files, each by itself.
 fn judge(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
-    let law = args.law.first().copied();
+    let contender = args.law.first().copied().unwrap_or_default();
     let mut reports = Vec::with_capacity(scenarios.len());
     for scenario in scenarios {
         let mut progress = Progress::of_shares();
         let mut tell = |share: f64| progress.set_share(share);
-        let rival = args.rival.and_then(|name| Some((name, Rival::named(name)?)));
-        let report = match rival {
-            Some(rival) => rival::run::run_scenario(scenario, rival, args.seed, &mut tell)?,
-            None => run::run_scenario(scenario, law, args.seed, &mut tell)?,
-        };
+        let report = run::run_scenario(scenario, contender, args.seed, &mut tell)?;
         drop(progress);
         say(&render::to_text(&report))?;
         reports.push(report);
@@ -169,7 +165,7 @@ fn judge(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
 }
 
 /// Runs worlds under several laws and seeds; fails if the first law misses a range.
-fn compare(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
+fn tabulate(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
     let seeds: Vec<u64> = match (&args.seeds, args.seed) {
         (Some(seeds), _) => seeds.clone().collect(),
         (None, Some(seed)) => vec![seed],
@@ -183,14 +179,22 @@ fn compare(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
     let grid = run::run_grid(scenarios, &args.law, &seeds, threads, &tell)?;
     drop(progress);
     say(&grid.to_text())?;
-    if let Some(path) = &args.json {
-        fs::write(path, grid.to_json()).with_context(|| format!("writing {}", path.display()))?;
-    }
-    if let Some(path) = &args.html {
-        fs::write(path, grid.to_html()).with_context(|| format!("writing {}", path.display()))?;
-    }
+    write_text(args.json.as_deref(), || grid.to_json())?;
+    write_text(args.html.as_deref(), || grid.to_html())?;
     let missed: usize = grid.cells.iter().map(|cell| cell.misses.len()).sum();
     if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
+}
+
+/// A contender that is named twice.
+fn twice(contenders: &[Contender]) -> Option<&'static str> {
+    let is_again = |&place: &usize| contenders[..place].contains(&contenders[place]);
+    (1..contenders.len()).find(is_again).map(|place| contenders[place].name())
+}
+
+/// Writes a text where it was asked for.
+fn write_text(path: Option<&Path>, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    fs::write(path, text()).with_context(|| format!("writing {}", path.display()))
 }
 
 /// Replays a trace through the engine.
@@ -211,7 +215,7 @@ fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::R
     let world = replay::world_of(trace, &options, file.as_ref())?;
     let mut progress = Progress::of_shares();
     let mut tell = |share: f64| progress.set_share(share);
-    let report = run::run_scenario(&world, Some(law), Some(args.seed), &mut tell)?;
+    let report = run::run_scenario(&world, Contender::Law(law), Some(args.seed), &mut tell)?;
     drop(progress);
     say(&render::to_text(&report))?;
     write_report(&report, args.json.as_deref(), args.html.as_deref())
@@ -233,7 +237,6 @@ fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
     }
 }
 
-/// Writes a report where it was asked for.
 /// Writes to standard output; that whoever read it has seen enough is no failure.
 fn say(text: &str) -> anyhow::Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
@@ -251,16 +254,11 @@ fn write_reports(
     if let [report] = reports {
         return write_report(report, json, html);
     }
-    if let Some(path) = json {
+    write_text(json, || {
         let parts: Vec<String> = reports.iter().map(render::to_json).collect();
-        let text = format!("[\n{}]\n", parts.join(","));
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    if let Some(path) = html {
-        let text = page::all_to_html(reports);
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
+        format!("[\n{}]\n", parts.join(","))
+    })?;
+    write_text(html, || page::all_to_html(reports))
 }
 
 fn write_report(
@@ -268,15 +266,8 @@ fn write_report(
     json: Option<&Path>,
     html: Option<&Path>,
 ) -> anyhow::Result<()> {
-    if let Some(path) = json {
-        let text = render::to_json(report);
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    if let Some(path) = html {
-        let text = page::to_html(report);
-        fs::write(path, text).with_context(|| format!("writing {}", path.display()))?;
-    }
-    Ok(())
+    write_text(json, || render::to_json(report))?;
+    write_text(html, || page::to_html(report))
 }
 
 /// Replays a trace under a fixed policy.

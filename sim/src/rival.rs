@@ -19,7 +19,6 @@ mod descent;
 mod feedback;
 mod mystique;
 mod percentile;
-pub mod run;
 mod sample;
 mod slot;
 
@@ -168,6 +167,21 @@ impl Rival {
             "percentile" => Self::Percentile(Percentile::default()),
             _ => return None,
         })
+    }
+
+    /// The name that [`Self::named`] knows it by.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::DeadBeat(_) => "dead-beat",
+            Self::Mystique(Mystique { target: Target::Linear }) => "mystique-linear",
+            Self::Mystique(Mystique { target: Target::Learned }) => "mystique-learned",
+            Self::Feedback(_) => "feedback",
+            Self::Descent(Descent { geometry: Geometry::Euclidean, .. }) => "descent-euclidean",
+            Self::Descent(Descent { geometry: Geometry::Entropy, .. }) => "descent-entropy",
+            Self::Sample(_) => "sample",
+            Self::Percentile(_) => "percentile",
+        }
     }
 
     fn means(&self) -> Means {

@@ -1,15 +1,16 @@
-//! Runs scenarios, judges them by their own ranges, and compares laws.
+//! Runs scenarios, judges them by their own ranges, and sets contenders side by side.
 //!
 //! Runs are independent of each other and may go on several threads; their order in the result is
 //! that of the request. Called by the command line and by tests.
 
+use crate::contender::Contender;
 use crate::number::length;
 use crate::report::RunReport;
 use crate::report::grid::Grid;
 use crate::scenario::expect::Scope;
 use crate::scenario::{Scenario, ScenarioError};
-use crate::world::{self, RunOptions};
 use paceline_core::campaign::LawChoice;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -24,18 +25,21 @@ pub fn data_folder() -> PathBuf {
     )
 }
 
-/// Runs a scenario once and judges it, running it again under every law it is compared with.
+/// Runs a scenario once and judges it, running it again under every law it is compared with. A
+/// rival is not judged: the ranges of a file are promises of the laws that ship.
 ///
 /// # Errors
-/// As [`world::run`].
+/// As [`Contender::run`].
 pub fn run_scenario(
     scenario: &Scenario,
-    law: Option<LawChoice>,
+    contender: Contender,
     seed: Option<u64>,
     progress: &mut dyn FnMut(f64),
 ) -> Result<RunReport, ScenarioError> {
-    let options = |law| RunOptions { law, seed, ..RunOptions::default() };
-    let mut report = world::run(scenario, &options(law), progress)?.report;
+    let mut report = contender.run(scenario, seed, progress)?;
+    if matches!(contender, Contender::Rival(_)) {
+        return Ok(report);
+    }
     let mut laws: Vec<LawChoice> = Vec::new();
     for expectation in &scenario.expectations {
         if let Scope::Against(other) = expectation.scope
@@ -46,10 +50,27 @@ pub fn run_scenario(
     }
     let others: Result<Vec<_>, ScenarioError> = laws
         .into_iter()
-        .map(|law| Ok((law, world::run(scenario, &options(Some(law)), progress)?.report)))
+        .map(|law| Ok((law, Contender::Law(law).run(scenario, seed, progress)?)))
         .collect();
     report.misses = report.judge(&scenario.expectations, &others?);
     Ok(report)
+}
+
+/// The most seeds at once: each costs a run of every world and contender.
+const SEEDS_MAX: u64 = 1_000;
+
+/// Seeds from first to last, as `FIRST..LAST`.
+///
+/// # Errors
+/// The rule, when the text breaks it.
+pub fn parse_seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
+    let ends = text
+        .split_once("..")
+        .and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
+    match ends {
+        Some((first, last)) if first <= last && last - first < SEEDS_MAX => Ok(first..=last),
+        _ => Err(format!("must be FIRST..LAST, integers in order, at most {SEEDS_MAX} of them")),
+    }
 }
 
 /// One run to be made.
@@ -57,8 +78,8 @@ pub fn run_scenario(
 pub struct Request<'a> {
     /// What.
     pub scenario: &'a Scenario,
-    /// Every campaign under this law instead of its own.
-    pub law: Option<LawChoice>,
+    /// Under whom.
+    pub contender: Contender,
     /// Another seed than the file's.
     pub seed: Option<u64>,
 }
@@ -69,38 +90,37 @@ pub struct Request<'a> {
 /// The first error in the order of the requests.
 pub fn run_all(requests: &[Request<'_>], threads: usize) -> Result<Vec<RunReport>, ScenarioError> {
     each_on_threads(requests, threads, |request| {
-        let Request { scenario, law, seed } = *request;
-        run_scenario(scenario, law, seed, &mut |_| {})
+        let Request { scenario, contender, seed } = *request;
+        run_scenario(scenario, contender, seed, &mut |_| {})
     })
 }
 
-/// Runs every world under every law with every seed, in that order, on at most `threads` threads.
-/// No laws means each campaign's own. The first law is judged by the files' ranges, as far as the
-/// laws it is compared with are among the others. `progress` is told the
-/// share of runs done.
+/// Runs every world under every contender with every seed, in that order, on at most `threads`
+/// threads. No contender means each campaign's own law. The first, if it is no rival, is judged by
+/// the files' ranges, as far as the laws it is compared with are among the others. `progress` is
+/// told the share of runs done.
 ///
 /// # Errors
 /// The first error in the order of the runs.
 pub fn run_grid(
     scenarios: &[Scenario],
-    laws: &[LawChoice],
+    contenders: &[Contender],
     seeds: &[u64],
     threads: usize,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Grid, ScenarioError> {
-    let laws: Vec<Option<LawChoice>> =
-        if laws.is_empty() { vec![None] } else { laws.iter().copied().map(Some).collect() };
+    let contenders = if contenders.is_empty() { &[Contender::Own] } else { contenders };
     let mut requests = Vec::new();
     for scenario in scenarios {
-        for &law in &laws {
-            requests.extend(seeds.iter().map(|&seed| Request { scenario, law, seed: Some(seed) }));
+        for &contender in contenders {
+            let request = |&seed: &u64| Request { scenario, contender, seed: Some(seed) };
+            requests.extend(seeds.iter().map(request));
         }
     }
     let count = AtomicUsize::new(0);
     let mut reports = each_on_threads(&requests, threads, |request| {
-        let Request { scenario, law, seed } = *request;
-        let options = RunOptions { law, seed, ..RunOptions::default() };
-        let mut report = world::run(scenario, &options, &mut |_| {})?.report;
+        let Request { scenario, contender, seed } = *request;
+        let mut report = contender.run(scenario, seed, &mut |_| {})?;
         // Courses of hundreds of runs would fill the memory, and a table shows none.
         for one in &mut report.campaigns {
             one.series.points.clear();
@@ -111,45 +131,49 @@ pub fn run_grid(
         Ok(report)
     })?;
     for (scenario, runs) in
-        scenarios.iter().zip(reports.chunks_mut(laws.len() * seeds.len().max(1)))
+        scenarios.iter().zip(reports.chunks_mut(contenders.len() * seeds.len().max(1)))
     {
-        judge_first(scenario, runs, &laws, seeds.len());
+        judge_first(scenario, runs, contenders, seeds.len());
     }
     Ok(Grid::new(&reports))
 }
 
-/// Judges the runs of a world's first law against those of its others.
+/// Judges the runs of a world's first contender against those of its others.
 fn judge_first(
     scenario: &Scenario,
     runs: &mut [RunReport],
-    laws: &[Option<LawChoice>],
+    contenders: &[Contender],
     seeds: usize,
 ) {
+    if matches!(contenders.first(), Some(Contender::Rival(_))) {
+        return;
+    }
     let is_known = |scope: &Scope| match scope {
-        Scope::Against(law) => laws.contains(&Some(*law)),
+        Scope::Against(law) => contenders.contains(&Contender::Law(*law)),
         _ => true,
     };
     let expected: Vec<_> =
         scenario.expectations.iter().filter(|one| is_known(&one.scope)).cloned().collect();
     let (first, rest) = runs.split_at_mut(seeds.min(runs.len()));
     for (place, run) in first.iter_mut().enumerate() {
-        let of_law = |(law, group): (&Option<LawChoice>, &[RunReport])| {
-            Some(((*law)?, group.get(place)?.clone()))
+        let of_law = |(contender, group): (&Contender, &[RunReport])| {
+            Some((contender.law()?, group.get(place)?.clone()))
         };
         let others: Vec<_> =
-            laws.iter().skip(1).zip(rest.chunks(seeds)).filter_map(of_law).collect();
+            contenders.iter().skip(1).zip(rest.chunks(seeds)).filter_map(of_law).collect();
         run.misses = run.judge(&expected, &others);
     }
 }
 
 /// Does something for each request on at most `threads` threads; results in the order asked for.
-fn each_on_threads<'a>(
-    requests: &[Request<'a>],
+/// After an error none is begun any more.
+pub(crate) fn each_on_threads<R: Sync, T: Send, E: Send>(
+    requests: &[R],
     threads: usize,
-    make: impl Fn(&Request<'a>) -> Result<RunReport, ScenarioError> + Sync,
-) -> Result<Vec<RunReport>, ScenarioError> {
+    make: impl Fn(&R) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
     let next = AtomicUsize::new(0);
-    let done: Vec<Mutex<Option<Result<RunReport, ScenarioError>>>> =
+    let done: Vec<Mutex<Option<Result<T, E>>>> =
         requests.iter().map(|_| Mutex::new(None)).collect();
     std::thread::scope(|scope| {
         for _ in 0..threads.clamp(1, requests.len().max(1)) {
@@ -158,6 +182,9 @@ fn each_on_threads<'a>(
                     let place = next.fetch_add(1, Ordering::Relaxed);
                     let Some(request) = requests.get(place) else { break };
                     let result = make(request);
+                    if result.is_err() {
+                        next.store(requests.len(), Ordering::Relaxed);
+                    }
                     *done[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                 }
             });
@@ -167,7 +194,7 @@ fn each_on_threads<'a>(
         .map(|slot| {
             slot.into_inner()
                 .unwrap_or_else(PoisonError::into_inner)
-                .expect("every request was taken by a thread that ended")
+                .expect("all before the first error were taken by threads that ended")
         })
         .collect()
 }

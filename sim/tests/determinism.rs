@@ -1,7 +1,7 @@
 //! The same seed gives the same bytes: twice, and on one thread or many.
 
-use paceline_core::campaign::LawChoice;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
+use paceline_sim::contender::Contender;
 use paceline_sim::report::render;
 use paceline_sim::run::{self, Request};
 use paceline_sim::scenario::Scenario;
@@ -60,7 +60,7 @@ fn scenario() -> Scenario {
 fn the_same_seed_gives_the_same_bytes_twice() {
     let scenario = scenario();
     let json = |seed| {
-        let report = run::run_scenario(&scenario, None, Some(seed), &mut |_| {}).unwrap();
+        let report = run::run_scenario(&scenario, Contender::Own, Some(seed), &mut |_| {}).unwrap();
         render::to_json(&report)
     };
     assert_eq!(json(7), json(7));
@@ -70,9 +70,13 @@ fn the_same_seed_gives_the_same_bytes_twice() {
 #[test]
 fn one_thread_and_many_give_the_same_bytes() {
     let scenario = scenario();
-    let laws = [None, Some(LawChoice::PassThrough), Some(LawChoice::Asap)];
+    let named = |name| Contender::named(name).expect("a known name");
+    let contenders = [Contender::Own, named("pass-through"), named("mystique-learned")];
     let requests: Vec<Request<'_>> = (1..4)
-        .flat_map(|seed| laws.map(|law| Request { scenario: &scenario, law, seed: Some(seed) }))
+        .flat_map(|seed| {
+            let scenario = &scenario;
+            contenders.map(|contender| Request { scenario, contender, seed: Some(seed) })
+        })
         .collect();
     let json = |threads| -> Vec<String> {
         run::run_all(&requests, threads).unwrap().iter().map(render::to_json).collect()

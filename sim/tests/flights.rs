@@ -2,6 +2,7 @@
 //! hours, hour by hour.
 
 use paceline_core::units::{Nanos, Span, Timestamp};
+use paceline_sim::contender::Contender;
 use paceline_sim::report::CampaignReport;
 use paceline_sim::report::tally::Hour;
 use paceline_sim::run;
@@ -12,7 +13,8 @@ use std::path::Path;
 fn rehearse(name: &str, seed: u64) -> (Scenario, Vec<CampaignReport>) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios").join(name);
     let scenario = Scenario::load(&path, &run::data_folder()).expect("a sound scenario");
-    let report = run::run_scenario(&scenario, None, Some(seed), &mut |_| {}).expect("a run");
+    let report =
+        run::run_scenario(&scenario, Contender::Own, Some(seed), &mut |_| {}).expect("a run");
     (scenario, report.campaigns)
 }
 

@@ -2,6 +2,7 @@
 
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::Nanos;
+use paceline_sim::contender::Contender;
 use paceline_sim::policy::{PriceRule, TieRule};
 use paceline_sim::replay::{self, ReplayOptions};
 use paceline_sim::run;
@@ -38,7 +39,7 @@ fn a_trace_under_a_law_keeps_to_its_budget() {
     for law in [LawChoice::LogPid, LawChoice::PassThrough, LawChoice::Asap] {
         // A thousandth of a unit an impression: a third of the hour's auctions.
         let world = replay::world_of(&path, &options(law, 1_200_000_000), None).unwrap();
-        let report = run::run_scenario(&world, Some(law), None, &mut |_| {}).unwrap();
+        let report = run::run_scenario(&world, Contender::Law(law), None, &mut |_| {}).unwrap();
         assert_eq!(report.run.auctions, 3_600);
         assert_eq!(report.run.audit_failures, 0);
         assert_eq!(report.total.overspend_nanos, 0);

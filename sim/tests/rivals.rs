@@ -1,7 +1,8 @@
 //! Rivals in the simulator's worlds: the same engine, books and bidders as every law.
 
+use paceline_sim::contender::Contender;
 use paceline_sim::report::RunReport;
-use paceline_sim::rival::{Rival, run};
+use paceline_sim::rival::Rival;
 use paceline_sim::scenario::Scenario;
 use std::path::Path;
 
@@ -12,8 +13,8 @@ fn calm() -> Scenario {
 }
 
 fn run_of(scenario: &Scenario, name: &str) -> RunReport {
-    let rival = Rival::named(name).expect("a listed name");
-    run::run_scenario(scenario, (name, rival), Some(5), &mut |_| {}).expect("a world that runs")
+    let rival = Contender::named(name).expect("a listed name");
+    rival.run(scenario, Some(5), &mut |_| {}).expect("a world that runs")
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! All misses of all files are listed, not only the first. A scenario whose data folder is absent
 //! is skipped, and said to be.
 
+use paceline_sim::contender::Contender;
 use paceline_sim::run::{self, Request};
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use std::io;
@@ -38,8 +39,9 @@ fn every_scenario_meets_its_ranges() {
             Err(error) => panic!("{error}"),
         }
     }
+    let contender = Contender::Own;
     let requests: Vec<Request<'_>> =
-        scenarios.iter().map(|scenario| Request { scenario, law: None, seed: None }).collect();
+        scenarios.iter().map(|scenario| Request { scenario, contender, seed: None }).collect();
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let reports = run::run_all(&requests, threads).unwrap();
     let misses: Vec<String> = reports

@@ -23,6 +23,7 @@ fn every_form_is_taken() {
         "replay --auctions a.parquet --policy const:0 --value-column pcvr --value-scale 2.5e6",
         "run a.toml b.toml --law asap --seed 3 --json out.json --html out.html",
         "run a.toml --law log-pid,pass-through,asap --seeds 1..5 --json out.json",
+        "run a.toml --law mystique-learned,log_pid",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
         "demo",
         "demo --campaigns 5 --hours 2 --scale 120 --for 1m30s --json out.json --html out.html",
@@ -39,6 +40,7 @@ fn a_wrong_value_is_refused_with_flag_value_and_rule() {
     for (line, parts) in [
         ("replay --auctions a.txt --law asap", ["--auctions", "a.txt", "must end in .csv"]),
         ("replay --auctions a.csv --law fast", ["--law", "fast", "must be log-pid"]),
+        ("run a.toml --law fast", ["--law", "fast", "must be one of log_pid"]),
         ("run a.toml --seeds 5..1", ["--seeds", "5..1", "must be FIRST..LAST"]),
         ("replay --auctions a.csv --policy const", ["--policy", "const", "must be const:CPM"]),
         ("replay --auctions a.csv --policy sq:5", ["--policy", "sq:5", "must be const:CPM"]),

@@ -1,24 +1,23 @@
 //! Values of flags, each with its rule. The parser puts flag and value before the rule.
 
+use crate::contender::Contender;
 use crate::policy::Policy;
-use crate::rival::Rival;
 use crate::scenario::expect::law_of;
 use crate::scenario::span::parse_span;
 use crate::trace::auctions::PRICE_MAX;
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{CpmMicros, Nanos, Span, Timestamp};
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
 /// The most rows generated at once.
 const ROWS_MAX: u64 = 10_000_000_000;
-/// The most seeds of one table: each costs a run of every world and law.
-const SEEDS_MAX: u64 = 1_000;
 
-/// The name of a rival.
-pub(super) fn rival(text: &str) -> Result<&'static str, String> {
-    let known = Rival::NAMES.into_iter().find(|name| *name == text);
-    known.ok_or_else(|| format!("must be one of {}", Rival::NAMES.join(", ")))
+/// A law or a rival by name.
+pub(super) fn contender(text: &str) -> Result<Contender, String> {
+    Contender::named(text).ok_or_else(|| {
+        let names: Vec<&str> = Contender::all().into_iter().map(Contender::name).collect();
+        format!("must be one of {}", names.join(", "))
+    })
 }
 
 /// A file of rows.
@@ -56,17 +55,6 @@ pub(super) fn budget(text: &str) -> Result<Nanos, String> {
     match text.parse() {
         Ok(nanos @ 1..=4_000_000_000_000_000_000) => Ok(Nanos::new(nanos)),
         _ => Err("must be an integer from 1 to 4000000000000000000 nanos".to_owned()),
-    }
-}
-
-/// Seeds from first to last.
-pub(super) fn seeds(text: &str) -> Result<RangeInclusive<u64>, String> {
-    let ends = text
-        .split_once("..")
-        .and_then(|(first, last)| Some((first.parse::<u64>().ok()?, last.parse::<u64>().ok()?)));
-    match ends {
-        Some((first, last)) if first <= last && last - first < SEEDS_MAX => Ok(first..=last),
-        _ => Err(format!("must be FIRST..LAST, integers in order, at most {SEEDS_MAX} of them")),
     }
 }
 
