@@ -33,6 +33,8 @@ pub enum Command {
     Replay(ReplayArgs),
     /// Runs scenario files and judges them by the ranges they state.
     Run(RunArgs),
+    /// Judges a pacing law against others, in the same worlds with the same seeds.
+    Compare(CompareArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
     /// Runs service, market and console in one process, on a clock sixty times as fast.
@@ -151,6 +153,35 @@ pub struct RunArgs {
     /// Write a page about it.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
+}
+
+/// `compare`: a trial, or scenario files.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim compare sim/trials/short.toml --store runs.jsonl \
+                        --html out.html")]
+pub struct CompareArgs {
+    /// One trial file, or scenario files.
+    #[arg(value_name = "FILE", required = true, num_args = 1..)]
+    pub files: Vec<PathBuf>,
+    /// Instead of the trial's, with commas between: laws that ship (log-pid, pass-through, asap)
+    /// and rivals. Without a trial the first is judged; all of them when absent.
+    #[arg(long, value_name = "NAME", value_parser = value::contender, value_delimiter = ',')]
+    pub contenders: Vec<Contender>,
+    /// Seeds from first to last instead of the trial's; 1..3 where there is no trial.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds)]
+    pub seeds: Option<RangeInclusive<u64>>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write everything as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page about it.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Keep every finished run here, and do not make again what this program finished before.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
 }
 
 /// `generate`: one file.

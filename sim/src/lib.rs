@@ -8,6 +8,7 @@ pub mod args;
 pub mod auditor;
 pub mod bidder;
 pub mod bridge;
+pub mod compare;
 pub mod contender;
 pub mod fault;
 pub mod generate;

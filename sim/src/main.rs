@@ -9,8 +9,13 @@ mod drive;
 use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
-use paceline_sim::args::{Cli, Command, Control, GenerateArgs, ReplayArgs, RunArgs};
+use paceline_sim::args::{Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs};
 use paceline_sim::bridge;
+use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
+use paceline_sim::compare::store::Store;
+use paceline_sim::compare::trial::{Trial, is_trial};
+use paceline_sim::compare::verdict::Ruling;
+use paceline_sim::compare::{Comparison, play};
 use paceline_sim::contender::Contender;
 use paceline_sim::generate;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
@@ -75,6 +80,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         },
         Command::Generate(args) => generate_file(&args),
         Command::Run(args) => run_scenarios(&args),
+        Command::Compare(args) => compare(&args),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
         #[cfg(feature = "live")]
@@ -185,10 +191,98 @@ fn tabulate(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
     if missed > 0 { bail!("{missed} ranges missed") } else { Ok(()) }
 }
 
+/// Judges a law by a trial, or sets contenders side by side; fails if a rule of a trial is missed.
+fn compare(args: &CompareArgs) -> Result<(), Failure> {
+    let plan = plan_of(args)?;
+    if plan.worlds.is_empty() {
+        return Err(anyhow::anyhow!("no world is left to run").into());
+    }
+    let store = args.store.as_deref().map(open_store).transpose()?;
+    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+    let progress = Mutex::new(Progress::of_shares());
+    let tell = |share: f64| {
+        progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share);
+    };
+    let runs = play(&plan, args.threads.unwrap_or_else(cores), store.as_ref(), &tell)
+        .map_err(anyhow::Error::new)?;
+    drop(progress);
+    let comparison = Comparison::new(plan.brief, runs);
+    say(&comparison.to_text())?;
+    write_text(args.json.as_deref(), || comparison.to_json())?;
+    write_text(args.html.as_deref(), || comparison.to_html())?;
+    let is_missed = |ruling| ruling == Ruling::Missed;
+    let missed = comparison.verdicts.iter().filter(|one| is_missed(one.ruling)).count();
+    match comparison.brief.standing {
+        Standing::Registered | Standing::Part if missed > 0 => {
+            Err(anyhow::anyhow!("{missed} rules missed").into())
+        }
+        Standing::Registered | Standing::Part | Standing::Unregistered => Ok(()),
+    }
+}
+
+/// What a command line asks for: one trial, or scenario files.
+fn plan_of(args: &CompareArgs) -> Result<Plan, Failure> {
+    if let Some(name) = twice(&args.contenders) {
+        return Err(Failure::Usage(format!("--contenders must not name {name} twice")));
+    }
+    let wishes = Wishes {
+        contenders: args.contenders.clone(),
+        seeds: args.seeds.clone().map(Iterator::collect).unwrap_or_default(),
+    };
+    let mut trials = Vec::new();
+    for path in &args.files {
+        // A file that cannot be read is told of as a scenario.
+        if let Some(text) = fs::read_to_string(path).ok().filter(|text| is_trial(text)) {
+            let trial = Trial::parse(path, &text)
+                .map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::new(error))))?;
+            trials.push(trial);
+        }
+    }
+    match trials.as_slice() {
+        [] => {
+            let (worlds, skipped) = load_worlds(args.files.iter())?;
+            Ok(Plan::of_scenarios(wishes, worlds, skipped))
+        }
+        [trial] if args.files.len() == 1 => {
+            let (worlds, _) = load_worlds(trial.worlds.iter().map(|world| &world.path))?;
+            Ok(Plan::of_trial(trial, wishes, worlds))
+        }
+        _ => Err(Failure::Usage("FILE must be one trial, or scenario files alone".to_owned())),
+    }
+}
+
 /// A contender that is named twice.
 fn twice(contenders: &[Contender]) -> Option<&'static str> {
     let is_again = |&place: &usize| contenders[..place].contains(&contenders[place]);
     (1..contenders.len()).find(is_again).map(|place| contenders[place].name())
+}
+
+/// Worlds, and the names of those whose data is absent.
+fn load_worlds<'a>(
+    paths: impl Iterator<Item = &'a PathBuf>,
+) -> Result<(Vec<World>, Vec<String>), Failure> {
+    let data = run::data_folder();
+    let (mut worlds, mut skipped) = (Vec::new(), Vec::new());
+    for path in paths {
+        match World::load(path, &data) {
+            Ok(world) => worlds.push(world),
+            Err(ScenarioError::NoData { .. }) => skipped.push(stem(path)),
+            Err(error) => return Err(Failure::Usage(format!("{:#}", anyhow::Error::from(error)))),
+        }
+    }
+    Ok((worlds, skipped))
+}
+
+/// Opens a store for runs of this very program.
+fn open_store(path: &Path) -> anyhow::Result<Store> {
+    let itself = std::env::current_exe().and_then(fs::read).context("reading this program")?;
+    let program = format!("{} {}", env!("CARGO_PKG_VERSION"), digest_of(&itself));
+    let store =
+        Store::open(path, &program).with_context(|| format!("opening {}", path.display()))?;
+    if store.was_cut {
+        eprintln!("warning: {}: the last line was cut off, and is dropped", path.display());
+    }
+    Ok(store)
 }
 
 /// Writes a text where it was asked for.

@@ -24,6 +24,9 @@ fn every_form_is_taken() {
         "run a.toml b.toml --law asap --seed 3 --json out.json --html out.html",
         "run a.toml --law log-pid,pass-through,asap --seeds 1..5 --json out.json",
         "run a.toml --law mystique-learned,log_pid",
+        "compare trial.toml",
+        "compare a.toml b.toml --contenders log-pid,mystique-learned,asap --seeds 1..3 \
+         --threads 2 --json out.json --html out.html --store runs.jsonl",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
         "demo",
         "demo --campaigns 5 --hours 2 --scale 120 --for 1m30s --json out.json --html out.html",
@@ -41,6 +44,8 @@ fn a_wrong_value_is_refused_with_flag_value_and_rule() {
         ("replay --auctions a.txt --law asap", ["--auctions", "a.txt", "must end in .csv"]),
         ("replay --auctions a.csv --law fast", ["--law", "fast", "must be log-pid"]),
         ("run a.toml --law fast", ["--law", "fast", "must be one of log_pid"]),
+        ("compare a.toml --contenders none", ["--contenders", "none", "must be one of log_pid"]),
+        ("compare a.toml --threads 0", ["--threads", "0", "from 1 to 1024"]),
         ("run a.toml --seeds 5..1", ["--seeds", "5..1", "must be FIRST..LAST"]),
         ("replay --auctions a.csv --policy const", ["--policy", "const", "must be const:CPM"]),
         ("replay --auctions a.csv --policy sq:5", ["--policy", "sq:5", "must be const:CPM"]),

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 
 /// The most rows generated at once.
 const ROWS_MAX: u64 = 10_000_000_000;
+/// The most threads: no machine has more cores, and each run takes its own memory.
+const THREADS_MAX: usize = 1_024;
 
 /// A law or a rival by name.
 pub(super) fn contender(text: &str) -> Result<Contender, String> {
@@ -47,6 +49,14 @@ pub(super) fn policy(text: &str) -> Result<Policy, String> {
         "const" => Ok(Policy::Const(CpmMicros::new(bid))),
         "lin" => Ok(Policy::Linear(CpmMicros::new(bid))),
         _ => Err(form()),
+    }
+}
+
+/// A count of threads.
+pub(super) fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(threads @ 1..=THREADS_MAX) => Ok(threads),
+        _ => Err(format!("must be an integer from 1 to {THREADS_MAX}")),
     }
 }
 

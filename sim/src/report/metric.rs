@@ -3,14 +3,14 @@
 //! What each means is said here and nowhere else. Money is integer nanos. A number that a run
 //! cannot tell is absent. Called by tallies, expectations and renderers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! metrics {
     ($(#[$doc:meta])* $set:ident, $names:ident {
         $($(#[$field_doc:meta])* $name:ident: $kind:ty,)+
     }) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, PartialEq, Default, Serialize)]
+        #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
         pub struct $set {
             $($(#[$field_doc])* pub $name: $kind,)+
         }
