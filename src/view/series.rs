@@ -18,7 +18,7 @@ pub enum Shape {
 }
 
 /// Which colour a series has. Colours can be told apart with any colour vision, and repeat with
-/// other dashes from the seventh on.
+/// other dashes, or crosses instead of dots, from the seventh on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tone {
     /// The next of the palette, by the place of the series in its chart.
@@ -103,9 +103,13 @@ impl Series {
             Shape::Band(points) | Shape::Bars(points) => ([].as_slice(), points.as_slice()),
         };
         let plain = plain.iter().map(|&(x, y)| (x, y, y));
-        let banded = banded
-            .iter()
-            .map(|&(x, one, other): &(f64, f64, f64)| (x, one.min(other), one.max(other)));
+        // An end that is not a number must stay one, or the point would not be left out.
+        let banded =
+            banded.iter().map(
+                |&(x, one, other): &(f64, f64, f64)| {
+                    if one <= other { (x, one, other) } else { (x, other, one) }
+                },
+            );
         plain.chain(banded)
     }
 }

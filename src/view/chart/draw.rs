@@ -77,7 +77,12 @@ fn drawn(index: usize, series: &Series, marks: &[Mark], scales: &Scales) -> Mark
     let (path, kind) = match &series.shape {
         Shape::Line(_) => (line(&decimate::keep_extremes(marks, POINTS_MAX), scales), "pl-line"),
         Shape::Step(_) => (steps(&decimate::keep_extremes(marks, POINTS_MAX), scales), "pl-line"),
-        Shape::Dots(_) => (dots(&decimate::keep_extremes(marks, POINTS_MAX), scales), "pl-dots"),
+        Shape::Dots(_) => {
+            let marks = decimate::keep_extremes(marks, POINTS_MAX);
+            let places =
+                marks.iter().map(|mark| (scales.x.place(mark.x), scales.y.place(mark.low)));
+            dots(index, series, places)
+        }
         Shape::Band(_) => (band(&decimate::merge_bands(marks, POINTS_MAX), scales), "pl-band"),
         Shape::Bars(_) => (bars(&decimate::merge_bands(marks, POINTS_MAX), scales), "pl-line"),
     };
@@ -132,13 +137,28 @@ fn steps(marks: &[Mark], scales: &Scales) -> String {
     path
 }
 
-fn dots(marks: &[Mark], scales: &Scales) -> String {
+/// Dots, or crosses where the colours have been used up; and what kind of path they are.
+pub(super) fn dots(
+    index: usize,
+    series: &Series,
+    places: impl Iterator<Item = (f64, f64)>,
+) -> (String, &'static str) {
+    let is_first = match series.tone {
+        Tone::Next => index < COLOURS,
+        Tone::Palette(place) => usize::from(place) < COLOURS,
+        Tone::Muted => true,
+    };
     let mut path = String::new();
-    for mark in marks {
-        let (x, y) = (scales.x.place(mark.x), scales.y.place(mark.low));
-        push(&mut path, format_args!("M{x:.1} {y:.1}h0"));
+    for (x, y) in places {
+        if is_first {
+            push(&mut path, format_args!("M{x:.1} {y:.1}h0"));
+        } else {
+            let (left, top, size) = (x - CROSS_ARM, y - CROSS_ARM, 2.0 * CROSS_ARM);
+            push(&mut path, format_args!("M{left:.1} {top:.1}l{size:.1} {size:.1}"));
+            push(&mut path, format_args!("m0 -{size:.1}l-{size:.1} {size:.1}"));
+        }
     }
-    path
+    (path, if is_first { "pl-dots" } else { "pl-cross" })
 }
 
 /// Each stretch without a gap there along its high side and back along its low.
@@ -159,6 +179,8 @@ fn band(marks: &[Mark], scales: &Scales) -> String {
     path
 }
 
+/// From the middle of a cross to its ends, along both axes, in pixels.
+const CROSS_ARM: f64 = 2.5;
 /// Half the stroke at each end of a bar, in pixels.
 const BAR_END: f64 = 3.0;
 

@@ -2,7 +2,7 @@
 //!
 //! Called by `chart`.
 
-use super::draw::classes;
+use super::draw::{classes, dots};
 use super::frame::{FONT, Frame, LEGEND_ROW};
 use super::{Chart, SERIES_MAX};
 use crate::series::Shape;
@@ -38,8 +38,11 @@ pub(super) fn draw(chart: &Chart, frame: &Frame) -> Markup {
                     @match &series.shape {
                         Shape::Line(_) | Shape::Step(_) => path class={ "pl-line " (class) }
                             d=(format!("M{:.1} {:.1}h18", entry.x, y + 7.0)) {},
-                        Shape::Dots(_) => path class={ "pl-dots " (class) }
-                            d=(format!("M{:.1} {:.1}h0", entry.x + 9.0, y + 7.0)) {},
+                        Shape::Dots(_) => {
+                            @let sample = std::iter::once((entry.x + 9.0, y + 7.0));
+                            @let (path, kind) = dots(entry.index, series, sample);
+                            path class={ (kind) " " (class) } d=(path) {}
+                        },
                         Shape::Bars(_) => path class={ "pl-line " (class) }
                             d=(format!("M{:.1} {:.1}v10", entry.x + 9.0, y + 2.0)) {},
                         Shape::Band(_) => rect class={ "pl-band " (class) }

@@ -95,6 +95,19 @@ fn intervals_with_their_means_are_as_committed() {
 }
 
 #[test]
+fn dots_of_more_series_than_colours_can_be_told_apart() {
+    let each = |place: u32| {
+        let at = f64::from(place);
+        Series::dots(format!("s{place}"), vec![(at, at)])
+    };
+    let chart = (1..=7).map(each).fold(Chart::new("Scatter"), Chart::with_series);
+    let svg = chart.to_svg(320, 200);
+    // Each once in the plot and once in the legend.
+    assert_eq!(svg.matches("class=\"pl-dots pl-c").count(), 12);
+    assert_eq!(svg.matches("class=\"pl-cross pl-c0").count(), 2);
+}
+
+#[test]
 fn a_chart_without_points_is_as_committed() {
     let chart = Chart::over_time("Clicks").with_series(Series::line("clicks", Vec::new()));
     check("no-data.svg", &without_styles(&chart.to_svg(320, 160)));
