@@ -5,10 +5,11 @@
 //! and waits for a catalogue that is not there yet.
 
 use super::parts::{authority, password};
-use crate::auth::Keyring;
+use crate::auth::{AuthError, Keyring};
 use crate::config::value::Value;
 use crate::config::{Complaint, Config, ConfigError, Effective, Origin, StoreKind};
 use crate::tls::{self, TlsError};
+use paceline_catalogue::CatalogueError;
 
 /// Looks into every file that this configuration would have read.
 ///
@@ -54,7 +55,11 @@ fn faults(config: &Config) -> Vec<Fault> {
     if let Some(path) = &config.catalog.file
         && let Err(error) = paceline_catalogue::read(path)
     {
-        add("catalog.file", path.show(), format!("must be a sound catalogue: {error}"));
+        let why = match error {
+            CatalogueError::Unreadable { why, .. } => format!("cannot be read: {why}"),
+            faulty => faulty.to_string(),
+        };
+        add("catalog.file", path.show(), format!("must be a sound catalogue: {why}"));
     }
     if let Err(error) = tls::acceptor(server) {
         let (key, value) = match &error {
@@ -68,7 +73,11 @@ fn faults(config: &Config) -> Vec<Fault> {
     if let Some(path) = server.tokens_file.file()
         && let Err(error) = Keyring::read(path)
     {
-        add("server.tokens_file", server.tokens_file.show(), unusable(&error));
+        let why = match &error {
+            AuthError::Unreadable { source, .. } => unusable(source),
+            _ => unusable(&error),
+        };
+        add("server.tokens_file", server.tokens_file.show(), why);
     }
     faults
 }

@@ -232,7 +232,9 @@ impl Reader {
         self.complaints.push(Complaint { origin, key: key.to_owned(), value, rule });
     }
 
-    fn take<T: Value>(&mut self, key: &'static str) -> Option<(T, RawValue)> {
+    /// What was written for a key. `range` is told of a number that is whole and still too large or
+    /// too small to be read.
+    fn take<T: Value>(&mut self, key: &'static str, range: Option<&str>) -> Option<(T, RawValue)> {
         self.known.push(key);
         let Some(raw) = self.raw.remove(key) else {
             self.origins.insert(key, Origin::Default);
@@ -245,7 +247,11 @@ impl Reader {
         if let Some(value) = T::parse(&raw.text).filter(|_| is_spelt_right) {
             return Some((value, raw));
         }
-        self.complain(key, &raw, format!("must be {}", T::WHAT));
+        let is_whole = T::FORM == Form::Integer
+            && is_spelt_right
+            && raw.text.replace('_', "").parse::<i128>().is_ok();
+        let rule = range.filter(|_| is_whole).map(ToOwned::to_owned);
+        self.complain(key, &raw, rule.unwrap_or_else(|| format!("must be {}", T::WHAT)));
         None
     }
 
@@ -271,17 +277,17 @@ impl Visitor for Reader {
         place: &mut T,
         within: Within<T>,
     ) {
-        let Some((value, raw)) = self.take::<T>(key) else { return };
         let Within(least, most) = within;
+        let rule = format!("must be between {} and {}", least.show(), most.show());
+        let Some((value, raw)) = self.take::<T>(key, Some(&rule)) else { return };
         if value < least || value > most {
-            let rule = format!("must be between {} and {}", least.show(), most.show());
             return self.complain(key, &raw, rule);
         }
         *place = value;
     }
 
     fn plain<T: Value>(&mut self, key: &'static str, place: &mut T) {
-        if let Some((value, _)) = self.take::<T>(key) {
+        if let Some((value, _)) = self.take::<T>(key, None) {
             *place = value;
         }
     }

@@ -270,10 +270,10 @@ impl Value for f64 {
 
 /// Whole numbers.
 macro_rules! whole {
-    ($($int:ty, $most:literal);*) => {$(
+    ($($int:ty),*) => {$(
         impl Value for $int {
             const FORM: Form = Form::Integer;
-            const WHAT: &'static str = concat!("a whole number from 0 to ", $most);
+            const WHAT: &'static str = "a whole number";
 
             fn parse(text: &str) -> Option<Self> {
                 text.replace('_', "").parse().ok()
@@ -285,7 +285,7 @@ macro_rules! whole {
         }
     )*};
 }
-whole!(u16, "65535"; u32, "4294967295");
+whole!(u16, u32);
 
 /// Values that are one of a few words.
 macro_rules! words {
