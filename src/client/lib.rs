@@ -29,10 +29,7 @@
 //! assert_eq!(answer.decision, BidDecision::Skip(SkipReason::Unknown));
 //! ```
 
-#![cfg_attr(
-    not(test),
-    warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic, missing_docs)
-)]
+#![cfg_attr(not(test), warn(clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 
 /// The examples of the README are compiled with the tests.
 #[cfg(all(doctest, feature = "grpc"))]
