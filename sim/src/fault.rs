@@ -6,6 +6,7 @@
 use crate::rng::Stream;
 pub use crate::scenario::raw::RawFaultKind as FaultKind;
 use paceline_core::units::{Span, Timestamp, Window};
+use std::collections::BTreeMap;
 
 /// One thing that goes wrong for a while.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,13 +45,16 @@ pub struct Delivery {
 pub struct FaultRules {
     faults: Vec<Fault>,
     stream: Stream,
+    /// When the last delayed report of a bidder is through: none sent after it overtakes it.
+    stuck_until: BTreeMap<u32, Timestamp>,
 }
 
 impl FaultRules {
     /// The rules under a run's seed.
     #[must_use]
     pub fn new(faults: &[Fault], seed: u64) -> Self {
-        Self { faults: faults.to_vec(), stream: Stream::new(seed, "faults") }
+        let stream = Stream::new(seed, "faults");
+        Self { faults: faults.to_vec(), stream, stuck_until: BTreeMap::new() }
     }
 
     /// Whether a fault of a kind strikes a bidder at `now`.
@@ -90,11 +94,19 @@ impl FaultRules {
             }
             let within = part(fault.by, self.stream.unit());
             match fault.kind {
-                FaultKind::Lose | FaultKind::Delay => delivery.first = delivery.first + fault.by,
+                FaultKind::Lose => delivery.first = delivery.first + fault.by,
+                FaultKind::Delay => {
+                    delivery.first = delivery.first + fault.by;
+                    let stuck = self.stuck_until.entry(bidder).or_insert(now);
+                    *stuck = (*stuck).max(now + fault.by);
+                }
                 FaultKind::Reorder => delivery.first = delivery.first + within,
                 FaultKind::Duplicate => delivery.second = Some(within),
                 FaultKind::Silence | FaultKind::Blind | FaultKind::Crash | FaultKind::Absent => {}
             }
+        }
+        if let Some(&until) = self.stuck_until.get(&bidder) {
+            delivery.first = delivery.first.max(until - now);
         }
         delivery
     }
@@ -129,6 +141,18 @@ mod tests {
             rules.is_struck(FaultKind::Silence, bidder, now)
         };
         assert_eq!([at(1, 99), at(1, 100), at(1, 200), at(0, 150)], [false, true, false, false]);
+    }
+
+    #[test]
+    fn no_report_overtakes_a_delayed_one() {
+        let mut rules = FaultRules::new(&[fault(FaultKind::Delay, 1.0)], 1);
+        let mut first = |bidder, second| {
+            let now = Timestamp::from_micros(0) + Span::from_secs(second);
+            rules.deliver(bidder, now).first.as_seconds()
+        };
+        let delays = [first(1, 90), first(1, 199), first(1, 210), first(0, 210), first(1, 240)];
+        let expected = [0.0, 30.0, 19.0, 0.0, 0.0];
+        assert!(delays.iter().zip(expected).all(|(delay, one)| (delay - one).abs() < 1e-9));
     }
 
     #[test]
