@@ -189,7 +189,7 @@ impl Hall {
         cleared: CpmMicros,
     ) -> Charge {
         let buyer = &self.buyers[campaign];
-        let clicked = auction.recorded.and_then(|recorded| recorded.clicked);
+        let clicked = buyer.clicks(auction, offer.probability);
         buyer.billing.charge(buyer.salt, auction.key, cleared, offer.probability, clicked)
     }
 }
@@ -264,7 +264,10 @@ fn settle<V: Venue>(
     let full = scaled(stand.offer.value, hall.most[campaign]);
     let alone = auction.settle(full, other, hall.tie);
     let charge = alone.price.map(|cleared| hall.charge(campaign, auction, stand.offer, cleared));
-    hall.tallies[campaign].ask(auction, stand.offer.value, alone, charge);
+    let buyer = &hall.buyers[campaign];
+    let value = buyer.really(stand.offer.value, auction);
+    let cost = Outcome { min_to_win: buyer.really(alone.min_to_win, auction), ..alone };
+    hall.tallies[campaign].ask(auction, value, cost, charge);
     let Some((price, held)) = stand.bid else { return };
     let outcome = if may_win {
         auction.settle(price, other, hall.tie)
@@ -290,7 +293,8 @@ fn win<V: Venue>(
     let hall = venue.hall();
     let seat = stand.seat;
     let charge = hall.charge(seat.campaign, auction, stand.offer, cleared);
-    hall.tallies[seat.campaign].win(auction, stand.offer.value);
+    let value = hall.buyers[seat.campaign].really(stand.offer.value, auction);
+    hall.tallies[seat.campaign].win(auction, value);
     let heard_at = auction.at + hall.outcome_delay;
     let billing = hall.buyers[seat.campaign].billing;
     let key = win_key(auction.key, hall.buyers[seat.campaign].salt);

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod competition;
 pub mod draw;
 pub mod traffic;
+pub mod truth;
 
 use crate::rng::Stream;
 use auction::Auction;

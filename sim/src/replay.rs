@@ -323,6 +323,7 @@ fn plan(
             Billing::Impression
         },
         recorded: Some(Arc::from(values)),
+        truth: None,
         counts_as_one: !has_values
             && order.click_value.is_none()
             && order.conversion_value.is_none(),

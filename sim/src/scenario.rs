@@ -15,7 +15,7 @@ pub mod span;
 use crate::fault::Fault;
 use crate::market::auction::{Auction, Tie};
 use crate::market::buyer::Buyer;
-use crate::market::traffic::Shock;
+use crate::market::traffic::{Curve, Shock};
 use crate::market::{Segment, clock::WeekClock};
 pub use complaint::{Complaint, ScenarioError};
 use expect::Expectation;
@@ -94,12 +94,14 @@ pub struct SegmentPlan {
 }
 
 /// What the planner is told of a campaign's traffic.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Forecast {
     /// Nothing.
     None,
     /// The true curve times log-normal errors of this deviation, one an hour of the week.
     Error(f64),
+    /// This curve, whatever the true one.
+    Curve(Curve),
 }
 
 /// A campaign and its side of the market.

@@ -1,6 +1,9 @@
 //! What is wrong with a scenario file is said in full: file, key, value, rule.
 
+use paceline_core::input::Input;
+use paceline_core::units::Span;
 use paceline_sim::scenario::{Scenario, ScenarioError};
+use paceline_sim::world::setup;
 use std::path::Path;
 
 const SOUND: &str = r#"
@@ -92,4 +95,43 @@ fn an_absent_data_file_is_no_complaint_but_a_reason_to_skip() {
     );
     let error = parse(&text).expect_err("there is no such file");
     assert!(matches!(error, ScenarioError::NoData { ref wanted, .. } if wanted == "absent.csv"));
+}
+
+#[test]
+fn what_is_forecast_and_what_is_true_of_clicks_are_checked() {
+    let text = SOUND.replace(
+        "value = { cpm = 6.0 }",
+        "value = { cpm = 6.0 }\nforecast = { shape = { amplitude = 1.5 } }\n\
+         click_truth = { from = 0.0, to = 101.0 }",
+    );
+    let told = complaint(&text);
+    for part in [
+        "campaign[0].forecast.shape = ",
+        "campaign[0].click_truth = 0: needs click_probability",
+        "campaign[0].click_truth.from = 0: must be 0.01 to 100",
+        "campaign[0].click_truth.to = 101: must be 0.01 to 100",
+    ] {
+        assert!(told.contains(part), "{part} is not in {told}");
+    }
+    let told = complaint(&SOUND.replace("6.0 }", "6.0 }\nforecast = { error = -0.1 }"));
+    assert!(told.contains("campaign[0].forecast.error = -0.1: must be 0 to 3"), "{told}");
+}
+
+#[test]
+fn a_forecast_of_its_own_leaves_the_market_alone() {
+    let text = SOUND.replace(
+        "value = { cpm = 6.0 }",
+        "value = { cpm = 6.0 }\nforecast = { shape = { day = [1, 3] } }",
+    );
+    let scenario = parse(&text).unwrap();
+    let start = scenario.window.start();
+    let rate = |hour| scenario.segments[0].segment.traffic.rate(start + Span::HOUR.times(hour));
+    assert!((rate(1) - rate(13)).abs() < 1e-12);
+    let setup = setup::build(&scenario, None, 1).unwrap();
+    let shape = setup.inputs.iter().find_map(|input| match input {
+        Input::Shape(shape) => Some(shape.weights.clone()),
+        _ => None,
+    });
+    let weights = shape.unwrap();
+    assert_eq!((weights[0] * 3 + 1, weights[48]), (weights[48], 1_000_000));
 }

@@ -41,12 +41,13 @@ pub fn click_price(cleared: CpmMicros, probability: Ppb) -> Nanos {
 
 /// Whether the impression is clicked if shown: fixed by the auction, whoever asks.
 #[must_use]
-pub fn is_clicked(salt: u64, auction: u64, probability: Ppb) -> bool {
-    draw::unit(Use::Click, salt, auction) < probability.as_f64()
+pub fn is_clicked(salt: u64, auction: u64, chance: f64) -> bool {
+    draw::unit(Use::Click, salt, auction) < chance
 }
 
 impl Billing {
-    /// The charge for a win at `cleared`.
+    /// The charge for a win at `cleared`. `clicked` says whether it is clicked where that is known
+    /// better than by the probability.
     #[must_use]
     pub fn charge(
         self,
@@ -63,7 +64,8 @@ impl Billing {
                 after: Some(Span::ZERO),
             },
             Self::Click { soonest, latest } => {
-                let is_clicked = clicked.unwrap_or_else(|| is_clicked(salt, auction, probability));
+                let is_clicked =
+                    clicked.unwrap_or_else(|| is_clicked(salt, auction, probability.as_f64()));
                 let after = is_clicked.then(|| {
                     let width = Nanos::new((latest - soonest).as_micros()).as_f64();
                     let along = draw::unit(Use::ClickDelay, salt, auction) * width;

@@ -5,9 +5,10 @@
 //! stated multiple of its budget. Called by the world for every auction and campaign.
 
 use super::auction::Auction;
-use super::billing::Billing;
+use super::billing::{self, Billing};
 use super::competition::to_cpm;
 use super::draw::{self, Distribution, Use};
+use super::truth::ClickTruth;
 use crate::number::{length, whole};
 use paceline_core::bid::AuctionType;
 use paceline_core::units::{CpmMicros, Ppb};
@@ -32,6 +33,8 @@ pub struct Buyer {
     pub scale: f64,
     /// Spread of the click probability; absent for campaigns that do not count clicks.
     pub response: Option<Distribution>,
+    /// How far its click probabilities are off; absent where they are right.
+    pub truth: Option<ClickTruth>,
     /// How its wins are billed.
     pub billing: Billing,
     /// Values before the scale by place in the record, for a recorded market; modelled when absent.
@@ -65,6 +68,22 @@ impl Buyer {
             value: to_cpm(self.scale * self.worth(auction)),
             probability: self.probability(auction),
         }
+    }
+
+    /// Whether the impression is clicked if shown, where its probability does not tell: by the
+    /// record, or because predictions are off.
+    #[must_use]
+    pub fn clicks(&self, auction: &Auction, predicted: Ppb) -> Option<bool> {
+        auction.recorded.and_then(|recorded| recorded.clicked).or_else(|| {
+            let chance = self.truth?.times(auction.at) * predicted.as_f64();
+            Some(billing::is_clicked(self.salt, auction.key, chance))
+        })
+    }
+
+    /// What is expected of the auction as predicted, value or cost, as it really is on average.
+    #[must_use]
+    pub fn really(&self, predicted: CpmMicros, auction: &Auction) -> CpmMicros {
+        self.truth.map_or(predicted, |truth| truth.of(predicted, auction.at))
     }
 
     fn probability(&self, auction: &Auction) -> Ppb {
@@ -154,6 +173,7 @@ mod tests {
             value: Distribution::LogNormal { ln_median: 0.0, sigma: 0.5 },
             scale: 1.0,
             response: None,
+            truth: None,
             billing: Billing::Impression,
             recorded: None,
             counts_as_one: false,

@@ -5,11 +5,12 @@
 use super::check::Frame;
 use super::complaint::Complaints;
 use super::raw::{RawBilling, RawCampaign, RawForecast, shown};
-use super::segments::prices;
+use super::segments::{curve, prices};
 use super::{CampaignPlan, Forecast};
 use crate::market::billing::Billing;
 use crate::market::buyer::Buyer;
 use crate::market::draw::Distribution;
+use crate::market::truth::ClickTruth;
 use crate::trace::campaigns::BudgetPeriod;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
@@ -123,6 +124,7 @@ struct Common {
     value: Distribution,
     recorded: Option<Arc<[f64]>>,
     response: Option<Distribution>,
+    truth: Option<ClickTruth>,
     billing: Billing,
     multiplier_max: PacingMultiplier,
     forecast: Forecast,
@@ -148,21 +150,18 @@ impl Common {
             most,
             "must be 0.001 to 4",
         );
+        let window = window(at, raw, frame, complaints);
         Self {
-            window: window(at, raw, frame, complaints),
+            window,
             segments: segments(&key("segments"), raw, frame, complaints),
             reach,
             value: value(at, raw, complaints),
             recorded: recorded(at, raw, frame, complaints),
             response: response(at, raw, complaints),
+            truth: truth(at, raw, window, complaints),
             billing: billing(at, raw, complaints),
             multiplier_max,
-            forecast: match raw.forecast {
-                None if raw.value_column.is_some() => Forecast::None,
-                None => Forecast::Error(0.0),
-                Some(RawForecast::None) => Forecast::None,
-                Some(RawForecast::Error(sigma)) => Forecast::Error(sigma),
-            },
+            forecast: forecast(&key("forecast"), raw, frame, complaints),
         }
     }
 
@@ -222,12 +221,14 @@ impl Common {
             value: self.value.clone(),
             scale: 1.0,
             response: self.response.clone(),
+            truth: self.truth,
             billing: self.billing,
             recorded: self.recorded.clone(),
             counts_as_one: false,
             value_most: own.value_most.or(raw.value_most_cpm).unwrap_or(f64::INFINITY),
         };
-        Some(CampaignPlan { spec, buyer, pressure: own.pressure, forecast: self.forecast, clock })
+        let forecast = self.forecast.clone();
+        Some(CampaignPlan { spec, buyer, pressure: own.pressure, forecast, clock })
     }
 }
 
@@ -308,6 +309,59 @@ fn response(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> Option<
         "must be 0 to 3",
     );
     Some(Distribution::LogNormal { ln_median: libm::log(median), sigma })
+}
+
+/// True over predicted chance of a click.
+fn truth(
+    at: &str,
+    raw: &RawCampaign,
+    window: Window,
+    complaints: &mut Complaints,
+) -> Option<ClickTruth> {
+    let truth = raw.click_truth?;
+    let key = |field: &str| format!("{at}.click_truth{field}");
+    complaints.require(
+        raw.click_probability.is_some(),
+        key(""),
+        truth.from,
+        "needs click_probability",
+    );
+    let to = truth.to.unwrap_or(truth.from);
+    for (field, value) in [(".from", truth.from), (".to", to)] {
+        complaints.require(
+            (0.01..=100.0).contains(&value),
+            key(field),
+            value,
+            "must be 0.01 to 100",
+        );
+    }
+    Some(ClickTruth { window, from: truth.from, to })
+}
+
+/// What the planner is told.
+fn forecast(
+    at: &str,
+    raw: &RawCampaign,
+    frame: &Frame<'_>,
+    complaints: &mut Complaints,
+) -> Forecast {
+    match &raw.forecast {
+        None if raw.value_column.is_some() => Forecast::None,
+        None => Forecast::Error(0.0),
+        Some(RawForecast::None) => Forecast::None,
+        Some(RawForecast::Error(sigma)) => {
+            complaints.require(
+                (0.0..=3.0).contains(sigma),
+                format!("{at}.error"),
+                sigma,
+                "must be 0 to 3",
+            );
+            Forecast::Error(*sigma)
+        }
+        Some(RawForecast::Shape(shape)) => {
+            Forecast::Curve(curve(&format!("{at}.shape"), Some(shape), frame.data, complaints))
+        }
+    }
 }
 
 fn billing(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> Billing {

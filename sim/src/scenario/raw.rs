@@ -325,6 +325,8 @@ pub struct RawCampaign {
     pub click_probability: Option<f64>,
     /// Spread of its logarithm.
     pub click_sigma: Option<f64>,
+    /// How far the click probability is off.
+    pub click_truth: Option<RawTruth>,
     /// What is billed.
     #[serde(default)]
     pub billing: RawBilling,
@@ -338,8 +340,9 @@ pub struct RawCampaign {
     pub delivery: Option<paceline_core::campaign::DeliveryMode>,
     /// Top of the multiplier's range.
     pub multiplier_max: Option<f64>,
-    /// What the planner believes of its traffic: `"none"`, or `{ error = 0.2 }`, the standard
-    /// deviation of its error. When absent, the truth; nothing for values out of a record.
+    /// What the planner believes of its traffic: `"none"`; `{ error = 0.2 }`, the standard
+    /// deviation of its error; or `{ shape = … }`, a curve of its own. When absent, the truth;
+    /// nothing for values out of a record.
     pub forecast: Option<RawForecast>,
 }
 
@@ -354,14 +357,26 @@ pub enum RawBilling {
     Click,
 }
 
+/// True over predicted chance of a click.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawTruth {
+    /// At the start of the flight.
+    pub from: f64,
+    /// At its end, with an even drift of the logarithm in between; as at the start when absent.
+    pub to: Option<f64>,
+}
+
 /// What the planner is told of the traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RawForecast {
     /// Nothing: it takes traffic to be flat until it learns.
     None,
     /// The true curve times log-normal errors, one an hour of the week.
     Error(f64),
+    /// This curve, whatever the true one.
+    Shape(RawShape),
 }
 
 /// What an operator does.

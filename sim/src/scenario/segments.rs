@@ -116,7 +116,8 @@ pub(super) fn prices(at: &str, raw: &RawPrices, complaints: &mut Complaints) -> 
     }
 }
 
-fn curve(
+/// A course over the day or week; flat when nothing is said.
+pub(super) fn curve(
     at: &str,
     raw: Option<&RawShape>,
     data: &DataFolder,

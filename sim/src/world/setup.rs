@@ -151,19 +151,20 @@ struct Shapes {
 
 impl Shapes {
     fn shape_of(&mut self, scenario: &Scenario, plan: &CampaignPlan) -> Option<ShapeId> {
-        let Forecast::Error(sigma) = plan.forecast else { return None };
-        let own = if sigma > 0.0 { plan.spec.name.as_str() } else { "" };
+        let own = match plan.forecast {
+            Forecast::None => return None,
+            Forecast::Error(sigma) if sigma <= 0.0 => "",
+            Forecast::Error(_) | Forecast::Curve(_) => plan.spec.name.as_str(),
+        };
         let id = ShapeId::of(&format!("{:?} {own}", plan.buyer.segments));
-        self.made
-            .entry(id)
-            .or_insert_with(|| ShapeChange { id, weights: weights(scenario, plan, sigma) });
+        self.made.entry(id).or_insert_with(|| ShapeChange { id, weights: weights(scenario, plan) });
         Some(id)
     }
 }
 
-/// The true weekly curve of a campaign's segments, or the hourly counts of the record, each hour
-/// off by its own factor.
-fn weights(scenario: &Scenario, plan: &CampaignPlan, sigma: f64) -> Vec<u32> {
+/// The weekly curve a campaign is told: one of its own, or the true one of its segments or of the
+/// record by the hour, each hour off by its own factor.
+fn weights(scenario: &Scenario, plan: &CampaignPlan) -> Vec<u32> {
     let mut recorded = [0.0; 168];
     for auction in &scenario.record {
         recorded[usize::from(plan.clock.point(auction.at).hour_of_week)] += 1.0;
@@ -172,6 +173,11 @@ fn weights(scenario: &Scenario, plan: &CampaignPlan, sigma: f64) -> Vec<u32> {
         .map(|slot| {
             let hour = u8::try_from(slot / 4).unwrap_or(0);
             let gone = f64::from(slot % 4) / 4.0 + 0.125;
+            let sigma = match &plan.forecast {
+                Forecast::Curve(told) => return told.height(hour, gone),
+                Forecast::Error(sigma) => *sigma,
+                Forecast::None => 0.0,
+            };
             let truth = if scenario.record.is_empty() {
                 plan.buyer
                     .segments
