@@ -112,6 +112,8 @@ metrics! {
         surplus_nanos: i64,
         /// Segments its wins are spread over: one over the sum of squared shares.
         segment_spread: Option<f64>,
+        /// Value over hindsight value; absent for first price.
+        of_hindsight: Option<f64>,
     }
 }
 

@@ -127,6 +127,8 @@ impl Tally {
     /// The flight's budget changed.
     pub fn set_budget(&mut self, budget: Nanos) {
         self.flight.cap = Some(budget);
+        // What it alone had spent by then is no more than the new budget either.
+        self.flight.alone = self.flight.alone.least(budget);
         if self.days.is_empty() {
             self.oracle.set_cap(0, budget);
         }
@@ -138,6 +140,9 @@ impl Tally {
             if day.window.end() > now {
                 day.cap = Some(cap);
                 self.oracle.set_cap(place, cap);
+                let beyond = (day.alone - cap).at_least_zero();
+                day.alone -= beyond;
+                self.flight.alone -= beyond;
             }
         }
     }
@@ -337,6 +342,7 @@ impl Tally {
         metrics.surplus_nanos =
             Nanos::floor_from((metrics.value * 1e9).max(0.0)).get() - spent.get();
         metrics.segment_spread = hindsight::spread(&self.segment_wins);
+        metrics.of_hindsight = of_hindsight(metrics.value, metrics.hindsight_value);
         metrics
     }
 
@@ -391,6 +397,8 @@ pub fn total(each: &[Metrics]) -> Metrics {
         .iter()
         .filter_map(|one| Some(one.utilisation? * amount(i128::from(one.feasible_nanos?))))
         .sum();
+    let value = each.iter().map(|one| one.value).sum();
+    let hindsight_value = each.iter().map(|one| one.hindsight_value).sum();
     Metrics {
         budget_nanos: known_sum(|one| one.budget_nanos),
         spend_nanos: spend,
@@ -403,8 +411,8 @@ pub fn total(each: &[Metrics]) -> Metrics {
         volatility_per_minute: mean(|one| one.volatility_per_minute),
         minutes_to_95: mean(|one| one.minutes_to_95),
         dark_hours: count(|one| one.dark_hours),
-        value: each.iter().map(|one| one.value).sum(),
-        hindsight_value: each.iter().map(|one| one.hindsight_value).sum(),
+        value,
+        hindsight_value,
         best_constant_value: each.iter().map(|one| one.best_constant_value).sum(),
         asks: count(|one| one.asks),
         bids: count(|one| one.bids),
@@ -415,5 +423,10 @@ pub fn total(each: &[Metrics]) -> Metrics {
         revenue_nanos: sum(|one| one.revenue_nanos),
         surplus_nanos: sum(|one| one.surplus_nanos),
         segment_spread: mean(|one| one.segment_spread),
+        of_hindsight: of_hindsight(value, hindsight_value),
     }
+}
+
+fn of_hindsight(value: f64, hindsight: Option<f64>) -> Option<f64> {
+    hindsight.filter(|best| *best > 0.0).map(|best| value / best)
 }
