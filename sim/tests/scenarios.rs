@@ -3,7 +3,9 @@
 //! All misses of all files are listed, not only the first. A scenario whose data folder is absent
 //! is skipped, and said to be.
 
+use paceline_core::units::Nanos;
 use paceline_sim::contender::Contender;
+use paceline_sim::report::tally::Hour;
 use paceline_sim::run::{self, Request};
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use std::io;
@@ -73,5 +75,28 @@ fn every_scenario_opens_with_what_should_happen() {
     for path in files().unwrap() {
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(text.starts_with("# "), "{} has no first comment", path.display());
+    }
+}
+
+/// Spend may be so far from the plan, in shares of it, once it has come back to it.
+const SETTLED: f64 = 0.15;
+
+#[test]
+fn three_hours_after_a_price_step_spend_is_back_on_the_plan_and_stays() {
+    for name in ["step-up.toml", "stress-price-fall.toml"] {
+        let scenario = Scenario::load(&folder().join(name), &run::data_folder()).unwrap();
+        for seed in 1..=2 {
+            let report =
+                run::run_scenario(&scenario, Contender::Own, Some(seed), &mut |_| {}).unwrap();
+            // The step comes at noon; the plan is done before the last hour is.
+            for place in 15..23 {
+                let sum = |of: fn(&Hour) -> Nanos| -> Nanos {
+                    report.campaigns.iter().map(|one| of(&one.hours[place])).sum()
+                };
+                let pace = sum(|hour| hour.spent).ratio_to(sum(|hour| hour.planned));
+                let told = format!("{name}, seed {seed}, hour {place}: {pace:.3} of the plan");
+                assert!((pace - 1.0).abs() <= SETTLED, "{told}");
+            }
+        }
     }
 }
