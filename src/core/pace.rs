@@ -5,6 +5,7 @@
 //! engine once a tick for every owner of a budget; the equations are in `docs/CONTROL.md`.
 
 pub mod brake;
+mod evidence;
 pub mod filter;
 pub mod limit;
 mod log_pid;
@@ -12,7 +13,6 @@ mod pass_through;
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "what does not move is equal")]
 mod response;
-mod search;
 mod shipped;
 
 pub use log_pid::{GainsError, LogPidGains, LogPidState};
@@ -49,7 +49,7 @@ pub struct PaceSample {
     pub multiplier_max: PacingMultiplier,
     /// What the plan spends now, in nanos per minute.
     pub planned_rate: f64,
-    /// What was spent since the last step, in nanos per minute of traffic time.
+    /// What was served since the last step is expected to cost, in nanos per minute of traffic time.
     pub spend_rate: f64,
 }
 

@@ -75,7 +75,7 @@ pub(super) struct Pace<S> {
     idle_minutes: f64,
     /// Planned while next to no traffic came: not to be caught up with, but spread anew.
     pub forgone: Nanos,
-    measured_before: Nanos,
+    expected_before: Nanos,
 }
 
 impl<S> Pace<S> {
@@ -111,8 +111,11 @@ impl<S> Pace<S> {
     ) {
         let day_budget = outlook.day_budget;
         let price = view.event_price;
-        let spent = (measured - self.measured_before).as_f64();
-        self.measured_before = measured;
+        // What was served tells the rate; what of it happens to be billed is chance.
+        let totals = view.book.totals();
+        let served = (totals.expected - self.expected_before).as_f64();
+        self.expected_before = totals.expected;
+        let spent = served * calibration(totals, view.config, day_budget);
         self.sample = PaceSample {
             traffic_minutes: minutes,
             planned: outlook.planned,
@@ -276,7 +279,7 @@ impl<S: Clone> Owner<S> {
             brake: Brake::new(view.now),
             idle_minutes: 0.0,
             forgone: Nanos::ZERO,
-            measured_before: Nanos::ZERO,
+            expected_before: totals.expected,
             plan: made,
             near: Near::default(),
         };
@@ -288,6 +291,7 @@ impl<S: Clone> Owner<S> {
         pace.law = law.rebase(&before.law, &before.sample, &pace.sample);
         pace.brake = before.brake;
         pace.stepped_to = before.stepped_to.min(at);
+        pace.expected_before = before.expected_before;
         if is_edited {
             let (old, new) = (before.plan.curve.rate_at(at), pace.plan.curve.rate_at(at));
             if old > 0.0 && new > 0.0 {

@@ -4,8 +4,8 @@
 //! length of a step does not matter. Knows only its state and a sample. Called by the engine,
 //! through [`super::ShippedLaw`] or directly.
 
+use super::evidence::Evidence;
 use super::limit::{self, X_MIN};
-use super::search::Search;
 use super::{Clamp, LawTerms, PaceSample, PacingLaw, PacingSignal};
 use crate::units::{Nanos, PacingMultiplier, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -64,8 +64,8 @@ pub struct LogPidGains {
     pub dead_zone: f64,
     /// How far x may move in a minute of traffic time.
     pub slew_per_minute: f64,
-    /// Whether a law that has not met its pace yet looks for it by rate.
-    pub has_search: bool,
+    /// Whether the rate of spend moves the integral part too, as far as its events are evidence.
+    pub has_evidence: bool,
 }
 
 impl Default for LogPidGains {
@@ -83,7 +83,7 @@ impl Default for LogPidGains {
             dead_zone: 0.000_5,
             // A quarter a minute as published: the dead-band of publication comes on top.
             slew_per_minute: 0.248,
-            has_search: true,
+            has_evidence: true,
         }
     }
 }
@@ -201,7 +201,7 @@ pub struct LogPidState {
     clamp: Clamp,
     held: bool,
     sound: bool,
-    search: Search,
+    evidence: Evidence,
 }
 
 impl LogPidState {
@@ -221,7 +221,7 @@ impl LogPidState {
             clamp: Clamp::None,
             held: false,
             sound: x0.is_finite(),
-            search: Search::start(),
+            evidence: Evidence::start(),
         };
         if state.sound {
             state.place(x0.clamp(X_MIN, 0.0));
@@ -275,7 +275,7 @@ impl LogPidState {
 
     fn is_finite(&self) -> bool {
         let sum = self.integral + self.x + self.error + self.gain + self.derivative + self.slope;
-        sum.is_finite() && self.search.is_finite()
+        sum.is_finite() && self.evidence.is_finite()
     }
 
     /// Puts x at `x`, which is in range.
@@ -324,7 +324,7 @@ impl LogPidState {
     }
 
     /// CONTROL.md (6) and (18): the integral stands still while x cannot follow it. `found` is what
-    /// the search adds.
+    /// the evidence adds.
     fn integrate(&mut self, gains: &LogPidGains, minutes: f64, integral_minutes: f64, found: f64) {
         let raw = self.raw();
         // More than a minute behind its own slew limit it is as good as clamped.
@@ -393,8 +393,8 @@ impl PacingLaw for LogPidGains {
             state.gain = reading.gain;
             state.differentiate(self, seen, minutes);
             let Reading { settling, elasticity, integral_minutes, .. } = reading;
-            let found = if self.has_search {
-                state.search.step(seen, minutes, state.x, (settling, elasticity))
+            let found = if self.has_evidence {
+                state.evidence.step(seen, minutes, state.x - state.integral, (settling, elasticity))
             } else {
                 0.0
             };
@@ -416,7 +416,7 @@ impl PacingLaw for LogPidGains {
         next.gain = reading.gain;
         next.integral = next.x - next.gain * next.error - next.derivative;
         next.keep_integral(self);
-        next.search.restart(reading.settling);
+        next.evidence.set_aside();
         next.checked(state)
     }
 

@@ -41,7 +41,7 @@ struct Plant {
 impl Plant {
     fn new(x0: f64) -> Self {
         // What it does once it has met its pace; how it finds it is told in `cold`.
-        let law = LogPidGains { has_search: false, ..LogPidGains::default() };
+        let law = LogPidGains { has_evidence: false, ..LogPidGains::default() };
         Self {
             law,
             state: law.start(x0),

@@ -1,0 +1,88 @@
+//! How much is known of the right pace: a filter on the rate of spend, as sure as its events.
+//!
+//! Equations (16) to (18) of `docs/CONTROL.md`. The cumulative error needs hours to tell a wrong
+//! level from chance; ten events where the plan had one tell it at once. What is known is kept as
+//! a number of events: few at a start, so that the first ones move x far, and many later, so that
+//! they hardly move it. Adds to the integral part, so there is still one integrator. Called by the
+//! default law.
+
+use super::PaceSample;
+use serde::{Deserialize, Serialize};
+
+/// What is known at a start: the level may be off by a factor of three either way.
+const START: f64 = 1.0;
+/// Spend is weighed once it covers so many minutes of traffic time.
+const PERIOD: f64 = 1.0;
+/// More events than this in a minute say no more: what is off then is the forecast of that hour,
+/// not chance. Twelve an hour make an hour's forecast good to three tenths.
+const EVENTS_PER_MINUTE_MAX: f64 = 0.2;
+/// The level drifts: variance of its logarithm gained in a minute, a fifth of a factor in a day.
+const DRIFT_PER_MINUTE: f64 = 3e-5;
+/// Share of a move by which the elasticity may have misled it.
+const MOVE_DOUBT: f64 = 0.4;
+/// Reports are late and minutes uneven: what is known counts for at least this share of the closed
+/// loop's time constant.
+const SETTLING_SHARE: f64 = 0.15;
+/// Spend counts as off by no more than this at once, in its logarithm: a factor of fifty.
+const RATIO_MAX: f64 = 4.0;
+/// x counts as no further from the integral part than this, in the logarithm of spend.
+const LEAD_MAX: f64 = 3.0;
+
+/// What is known, and what has not been weighed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Evidence {
+    /// Events the standing level is worth.
+    weight: f64,
+    /// Traffic time since it was last weighed, in minutes, and what was planned for and spent in
+    /// it, in nanos.
+    minutes: f64,
+    planned: f64,
+    spent: f64,
+}
+
+impl Evidence {
+    /// A guess.
+    pub(super) const fn start() -> Self {
+        Self { weight: START, minutes: 0.0, planned: 0.0, spent: 0.0 }
+    }
+
+    /// A hand lay on the wheel: what was spent meanwhile says nothing of the law's own level.
+    pub(super) const fn set_aside(&mut self) {
+        *self = Self { weight: self.weight, ..Self::start() };
+    }
+
+    pub(super) fn is_finite(&self) -> bool {
+        (self.weight + self.planned + self.spent).is_finite()
+    }
+
+    /// How far the integral part moves in a step of `minutes` that was driven `lead` above it.
+    /// `elasticity` is within its bounds, `settling` in minutes.
+    pub(super) fn step(
+        &mut self,
+        seen: &PaceSample,
+        minutes: f64,
+        lead: f64,
+        (settling, elasticity): (f64, f64),
+    ) -> f64 {
+        if !(seen.planned_rate.is_finite() && seen.spend_rate.is_finite()) {
+            return 0.0;
+        }
+        self.minutes += minutes;
+        self.planned += seen.planned_rate.max(0.0) * minutes;
+        self.spent += seen.spend_rate.max(0.0) * minutes;
+        if self.minutes < PERIOD || self.planned <= 0.0 {
+            return 0.0;
+        }
+        let event = seen.day_budget.as_f64() / seen.events.max(1.0);
+        let worth = (EVENTS_PER_MINUTE_MAX * event * self.minutes / self.planned).min(1.0) / event;
+        let led = libm::exp((elasticity * lead).clamp(-LEAD_MAX, LEAD_MAX));
+        let (planned, spent) = (self.planned * worth, self.spent * worth);
+        let weight = self.weight.max(SETTLING_SHARE * settling * planned / self.minutes);
+        let off = libm::log((weight + planned * led) / (weight + spent));
+        let off = off.clamp(-RATIO_MAX, RATIO_MAX);
+        let doubt = (MOVE_DOUBT * off) * (MOVE_DOUBT * off) + DRIFT_PER_MINUTE * self.minutes;
+        let known = weight + spent;
+        *self = Self { weight: known / (1.0 + known * doubt), ..Self::start() };
+        off / elasticity
+    }
+}
