@@ -81,5 +81,6 @@ async fn an_encrypted_redis_is_trusted_by_the_authority_that_was_named() {
     let Told { code, err, .. } = service.command(&words).await;
     assert_eq!(code, 1, "{err}");
     let said = err.lines().last().unwrap_or_default();
-    assert!(said.starts_with("paceline: connecting to redis: "), "{err}");
+    assert!(said.starts_with("paceline: the store cannot be opened"), "{err}");
+    assert!(said.contains(&url) && said.contains("UnknownIssuer"), "{err}");
 }

@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 /// What is known at a start: the level may be off by a factor of three either way.
 const START: f64 = 1.0;
-/// Spend is weighed once it covers so many minutes of traffic time.
+/// Spend is weighed once it covers so many minutes of traffic time ...
 const PERIOD: f64 = 1.0;
+/// ... and so many after a hand: who let go expects the law to stay where it was put.
+const AFTER_HAND: f64 = 15.0;
 /// More events than this in a minute say no more: what is off then is the forecast of that hour,
 /// not chance. Twelve an hour make an hour's forecast good to three tenths.
 const EVENTS_PER_MINUTE_MAX: f64 = 0.2;
@@ -33,6 +35,8 @@ const LEAD_MAX: f64 = 3.0;
 pub(super) struct Evidence {
     /// Events the standing level is worth.
     weight: f64,
+    /// Minutes of traffic time to gather before weighing.
+    period: f64,
     /// Traffic time since it was last weighed, in minutes, and what was planned for and spent in
     /// it, in nanos.
     minutes: f64,
@@ -43,12 +47,12 @@ pub(super) struct Evidence {
 impl Evidence {
     /// A guess.
     pub(super) const fn start() -> Self {
-        Self { weight: START, minutes: 0.0, planned: 0.0, spent: 0.0 }
+        Self { weight: START, period: PERIOD, minutes: 0.0, planned: 0.0, spent: 0.0 }
     }
 
     /// A hand lay on the wheel: what was spent meanwhile says nothing of the law's own level.
     pub(super) const fn set_aside(&mut self) {
-        *self = Self { weight: self.weight, ..Self::start() };
+        *self = Self { weight: self.weight, period: AFTER_HAND, ..Self::start() };
     }
 
     pub(super) fn is_finite(&self) -> bool {
@@ -70,7 +74,7 @@ impl Evidence {
         self.minutes += minutes;
         self.planned += seen.planned_rate.max(0.0) * minutes;
         self.spent += seen.spend_rate.max(0.0) * minutes;
-        if self.minutes < PERIOD || self.planned <= 0.0 {
+        if self.minutes < self.period || self.planned <= 0.0 {
             return 0.0;
         }
         let event = seen.day_budget.as_f64() / seen.events.max(1.0);
