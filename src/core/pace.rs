@@ -47,7 +47,7 @@ pub struct PaceSample {
     pub elasticity: f64,
     /// The most the owner's multiplier may be.
     pub multiplier_max: PacingMultiplier,
-    /// What the plan spends now, in nanos per minute.
+    /// What the plan spends now, less what is forgone, in nanos per minute.
     pub planned_rate: f64,
     /// What was served since the last step is expected to cost, in nanos per minute of traffic time.
     pub spend_rate: f64,

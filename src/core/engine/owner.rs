@@ -8,7 +8,7 @@ use crate::campaign::{DeliveryMode, LawChoice, SpendSource};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
-use crate::engine::traffic::{Rhythm, Traffic};
+use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::ledger::{Book, Slot, SpendLedger, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
@@ -84,18 +84,23 @@ impl<S> Pace<S> {
         if absence > 0.0 {
             let since = outlook.planned - self.forgone - self.sample.planned;
             self.forgone += Nanos::floor_from(absence * since.as_f64());
+            outlook.rate *= 1.0 - absence;
         }
         outlook.planned -= self.forgone;
     }
 
-    fn step_brake<L>(&mut self, view: &OwnerView<'_, L>) {
+    /// Where nothing is planned although traffic is expected, the plan is done: what is left has
+    /// nothing to be saved for, and the guard alone bounds it.
+    fn step_brake<L>(&mut self, view: &OwnerView<'_, L>, is_expected: impl FnOnce() -> bool) {
         let since = view.now - view.config.tick;
+        let planned = self.near.planned_between(&self.plan.curve, since, view.now);
+        let is_done = planned == Nanos::ZERO && is_expected();
         self.brake.step(
             view.now,
             &BrakeSample {
-                planned: self.near.planned_between(&self.plan.curve, since, view.now),
+                planned,
                 event_cost: Nanos::floor_from(view.book.totals().dearest),
-                events: self.sample.events,
+                events: if is_done { 0.0 } else { self.sample.events },
             },
         );
     }
@@ -385,7 +390,7 @@ impl<S: Clone> Owner<S> {
                 return false;
             }
         }
-        pace.step_brake(view);
+        pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
         true
     }
 

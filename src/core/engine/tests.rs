@@ -404,6 +404,21 @@ fn what_an_outage_took_is_forgone_and_spread_anew() {
 }
 
 #[test]
+fn a_plan_that_is_done_holds_nothing_back() {
+    let mut world = one_day();
+    world.minutes(1_390);
+    let rate = std::mem::take(&mut world.market);
+    world.minutes(35);
+    world.market = rate;
+    for _ in 0..14 {
+        world.minute();
+        let told = world.engine.explain(CampaignId::of("c")).unwrap();
+        assert!((told.owners[0].brake - 1.0).abs() < 1e-12, "{:?}", told.owners[0]);
+    }
+    assert!((99.0..=100.05).contains(&world.spent("c")), "{}", world.spent("c"));
+}
+
+#[test]
 fn a_plan_of_few_events_is_done_earlier() {
     let most = Ppm::new(985_000);
     for (events, share) in [(1_000.0, 985_000), (100.0, 960_000), (30.0, 866_666), (4.0, 850_000)] {

@@ -95,7 +95,7 @@ impl Traffic {
 }
 
 /// Expected traffic per minute at a moment, in the shape's own unit.
-fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
+pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
     let hour = view.days.day_at(zone, at).and_then(|day| {
         let place = day.hours.partition_point(|hour| hour.window.end() <= at);
         day.hours.get(place)
