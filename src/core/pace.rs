@@ -49,7 +49,8 @@ pub struct PaceSample {
     pub multiplier_max: PacingMultiplier,
     /// What the plan spends now, less what is forgone, in nanos per minute.
     pub planned_rate: f64,
-    /// What was served since the last step is expected to cost, in nanos per minute of traffic time.
+    /// What was served since the last step is expected to cost, less the share that is forgone, in
+    /// nanos per minute of traffic time.
     pub spend_rate: f64,
 }
 

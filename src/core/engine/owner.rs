@@ -384,6 +384,8 @@ impl<S: Clone> Owner<S> {
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
             pace.see(self.multiplier_max, &outlook, measured, minutes, view);
+            // As of the plan's: what comes before traffic is known to be back is no surprise.
+            pace.sample.spend_rate *= 1.0 - absence;
             pace.stepped_to = mark;
             law.advance(&mut pace.law, view.now, &pace.sample);
             if !law.is_sound(&pace.law) || !law.signal(&pace.law).x.is_finite() {
