@@ -9,7 +9,7 @@ use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
-use crate::ledger::{Book, Slot, SpendLedger, SpendTotals};
+use crate::ledger::{Book, Slot, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
 use crate::plan::{Near, Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
@@ -439,18 +439,6 @@ fn planned_from<S, L>(before: Option<&Pace<S>>, view: &OwnerView<'_, L>) -> Time
     let Some(mark) = view.watermark else { return view.now };
     let began = before.map_or(view.now, |before| before.planned_at);
     if view.is_stale { mark.max(began).min(view.now) } else { mark.min(view.now) }
-}
-
-/// Mean price of an owner's billing events; while a campaign has none, that of its group or
-/// advertiser: what its siblings pay says more than nothing. `campaign` may be another owner's.
-pub(super) fn event_price(ledger: &SpendLedger, slot: Slot, campaign: Option<Slot>) -> f64 {
-    let price = |slot: Slot| ledger.book(slot).totals().event_price;
-    let own = price(slot);
-    let payers = campaign.map(|campaign| ledger.campaign(campaign).owners);
-    match payers.filter(|payers| own <= 0.0 && payers.own() == slot) {
-        Some(payers) => payers.iter().map(price).find(|price| *price > 0.0).unwrap_or(0.0),
-        None => own,
-    }
 }
 
 /// What was measured in the last day of a flight, or in all of a shorter one, before `at`.

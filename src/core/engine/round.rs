@@ -1,7 +1,7 @@
 //! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
 
 use super::campaign::{OwnerSignal, Standing};
-use super::owner::{Feed, OwnerView, event_price};
+use super::owner::{Feed, OwnerView};
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
@@ -223,7 +223,7 @@ impl<L: PacingLaw> Engine<L> {
             days: &state.days,
             shape: shape.unwrap_or(&self.flat),
             book: state.ledger.book(slot),
-            event_price: event_price(&state.ledger, slot, first),
+            event_price: state.ledger.event_price(slot, first),
             config: &self.config,
         };
         owner.step(&view, rhythm)

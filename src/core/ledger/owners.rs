@@ -1,6 +1,6 @@
-//! Who pays for a campaign.
+//! Who pays for a campaign, and what the events of an owner cost.
 
-use super::Slot;
+use super::{Slot, SpendLedger};
 use serde::{Deserialize, Serialize};
 
 /// The owners that pay for a campaign, itself first; held in place, since every tick looks at them.
@@ -31,5 +31,21 @@ impl OwnerSlots {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Slot> + use<> {
         self.slots.into_iter().take(usize::from(self.count)).map(|slot| slot as Slot)
+    }
+}
+
+impl SpendLedger {
+    /// Mean price of an owner's billing events in nanos; while a campaign has none, that of its
+    /// group or advertiser: what its siblings pay says more than nothing. 0 if unknown. `campaign`
+    /// may be another owner's.
+    #[must_use]
+    pub fn event_price(&self, slot: Slot, campaign: Option<Slot>) -> f64 {
+        let price = |slot: Slot| self.book(slot).totals().event_price;
+        let own = price(slot);
+        let payers = campaign.map(|campaign| self.campaign(campaign).owners);
+        match payers.filter(|payers| own <= 0.0 && payers.own() == slot) {
+            Some(payers) => payers.iter().map(price).find(|price| *price > 0.0).unwrap_or(0.0),
+            None => own,
+        }
     }
 }
