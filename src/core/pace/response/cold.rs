@@ -92,11 +92,11 @@ fn little_that_is_new_moves_little_that_is_known() {
         ..test_sample()
     };
     let twice = PaceSample { spend_rate: 2e9, ..seen };
-    let first = evidence.clone().step(&twice, 1.0, 0.0, (107.0, 1.5));
-    for _ in 0..DAY as usize {
+    let first = { evidence }.step(&twice, 1.0, 0.0, (107.0, 1.5));
+    for _ in 0..1_440 {
         assert_eq!(evidence.step(&seen, 1.0, 0.0, (107.0, 1.5)), 0.0);
     }
-    let later = evidence.clone().step(&twice, 1.0, 0.0, (107.0, 1.5));
+    let later = { evidence }.step(&twice, 1.0, 0.0, (107.0, 1.5));
     assert!(first < later && later < 0.0);
     // What x is driven to on purpose is no evidence against the level.
     let lead = std::f64::consts::LN_2 / 1.5;
