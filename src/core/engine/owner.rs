@@ -170,6 +170,8 @@ pub(super) struct OwnerView<'a, L> {
     pub book: &'a Book,
     /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
     pub event_price: f64,
+    /// More traffic time than this is not made up for at once, in minutes.
+    pub step_minutes_max: f64,
     pub config: &'a EngineConfig<L>,
 }
 
@@ -386,6 +388,7 @@ impl<S: Clone> Owner<S> {
             pace.see(self.multiplier_max, &outlook, measured, minutes, view);
             // As of the plan's: what comes before traffic is known to be back is no surprise.
             pace.sample.spend_rate *= 1.0 - absence;
+            pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.stepped_to = mark;
             law.advance(&mut pace.law, view.now, &pace.sample);
             if !law.is_sound(&pace.law) || !law.signal(&pace.law).x.is_finite() {

@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 
 /// An owner that runs ahead of what is applied by more than this is brought back.
 const TRACK_SLACK: f64 = 1e-6;
+/// Traffic time that counts in the first step of a lead, in minutes: by slew limit and dead-band
+/// together what is published then stays within 0.05 of what was published last.
+const FIRST_STEP_MINUTES: f64 = 0.15;
 
 /// What was applied among an owner's members in this round.
 #[derive(Clone, Copy, Default)]
@@ -224,6 +227,8 @@ impl<L: PacingLaw> Engine<L> {
             shape: shape.unwrap_or(&self.flat),
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
+            // What passed while nobody led moves no multiplier at a bound.
+            step_minutes_max: (now - state.led_from).as_minutes().max(FIRST_STEP_MINUTES),
             config: &self.config,
         };
         owner.step(&view, rhythm)

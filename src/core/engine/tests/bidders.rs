@@ -97,3 +97,23 @@ fn an_outage_of_the_service_moves_no_multiplier_and_blinds_nobody() {
     }
     assert_eq!(world.entry("c").state, EntryState::Safe);
 }
+
+#[test]
+fn what_was_spent_while_nobody_led_moves_no_multiplier_at_a_bound() {
+    let mut world = one_day();
+    world.minutes(605);
+    let before = world.entry("c").multiplier.ppm().as_f64();
+    // Bidders served on their allowances, dearer than planned, and report when a leader is back.
+    world.now += Span::from_mins(3);
+    world.market.insert(CampaignId::of("c"), 90_000e9 / 1_440.0);
+    let events = world.spend();
+    world.say(Input::Lead(Epoch(2)));
+    world.say(Input::Spend(SpendBatch {
+        producer: Some(PRODUCER),
+        reported_through: Some(world.now),
+        events,
+    }));
+    world.say(Input::Tick);
+    let moved = libm::log(world.entry("c").multiplier.ppm().as_f64() / before).abs();
+    assert!((0.03..=0.05).contains(&moved), "{moved}");
+}
