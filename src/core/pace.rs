@@ -95,6 +95,8 @@ pub struct LawTerms {
     pub derivative: f64,
     /// Proportional gain: x per day-equivalent budget.
     pub gain: f64,
+    /// Events that the integral part is worth as evidence; 0 for a law that does not weigh them.
+    pub evidence: f64,
     /// Sum of the parts, before clamp and slew.
     pub raw: f64,
     /// What kept x from being `raw`.

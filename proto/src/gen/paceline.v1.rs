@@ -1842,7 +1842,7 @@ pub struct VerdictCount {
     pub count: u64,
 }
 /// The books of one campaign.
-#[derive(Clone, PartialEq, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CampaignTotals {
     /// 1 to 64 bytes.
     #[prost(string, tag = "1")]
@@ -1856,9 +1856,6 @@ pub struct CampaignTotals {
     /// All its flights and arms together.
     #[prost(message, optional, tag = "4")]
     pub books: ::core::option::Option<Books>,
-    /// Of its events; verdicts never given are left out.
-    #[prost(message, repeated, tag = "5")]
-    pub verdict_counts: ::prost::alloc::vec::Vec<VerdictCount>,
 }
 /// One line of the portfolio.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2000,6 +1997,9 @@ pub struct LawExplanation {
     /// Proportional gain, in thousandths of a logarithm per day's budget.
     #[prost(sint64, tag = "13")]
     pub gain_milli: i64,
+    /// Events that the integral term is worth as evidence, in thousandths; 0 if it weighs none.
+    #[prost(sint64, tag = "14")]
+    pub evidence_milli: i64,
 }
 /// One owner that a campaign draws on.
 #[derive(Clone, PartialEq, ::prost::Message)]

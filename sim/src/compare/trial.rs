@@ -7,7 +7,7 @@ use super::plan::stem;
 use crate::contender::Contender;
 use crate::run::parse_seeds;
 use crate::scenario::Complaint;
-use crate::scenario::complaint::Complaints;
+use crate::scenario::complaint::{Complaints, list};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -62,10 +62,6 @@ pub enum TrialError {
         /// All of them.
         complaints: Vec<Complaint>,
     },
-}
-
-fn list(complaints: &[Complaint]) -> String {
-    complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
 }
 
 /// A world of a trial.

@@ -60,7 +60,8 @@ pub enum ScenarioError {
     },
 }
 
-fn list(complaints: &[Complaint]) -> String {
+/// All of them in one line.
+pub(crate) fn list(complaints: &[Complaint]) -> String {
     complaints.iter().map(Complaint::to_string).collect::<Vec<_>>().join("; ")
 }
 

@@ -9,7 +9,8 @@
 use super::PaceSample;
 use serde::{Deserialize, Serialize};
 
-/// What is known at a start: the level may be off by a factor of three either way.
+/// What is known at a start: as much as one event tells, so that the level may well be off by a
+/// factor of three either way.
 const START: f64 = 1.0;
 /// Spend is weighed once it covers so many minutes of traffic time ...
 const PERIOD: f64 = 1.0;
@@ -53,6 +54,11 @@ impl Evidence {
     /// A hand lay on the wheel: what was spent meanwhile says nothing of the law's own level.
     pub(super) const fn set_aside(&mut self) {
         *self = Self { weight: self.weight, period: AFTER_HAND, ..Self::start() };
+    }
+
+    /// Events that the standing level is worth.
+    pub(super) const fn weight(&self) -> f64 {
+        self.weight
     }
 
     pub(super) fn is_finite(&self) -> bool {

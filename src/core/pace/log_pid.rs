@@ -1,6 +1,7 @@
 //! The default law: PID on the cumulative error, in the logarithm of the multiplier.
 //!
-//! Equations (1) to (9) of `docs/CONTROL.md`. All rates are per minute of traffic time, so the
+//! Equations (1) to (9) of `docs/CONTROL.md`; what the rate of spend says of the level is weighed
+//! next door, in [`super::evidence`]. All rates are per minute of traffic time, so the
 //! length of a step does not matter. Knows only its state and a sample. Called by the engine,
 //! through [`super::ShippedLaw`] or directly.
 
@@ -252,6 +253,7 @@ impl LogPidState {
                 integral: self.integral,
                 derivative: self.derivative,
                 gain: self.gain,
+                evidence: self.evidence.weight(),
                 raw: self.raw(),
                 clamp: self.clamp,
                 held: self.held,

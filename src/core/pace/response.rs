@@ -9,7 +9,7 @@ use super::*;
 use crate::units::Ppm;
 
 mod any;
-mod cold;
+mod level;
 
 const BUDGET: f64 = 1e12;
 const DAY: f64 = 1_440.0;
@@ -40,7 +40,7 @@ struct Plant {
 
 impl Plant {
     fn new(x0: f64) -> Self {
-        // What it does once it has met its pace; how it finds it is told in `cold`.
+        // What it does once it has met its pace; how it finds it is told in `level`.
         let law = LogPidGains { has_evidence: false, ..LogPidGains::default() };
         Self {
             law,

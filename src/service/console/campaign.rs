@@ -190,15 +190,16 @@ fn span(start: Timestamp, end: Timestamp) -> String {
 }
 
 fn laws(story: &Story, told: &Explanation) -> Table {
-    let numbers = ["ln x", "error", "P", "I", "D", "gain", "raw"];
+    let numbers = ["ln x", "error", "P", "I", "D", "gain", "evidence", "raw"];
     let mut columns = vec![Column::text("owner"), Column::text("law")];
     columns.extend(numbers.map(|name| Column::number(name, "")));
     columns.extend([Column::text("clamp"), Column::text("held"), Column::number("brake", "")]);
     let rows = told.owners.iter().zip(&story.owners);
     rows.fold(Table::new("", columns), |table, (part, name)| table.with_row(law_row(part, name)))
         .with_note(
-            "Error is in days of budget, behind the plan above zero. A campaign takes the \
-             least of its owners.",
+            "Error is in days of budget, behind the plan above zero. Evidence is how many events I \
+             is worth: few after a start, and what is little known moves fast. A campaign takes \
+             the least of its owners.",
         )
 }
 
@@ -216,6 +217,7 @@ fn law_row(part: &OwnerExplanation, name: &str) -> Vec<Cell> {
         terms.integral,
         terms.derivative,
         terms.gain,
+        terms.evidence,
         terms.raw,
     ];
     cells.extend(numbers.map(|value| Cell::number(value, 3)));

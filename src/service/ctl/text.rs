@@ -24,6 +24,12 @@ pub(super) fn millionths(value: i64) -> String {
     number::fixed(value as f64 / 1e6, 4)
 }
 
+/// A number in thousandths.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
+pub(super) fn thousandths(value: i64) -> String {
+    number::fixed(value as f64 / 1e3, 1)
+}
+
 /// A key.
 pub(super) fn key(key: u64) -> String {
     format!("{key:016x}")

@@ -62,9 +62,9 @@ fn head(told: &Told) -> String {
 
 fn laws(told: &Told) -> Table {
     let mut columns = vec![Column::text("owner"), Column::text("law")];
-    let numbers =
-        ["multiplier", "participation", "error", "P", "I", "D", "output", "traffic", "brake"];
+    let numbers = ["multiplier", "participation", "error", "P", "I", "D", "evidence", "output"];
     columns.extend(numbers.map(|name| Column::number(name, "")));
+    columns.extend(["traffic", "brake"].map(|name| Column::number(name, "")));
     columns.extend(["clamp", "follows", "held"].map(Column::text));
     let yes = |is: bool| Cell::text(if is { "yes" } else { "no" });
     told.owners.iter().fold(Table::new("Laws", columns), |table, owner| {
@@ -78,6 +78,7 @@ fn laws(told: &Told) -> Table {
             Cell::text(text::millionths(law.proportional_log_ppm)),
             Cell::text(text::millionths(law.integral_log_ppm)),
             Cell::text(text::millionths(law.derivative_log_ppm)),
+            Cell::text(text::thousandths(law.evidence_milli)),
             Cell::text(text::millionths(law.output_log_ppm)),
             Cell::text(text::share(law.traffic_ppm)),
             Cell::text(text::share(law.brake_ppm)),
@@ -202,6 +203,7 @@ fn law_json(law: &v1::LawExplanation) -> Value {
         "integral_log_ppm": law.integral_log_ppm,
         "derivative_log_ppm": law.derivative_log_ppm,
         "gain_milli": law.gain_milli,
+        "evidence_milli": law.evidence_milli,
         "output_log_ppm": law.output_log_ppm,
         "traffic_ppm": law.traffic_ppm,
         "brake_ppm": law.brake_ppm,

@@ -92,7 +92,6 @@ pub fn totals_message(
         campaign_key: spec.id.key(),
         currency: currency.unwrap_or_default(),
         books: Some(books),
-        verdict_counts: Vec::new(),
     }
 }
 

@@ -203,6 +203,7 @@ fn law_message(whole: &Explanation, owner: &OwnerExplanation) -> v1::LawExplanat
         message.clamp = clamp_number(terms.clamp);
         message.derivative_log_ppm = millionths(terms.derivative);
         message.gain_milli = millionths(terms.gain / 1e3);
+        message.evidence_milli = millionths(terms.evidence / 1e3);
     }
     message
 }
