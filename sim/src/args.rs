@@ -35,6 +35,9 @@ pub enum Command {
     Run(RunArgs),
     /// Judges a pacing law against others, in the same worlds with the same seeds.
     Compare(CompareArgs),
+    /// Runs random worlds with random faults, and shrinks those in which something does not hold
+    /// that always must.
+    Swarm(SwarmArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
     /// Runs service, market and console in one process, on a clock sixty times as fast.
@@ -182,6 +185,48 @@ pub struct CompareArgs {
     /// Keep every finished run here, and do not make again what this program finished before.
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
+}
+
+/// `swarm`: random worlds.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Examples: paceline-sim swarm --count 50 --seed 7\n          \
+                  paceline-sim swarm --seeds 1..200 --law pass-through --out failures \
+                  --json swarm.json\n\nA world that fails is written as a scenario file, made \
+                  small; `paceline-sim run FILE` plays it again. The exit code is then 1.")]
+pub struct SwarmArgs {
+    /// Seeds from first to last, e.g. 1..200: a world for each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds,
+          conflicts_with_all = ["count", "seed"])]
+    pub seeds: Option<RangeInclusive<u64>>,
+    /// How many worlds, 1 to 1000.
+    #[arg(long, value_name = "N", default_value_t = 20,
+          value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub count: u64,
+    /// Seed of the first; the others follow it.
+    #[arg(long, value_name = "N", default_value_t = 1,
+          value_parser = clap::value_parser!(u64).range(..=1_000_000_000_000))]
+    pub seed: u64,
+    /// Pacing law or rival instead of those that the worlds draw, as in `run`.
+    #[arg(long, value_name = "NAME", value_parser = value::contender)]
+    pub law: Option<Contender>,
+    /// Folder for the worlds that fail; made when there are any.
+    #[arg(long, value_name = "DIR", default_value = "swarm-failures")]
+    pub out: PathBuf,
+    /// Worlds at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every world's line and what was found as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl SwarmArgs {
+    /// The seeds, in order.
+    #[must_use]
+    pub fn all_seeds(&self) -> Vec<u64> {
+        let seeds = self.seeds.clone();
+        seeds.unwrap_or(self.seed..=self.seed.saturating_add(self.count - 1)).collect()
+    }
 }
 
 /// `generate`: one file.

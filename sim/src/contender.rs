@@ -8,7 +8,7 @@ use crate::report::RunReport;
 use crate::rival::Rival;
 use crate::scenario::expect::{law_name, law_of};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::world::{self, RunOptions};
+use crate::world::{self, Run, RunOptions};
 use paceline_core::campaign::LawChoice;
 use paceline_core::engine::{EngineConfig, Laws};
 
@@ -69,18 +69,33 @@ impl Contender {
         seed: Option<u64>,
         progress: &mut dyn FnMut(f64),
     ) -> Result<RunReport, ScenarioError> {
-        let options = |law| RunOptions { law, seed, ..RunOptions::default() };
+        let options = RunOptions { seed, ..RunOptions::default() };
+        Ok(self.play(scenario, &options, progress)?.report)
+    }
+
+    /// Runs a scenario once with other options than the usual ones. The law is the contender's,
+    /// and a rival has the usual engine, whatever the options say.
+    ///
+    /// # Errors
+    /// As [`world::run`].
+    pub fn play(
+        self,
+        scenario: &Scenario,
+        options: &RunOptions,
+        progress: &mut dyn FnMut(f64),
+    ) -> Result<Run, ScenarioError> {
         let Self::Rival(rival) = self else {
-            return Ok(world::run(scenario, &options(self.law()), progress)?.report);
+            let options = RunOptions { law: self.law(), ..options.clone() };
+            return world::run(scenario, &options, progress);
         };
         let laws = Laws { log_pid: rival, pass_through: rival, asap: rival };
         let config = EngineConfig { tick: scenario.tick, ..EngineConfig::with_laws(laws) };
         // Any choice would do, since each is the rival; this one is not held to the default law's
         // slew by the auditor.
-        let options = options(Some(LawChoice::PassThrough));
-        let mut report = world::run_under(scenario, &options, config, progress)?.report;
-        self.name().clone_into(&mut report.law);
-        Ok(report)
+        let options = RunOptions { law: Some(LawChoice::PassThrough), ..options.clone() };
+        let mut run = world::run_under(scenario, &options, config, progress)?;
+        self.name().clone_into(&mut run.report.law);
+        Ok(run)
     }
 }
 

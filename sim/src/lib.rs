@@ -23,5 +23,6 @@ pub mod rival;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod swarm;
 pub mod trace;
 pub mod world;

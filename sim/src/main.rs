@@ -1,5 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -9,7 +9,9 @@ mod drive;
 use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
-use paceline_sim::args::{Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs};
+use paceline_sim::args::{
+    Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs,
+};
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
 use paceline_sim::compare::store::Store;
@@ -24,6 +26,7 @@ use paceline_sim::replay::{self, ReplayOptions, journal};
 use paceline_sim::report::{RunReport, page, render};
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
+use paceline_sim::swarm;
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
@@ -81,6 +84,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Generate(args) => generate_file(&args),
         Command::Run(args) => run_scenarios(&args),
         Command::Compare(args) => compare(&args),
+        Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
         #[cfg(feature = "live")]
@@ -177,12 +181,8 @@ fn tabulate(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
         (None, Some(seed)) => vec![seed],
         (None, None) => vec![1],
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let progress = Mutex::new(Progress::of_shares());
-    let tell = |share: f64| {
-        progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share);
-    };
-    let grid = run::run_grid(scenarios, &args.law, &seeds, threads, &tell)?;
+    let grid = run::run_grid(scenarios, &args.law, &seeds, cores(), &teller(&progress))?;
     drop(progress);
     say(&grid.to_text())?;
     write_text(args.json.as_deref(), || grid.to_json())?;
@@ -198,13 +198,10 @@ fn compare(args: &CompareArgs) -> Result<(), Failure> {
         return Err(anyhow::anyhow!("no world is left to run").into());
     }
     let store = args.store.as_deref().map(open_store).transpose()?;
-    let cores = || std::thread::available_parallelism().map_or(1, usize::from);
     let progress = Mutex::new(Progress::of_shares());
-    let tell = |share: f64| {
-        progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share);
-    };
-    let runs = play(&plan, args.threads.unwrap_or_else(cores), store.as_ref(), &tell)
-        .map_err(anyhow::Error::new)?;
+    let threads = args.threads.unwrap_or_else(cores);
+    let runs =
+        play(&plan, threads, store.as_ref(), &teller(&progress)).map_err(anyhow::Error::new)?;
     drop(progress);
     let comparison = Comparison::new(plan.brief, runs);
     say(&comparison.to_text())?;
@@ -217,6 +214,39 @@ fn compare(args: &CompareArgs) -> Result<(), Failure> {
             Err(anyhow::anyhow!("{missed} rules missed").into())
         }
         Standing::Registered | Standing::Part | Standing::Unregistered => Ok(()),
+    }
+}
+
+/// As many threads as there are cores.
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Tells a bar the share done, from any thread.
+fn teller(progress: &Mutex<Progress>) -> impl Fn(f64) + Sync {
+    |share| progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share)
+}
+
+/// Searches random worlds for one that fails, and writes what it finds.
+fn search(args: &SwarmArgs) -> anyhow::Result<()> {
+    let law = args.law.unwrap_or_default();
+    let threads = args.threads.unwrap_or_else(cores);
+    let progress = Mutex::new(Progress::of_shares());
+    let found = swarm::search(&args.all_seeds(), law, threads, &teller(&progress));
+    drop(progress);
+    say(&found.to_text())?;
+    write_text(args.json.as_deref(), || found.to_json())?;
+    for find in &found.finds {
+        let path = args.out.join(find.file_name());
+        fs::create_dir_all(&args.out)
+            .with_context(|| format!("making the folder {}", args.out.display()))?;
+        write_text(Some(&path), || find.text.clone())?;
+        let rule = find.breach.rule.as_str();
+        say(&format!("{}: seed {} made small: {rule}\n", path.display(), find.seed))?;
+    }
+    match found.failing().count() {
+        0 => Ok(()),
+        failed => bail!("{failed} of {} worlds failed", found.lines.len()),
     }
 }
 

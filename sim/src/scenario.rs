@@ -7,6 +7,7 @@ pub mod campaigns;
 pub mod check;
 pub mod complaint;
 pub mod data;
+pub mod draft;
 pub mod expect;
 pub mod raw;
 pub mod segments;

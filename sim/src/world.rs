@@ -30,7 +30,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Ticks after the run's end in which late money still arrives.
-const DRAIN: Span = Span::from_mins(20);
+pub(crate) const DRAIN: Span = Span::from_mins(20);
 
 /// How a run differs from its file.
 #[derive(Debug, Clone, Default)]
