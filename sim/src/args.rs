@@ -7,7 +7,9 @@ mod value;
 use crate::contender::Contender;
 use crate::generate::{GenerateKind, GenerateOptions, Model};
 use crate::policy::{Policy, PriceRule, TieRule};
+use crate::report::metric;
 use crate::run::parse_seeds;
+use crate::sweep::vary::Vary;
 use clap::{Args, Parser, Subcommand};
 use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Span, Timestamp};
@@ -38,6 +40,8 @@ pub enum Command {
     /// Runs random worlds with random faults, and shrinks those in which something does not hold
     /// that always must.
     Swarm(SwarmArgs),
+    /// Runs scenarios with every combination of values of keys, gains and settings.
+    Sweep(SweepArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
     /// Runs service, market and console in one process, on a clock sixty times as fast.
@@ -227,6 +231,47 @@ impl SwarmArgs {
         let seeds = self.seeds.clone();
         seeds.unwrap_or(self.seed..=self.seed.saturating_add(self.count - 1)).collect()
     }
+}
+
+/// `sweep`: scenarios with other values.
+#[derive(Debug, Clone, Args)]
+#[command(
+    after_help = "Examples: paceline-sim sweep day.toml --vary law.gain=0.5,1,2 --seeds 1..5\n\
+                  \x20         paceline-sim sweep day.toml --vary bidders.count=1,4 --vary \
+                  tick=10s,1m --store runs.jsonl --html out.html\n\n\
+                  A list's entries go by name, by place from 0, or all of them by *: \
+                  campaign.*.pressure=2,4."
+)]
+pub struct SweepArgs {
+    /// Scenario files.
+    #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
+    pub scenarios: Vec<PathBuf>,
+    /// What takes which values: a key of the scenario with dots between, law.GAIN of log-pid, or
+    /// engine.SETTING. Given again, every combination is run.
+    #[arg(long, value_name = "KEY=A,B,C", required = true, value_parser = Vary::parse)]
+    pub vary: Vec<Vary>,
+    /// Seeds from first to last; each scenario's own when absent.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds)]
+    pub seeds: Option<RangeInclusive<u64>>,
+    /// Pacing law or rival instead of the scenarios', as in `run`.
+    #[arg(long, value_name = "NAME", value_parser = value::contender)]
+    pub law: Option<Contender>,
+    /// Show this metric instead of value, utilisation and overspend_ratio.
+    #[arg(long, value_name = "NAME",
+          value_parser = clap::builder::PossibleValuesParser::new(metric::NAMES))]
+    pub metric: Option<String>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Keep every finished run here, and do not make again what this program finished before.
+    #[arg(long, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Write every run as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
 }
 
 /// `generate`: one file.

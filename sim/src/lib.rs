@@ -24,5 +24,6 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod swarm;
+pub mod sweep;
 pub mod trace;
 pub mod world;

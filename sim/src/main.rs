@@ -1,5 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs,
+    Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -27,6 +27,7 @@ use paceline_sim::report::{RunReport, page, render};
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::swarm;
+use paceline_sim::sweep;
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
@@ -84,6 +85,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Generate(args) => generate_file(&args),
         Command::Run(args) => run_scenarios(&args),
         Command::Compare(args) => compare(&args),
+        Command::Sweep(args) => sweep(&args),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -248,6 +250,37 @@ fn search(args: &SwarmArgs) -> anyhow::Result<()> {
         0 => Ok(()),
         failed => bail!("{failed} of {} worlds failed", found.lines.len()),
     }
+}
+
+/// Runs scenarios with every combination of values.
+fn sweep(args: &SweepArgs) -> Result<(), Failure> {
+    let data = run::data_folder();
+    let mut worlds = Vec::new();
+    for path in &args.scenarios {
+        match Scenario::load(path, &data) {
+            Ok(scenario) => {
+                let text = fs::read_to_string(path)
+                    .with_context(|| format!("reading {}", path.display()))?;
+                worlds.push((scenario.name, text));
+            }
+            Err(error @ ScenarioError::NoData { .. }) => println!("skipped: {error}"),
+            Err(error) => return Err(Failure::Usage(format!("{:#}", anyhow::Error::from(error)))),
+        }
+    }
+    let law = args.law.unwrap_or_default();
+    let seeds: Vec<u64> = args.seeds.clone().map(Iterator::collect).unwrap_or_default();
+    let plan = sweep::Plan::try_new(&worlds, &args.vary, law, &seeds, &data)
+        .map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::from(error))))?;
+    let store = args.store.as_deref().map(open_store).transpose()?;
+    let progress = Mutex::new(Progress::of_shares());
+    let threads = args.threads.unwrap_or_else(cores);
+    let swept = sweep::play(&plan, threads, store.as_ref(), &teller(&progress))
+        .map_err(anyhow::Error::new)?;
+    drop(progress);
+    let metric = args.metric.as_deref();
+    say(&swept.to_text(metric))?;
+    write_text(args.json.as_deref(), || swept.to_json())?;
+    Ok(write_text(args.html.as_deref(), || swept.to_html(metric))?)
 }
 
 /// What a command line asks for: one trial, or scenario files.

@@ -27,6 +27,7 @@ fn every_form_is_taken() {
         "compare trial.toml",
         "compare a.toml b.toml --contenders log-pid,mystique-learned,asap --seeds 1..3 \
          --threads 2 --json out.json --html out.html --store runs.jsonl",
+        "sweep a.toml b.toml --vary law.gain=0.5,1 --vary tick=10s,1m --seeds 1..3 --metric value",
         "swarm",
         "swarm --count 50 --seed 7 --law pass-through --out failures --json out.json",
         "swarm --seeds 1..200 --threads 2",
@@ -49,6 +50,9 @@ fn a_wrong_value_is_refused_with_flag_value_and_rule() {
         ("run a.toml --law fast", ["--law", "fast", "must be one of log_pid"]),
         ("compare a.toml --contenders none", ["--contenders", "none", "must be one of log_pid"]),
         ("compare a.toml --threads 0", ["--threads", "0", "from 1 to 1024"]),
+        ("sweep a.toml --vary tick", ["--vary", "tick", "must be KEY=VALUE"]),
+        ("sweep a.toml --vary tick=10s,10s", ["--vary", "tick=10s,10s", "a value twice"]),
+        ("sweep a.toml --vary a=1 --metric fun", ["--metric", "fun", "utilisation"]),
         ("swarm --count 0", ["--count", "0", "1..=1000"]),
         ("swarm --law fast", ["--law", "fast", "must be one of log_pid"]),
         ("swarm --seeds 1..3 --seed 2", ["--seeds", "--seed", "cannot be used with"]),
