@@ -132,6 +132,8 @@ pub struct OwnerExplanation {
     pub terms: Option<LawTerms>,
     /// What the law saw last.
     pub sample: Option<PaceSample>,
+    /// Traffic of late over what was expected, 0 to 1; one too where nobody reports it.
+    pub traffic: f64,
     /// The brake's bound on participation; one is released.
     pub brake: f64,
     /// Set aside for bad numbers until then.
@@ -145,6 +147,8 @@ pub struct PlanExplanation {
     pub window: Window,
     /// When it was made.
     pub planned_at: Timestamp,
+    /// The law has stepped up to here; what is planned and measured is as of then.
+    pub stepped_to: Timestamp,
     /// Planned spend from then to now, without what is forgone.
     pub planned: Nanos,
     /// Planned from then to now while next to no traffic came: the next plan spreads it anew.
@@ -220,6 +224,6 @@ pub struct Explanation {
     pub in_flight: Nanos,
     /// Set aside: how many events and how much.
     pub suspense: (u64, Nanos),
-    /// Spend is known up to here.
+    /// Spend of what it reports by, events or counters, is known up to here.
     pub watermark: Option<Timestamp>,
 }

@@ -1944,7 +1944,7 @@ pub struct PlanExplanation {
     /// The horizon whose cap is tight on the plan. Unspecified: none.
     #[prost(enumeration = "BudgetHorizon", tag = "5")]
     pub tight_horizon: i32,
-    /// Spend is known up to here. Absent: nothing reported yet.
+    /// The law has stepped up to here; with a lasting gap to now, spend is not known.
     #[prost(message, optional, tag = "6")]
     pub watermark: ::core::option::Option<::prost_types::Timestamp>,
     /// What the caps leave no room for, in nanos.

@@ -38,7 +38,7 @@ impl<L: PacingLaw> Engine<L> {
             outstanding: self.outstanding_of(slot),
             in_flight: self.state.ledger.campaign(slot).at_risk().0,
             suspense: self.state.ledger.suspense().of(campaign),
-            watermark: self.state.event_sources.watermark(),
+            watermark: self.marks().of(self.state.owners[owners.own()].feed),
         })
     }
 
@@ -55,6 +55,7 @@ impl<L: PacingLaw> Engine<L> {
             x: signal.map(|signal| signal.x),
             terms: signal.map(|signal| signal.terms),
             sample: owner.pace.as_ref().map(|pace| pace.sample),
+            traffic: owner.traffic.weight(),
             brake: owner.pace.as_ref().map_or(1.0, |pace| pace.brake.participation()),
             quarantined_until: owner.quarantined_until,
         }
@@ -182,6 +183,7 @@ fn explain_plan<S>(pace: &Pace<S>) -> PlanExplanation {
     PlanExplanation {
         window: pace.window,
         planned_at: pace.planned_at,
+        stepped_to: pace.stepped_to,
         planned: pace.sample.planned,
         forgone: pace.forgone,
         measured: pace.sample.measured,

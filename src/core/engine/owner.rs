@@ -70,7 +70,7 @@ pub(super) struct Pace<S> {
     replan_at: Timestamp,
     pub law: S,
     pub sample: PaceSample,
-    stepped_to: Timestamp,
+    pub stepped_to: Timestamp,
     pub brake: Brake,
     idle_minutes: f64,
     /// Planned while next to no traffic came: not to be caught up with, but spread anew.

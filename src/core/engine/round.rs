@@ -51,14 +51,14 @@ impl Track {
 
 /// Spend is known up to here, by kind of source; asked once a round.
 #[derive(Clone, Copy)]
-struct Marks {
+pub(super) struct Marks {
     events: Option<Timestamp>,
     counters: Option<Timestamp>,
 }
 
 impl Marks {
     /// For what an owner's members report by.
-    fn of(&self, feed: Feed) -> Option<Timestamp> {
+    pub(super) fn of(&self, feed: Feed) -> Option<Timestamp> {
         match feed {
             Feed::None => None,
             Feed::Events => self.events,
@@ -162,7 +162,7 @@ impl<L: PacingLaw> Engine<L> {
         }
     }
 
-    fn marks(&self) -> Marks {
+    pub(super) fn marks(&self) -> Marks {
         let events = self.state.event_sources.watermark();
         let counters = self.state.counter_sources.watermark();
         Marks { events, counters }

@@ -2,6 +2,7 @@
 
 mod bidders;
 mod silence;
+mod told;
 
 use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};

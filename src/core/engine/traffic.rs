@@ -72,6 +72,11 @@ impl Traffic {
         Self { weight: TrafficWeight::default(), asks: 0.0, share: 0.0, pending: None }
     }
 
+    /// Traffic of late over what was expected, 0 to 1; one too where nobody reports it.
+    pub(super) fn weight(&self) -> f64 {
+        self.weight.weight()
+    }
+
     /// The weight of the time just passed, and how surely there was next to no traffic in it;
     /// `share` is the traffic expected in it.
     pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> (f64, f64) {

@@ -74,13 +74,15 @@ impl Evidence {
         lead: f64,
         (settling, elasticity): (f64, f64),
     ) -> f64 {
-        if !(seen.planned_rate.is_finite() && seen.spend_rate.is_finite()) {
+        let is_finite = seen.planned_rate.is_finite() && seen.spend_rate.is_finite();
+        // Where nothing is planned, spend is weighed against nothing: the error alone tells of it.
+        if !is_finite || seen.planned_rate <= 0.0 {
             return 0.0;
         }
         self.minutes += minutes;
-        self.planned += seen.planned_rate.max(0.0) * minutes;
+        self.planned += seen.planned_rate * minutes;
         self.spent += seen.spend_rate.max(0.0) * minutes;
-        if self.minutes < self.period || self.planned <= 0.0 {
+        if self.minutes < self.period {
             return 0.0;
         }
         let event = seen.day_budget.as_f64() / seen.events.max(1.0);

@@ -303,8 +303,8 @@ impl LogPidState {
     }
 
     fn keep_integral(&mut self, gains: &LogPidGains) {
-        // Only a hand or a new plan can bring it outside the range of x, and then by no more than
-        // the largest proportional part. CONTROL.md (6).
+        // A hand, a new plan or evidence can bring it outside the range of x, and then by no more
+        // than the largest proportional part. CONTROL.md (6).
         let beyond = self.gain * gains.error_clip;
         self.integral = self.integral.max(X_MIN - beyond).min(self.x_max + beyond);
     }

@@ -15,8 +15,8 @@ fn the_pace_is_found_within_about_an_hour() {
     for (believed, lag) in WRONG {
         let (rise, overshoot, left) = match (believed, lag) {
             (0.75, 10) => (55.0, 1.1, 0.000_6),
-            (3.0, _) => (105.0, 0.25, 0.001_9),
-            _ => (55.0, 0.2, 0.000_6),
+            (3.0, _) => (105.0, 0.25, 0.002_1),
+            _ => (55.0, 0.25, 0.000_6),
         };
         for x0 in [-2.2, -1.5, -0.3, 0.0] {
             let mut plant = cold(x0);
@@ -125,4 +125,15 @@ fn the_length_of_a_step_does_not_matter_to_the_evidence() {
             assert!(off.0.abs() < 0.01 && off.1.abs() < 0.01, "{seconds} s: {off:?}");
         }
     }
+}
+
+#[test]
+fn hours_without_a_plan_say_nothing_of_the_level() {
+    let mut evidence = Evidence::start();
+    let seen = PaceSample { planned_rate: 1e8, spend_rate: 1e8, ..test_sample() };
+    let unplanned = PaceSample { planned_rate: 0.0, spend_rate: 2e7, ..seen };
+    for _ in 0..360 {
+        assert_eq!(evidence.step(&unplanned, 1.0, 0.0, (107.0, 1.5)), 0.0);
+    }
+    assert_eq!(evidence.step(&seen, 1.0, 0.0, (107.0, 1.5)), 0.0);
 }

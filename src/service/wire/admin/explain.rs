@@ -146,7 +146,7 @@ fn owner_explanation(
             .sample
             .map_or(0, |sample| Nanos::floor_from(sample.planned_rate).get()),
         tight_horizon: plan.tight.map_or(0, horizon_number),
-        watermark: whole.watermark.map(instant_message),
+        watermark: Some(instant_message(plan.stepped_to)),
         unplaced_nanos: plan.unplaced.get(),
     });
     let (multiplier, participation) = owner.x.map_or((0, 0), |x| {
@@ -190,7 +190,7 @@ fn law_message(whole: &Explanation, owner: &OwnerExplanation) -> v1::LawExplanat
         law: law_number(owner.law),
         brake_ppm: share(owner.brake),
         is_tracking: whole.binding != Some(owner.owner),
-        traffic_ppm: owner.sample.map_or(0, |sample| share(sample.traffic_minutes)),
+        traffic_ppm: share(owner.traffic),
         ..v1::LawExplanation::default()
     };
     if let Some(terms) = owner.terms {
