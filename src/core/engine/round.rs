@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 /// An owner that runs ahead of what is applied by more than this is brought back.
 const TRACK_SLACK: f64 = 1e-6;
-/// Traffic time that counts in the first step of a lead, in minutes: by slew limit and dead-band
-/// together what is published then stays within 0.05 of what was published last.
+/// Traffic time that counts in the first step of a lead, in minutes: by the default slew limit and
+/// dead-band together what is published then stays within 0.05 of what was published last.
 const FIRST_STEP_MINUTES: f64 = 0.15;
 
 /// What was applied among an owner's members in this round.

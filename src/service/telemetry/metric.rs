@@ -110,7 +110,7 @@ table! {
     TICK_DURATION: Distribution(SECONDS), "paceline_tick_duration_seconds", "seconds", [],
         "Time from the start of a decision round to its table.";
     TICK_LATE: Counter, "paceline_tick_late_total", "rounds", [],
-        "Decision rounds that began more than half a tick late.";
+        "Decision rounds that began more than a tick late.";
     TABLE_GENERATION: Gauge, "paceline_table_generation", "sequence", [Label::Partition],
         "Newest table's number within its epoch.";
     EPOCH: Gauge, "paceline_epoch", "epoch", [Label::Partition],
