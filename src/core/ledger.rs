@@ -439,9 +439,7 @@ impl SpendLedger {
         self.campaigns[slot]
             .owners
             .iter()
-            .flat_map(|owner| self.books[owner].accounts())
-            .filter(|account| account.window.contains(at))
-            .map(|account| account.window.start())
+            .filter_map(|owner| self.books[owner].edge_of(at))
             .max()
             .unwrap_or(Timestamp::MIN)
     }

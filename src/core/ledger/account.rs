@@ -93,6 +93,15 @@ impl Account {
         self.granted = granted;
     }
 
+    /// Takes in the money of another of the same window, whose budget is the same one.
+    pub fn absorb(&mut self, other: &Self) {
+        self.adjusted += other.adjusted;
+        self.in_flight += other.in_flight;
+        self.spent += other.spent;
+        self.outstanding += other.outstanding;
+        self.available = self.cap() - self.drawn();
+    }
+
     /// What may be spent in all.
     #[must_use]
     pub fn cap(&self) -> Nanos {

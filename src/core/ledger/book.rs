@@ -1,8 +1,9 @@
 //! One owner's accounts, a window each, and its running totals.
 //!
-//! Opens accounts as money or time reaches their window; keeps closed ones for restatement.
+//! Opens accounts as money or time reaches their window; keeps closed ones for restatement, and
+//! remembers the money of windows that no budget bounds, for budgets that are entered later.
 
-use crate::budget::{BudgetOwner, Budgets, Horizon};
+use crate::budget::{BudgetOwner, Budgets, Flight, Horizon};
 use crate::days::KnownDays;
 use crate::ledger::account::Account;
 use crate::units::{Nanos, Span, Timestamp, Window, ZoneId};
@@ -57,6 +58,8 @@ pub struct Book {
     pub zone: ZoneId,
     budgets: Budgets,
     accounts: Vec<Account>,
+    /// Money of windows that no budget bounds now: a budget that is entered later counts it.
+    unbound: Vec<Account>,
     totals: SpendTotals,
     #[serde(skip)]
     tightest: Tightest,
@@ -88,12 +91,24 @@ impl PartialEq for Tightest {
     }
 }
 
+/// The last account of a horizon whose window holds `at`.
+fn place(accounts: &[Account], horizon: Horizon, at: Timestamp) -> Option<usize> {
+    accounts.iter().rposition(|held| held.horizon == horizon && held.window.contains(at))
+}
+
+/// One at a time: most books never hold more, and there are a million of them.
+fn open(accounts: &mut Vec<Account>, account: Account) {
+    accounts.reserve_exact(1);
+    accounts.push(account);
+}
+
 impl Book {
     /// No account open yet.
     #[must_use]
     pub fn new(owner: BudgetOwner, zone: ZoneId, budgets: Budgets) -> Self {
         let (totals, tightest) = (SpendTotals::default(), Tightest::default());
-        Self { owner, zone, budgets, accounts: Vec::new(), totals, tightest }
+        let (accounts, unbound) = (Vec::new(), Vec::new());
+        Self { owner, zone, budgets, accounts, unbound, totals, tightest }
     }
 
     /// Its budgets.
@@ -108,7 +123,7 @@ impl Book {
         &self.totals
     }
 
-    /// Every account, oldest first.
+    /// Every account of a budget in force, oldest first.
     #[must_use]
     pub fn accounts(&self) -> &[Account] {
         &self.accounts
@@ -139,26 +154,53 @@ impl Book {
     }
 
     fn place(&self, horizon: Horizon, at: Timestamp) -> Option<usize> {
-        self.accounts
-            .iter()
-            .rposition(|account| account.horizon == horizon && account.window.contains(at))
+        place(&self.accounts, horizon, at)
     }
 
-    /// Runs `act` on every account whose window holds `at`, opening those that are not open yet.
+    /// Runs `act` on every account whose window holds `at`, opening those that are not open yet;
+    /// where no budget bounds a window, on the account that remembers it.
     pub fn touch(&mut self, at: Timestamp, days: &KnownDays, mut act: impl FnMut(&mut Account)) {
         self.tightest = Tightest::default();
         for horizon in Horizon::ALL {
-            let place = self.place(horizon, at).or_else(|| {
-                let (window, granted) = self.line_at(horizon, at, days)?;
-                // One at a time: most books never hold more, and there are a million of them.
-                self.accounts.reserve_exact(1);
-                self.accounts.push(Account::open(horizon, window, granted));
-                Some(self.accounts.len() - 1)
-            });
-            if let Some(place) = place {
+            if self.place(horizon, at).is_none()
+                && let Some((window, granted)) = self.line_at(horizon, at, days)
+            {
+                open(&mut self.accounts, Account::open(horizon, window, granted));
+            }
+            if let Some(place) = self.place(horizon, at) {
                 act(&mut self.accounts[place]);
+                continue;
+            }
+            if place(&self.unbound, horizon, at).is_none()
+                && let Some(window) = self.remembered_at(horizon, at, days)
+            {
+                open(&mut self.unbound, Account::open(horizon, window, Nanos::ZERO));
+            }
+            if let Some(place) = place(&self.unbound, horizon, at) {
+                act(&mut self.unbound[place]);
             }
         }
+    }
+
+    /// The window to remember where no budget bounds a horizon. Hours are not: a cap entered within
+    /// one counts from then on.
+    fn remembered_at(&self, horizon: Horizon, at: Timestamp, days: &KnownDays) -> Option<Window> {
+        match horizon {
+            Horizon::Hour => None,
+            Horizon::Day | Horizon::Month => days.window_at(self.zone, horizon, at),
+            Horizon::Flight => {
+                let flights = &self.budgets.flights;
+                flights.iter().map(|flight| flight.window).find(|window| window.contains(at))
+            }
+        }
+    }
+
+    /// The latest start of a window that holds `at`, bounded or not.
+    #[must_use]
+    pub fn edge_of(&self, at: Timestamp) -> Option<Timestamp> {
+        let all = self.accounts.iter().chain(&self.unbound);
+        let open = all.filter(|account| account.window.contains(at));
+        open.map(|account| account.window.start()).max()
     }
 
     /// The windows of its budgets that hold `at`.
@@ -185,7 +227,7 @@ impl Book {
 
     /// Forgets every claim: they are counted anew.
     pub fn unclaim(&mut self) {
-        for account in &mut self.accounts {
+        for account in self.accounts.iter_mut().chain(&mut self.unbound) {
             account.outstanding = Nanos::ZERO;
         }
     }
@@ -221,7 +263,7 @@ impl Book {
     /// The first moment of a window that lies in a flight.
     #[must_use]
     pub fn first_moment_in(&self, window: Window) -> Option<Timestamp> {
-        let meets = |flight: &crate::budget::Flight| flight.window.intersect(window);
+        let meets = |flight: &Flight| flight.window.intersect(window);
         self.budgets.flights.iter().find_map(meets).map(Window::start)
     }
 
@@ -238,34 +280,54 @@ impl Book {
                 .any(|flight| flight.window.contains(at) && flight.window.end() <= now)
     }
 
-    /// Takes new budgets: accounts of lines that are gone close, the others get their new amount,
-    /// and a flight whose dates moved keeps its money.
+    /// Takes new budgets. Accounts get their new amount, a flight whose dates moved keeps its money,
+    /// flights that became one are one account; of what no budget bounds any more the money is
+    /// remembered, and what one bounds now begins with what was remembered.
     pub fn edit(&mut self, zone: ZoneId, budgets: Budgets) {
         self.zone = zone;
         self.budgets = budgets;
         self.tightest = Tightest::default();
-        let budgets = &self.budgets;
-        self.accounts.retain_mut(|account| {
-            let line = if account.horizon == Horizon::Flight {
-                budgets
-                    .flights
-                    .iter()
-                    .find(|flight| flight.window.intersect(account.window).is_some())
-                    .and_then(|flight| Some((flight.window, flight.budget?)))
-            } else {
-                budgets.cap(account.horizon).map(|amount| (account.window, amount))
+        let mut known = std::mem::take(&mut self.accounts);
+        known.append(&mut self.unbound);
+        for mut account in known {
+            let Some((window, granted)) = self.line_of(&account) else {
+                account.regrant(Nanos::ZERO);
+                open(&mut self.unbound, account);
+                continue;
             };
-            let Some((window, granted)) = line else { return false };
             account.window = window;
             account.regrant(granted);
-            true
-        });
+            let is_same = |held: &&mut Account| {
+                held.horizon == account.horizon && held.window == account.window
+            };
+            match self.accounts.iter_mut().find(is_same) {
+                Some(held) => held.absorb(&account),
+                None => open(&mut self.accounts, account),
+            }
+        }
+        self.accounts.sort_by_key(|account| account.window.start());
     }
 
-    /// Drops accounts that are past restatement.
+    /// Window and amount of the budget that an account belongs to.
+    fn line_of(&self, account: &Account) -> Option<(Window, Nanos)> {
+        if account.horizon == Horizon::Flight {
+            let meets = |flight: &&Flight| flight.window.intersect(account.window).is_some();
+            let flight = self.budgets.flights.iter().find(meets)?;
+            return Some((flight.window, flight.budget?));
+        }
+        self.budgets.cap(account.horizon).map(|amount| (account.window, amount))
+    }
+
+    /// Drops accounts that are past restatement, and what is remembered of days and months that are
+    /// over: no budget entered later can bound them.
     pub fn prune(&mut self, now: Timestamp) {
         self.tightest = Tightest::default();
-        self.accounts.retain(|account| now - account.window.end() < memory(account.horizon));
+        let is_kept = |account: &Account, time: Span| now - account.window.end() < time;
+        self.accounts.retain(|account| is_kept(account, memory(account.horizon)));
+        self.unbound.retain(|account| match account.horizon {
+            Horizon::Flight => is_kept(account, memory(Horizon::Flight)),
+            Horizon::Hour | Horizon::Day | Horizon::Month => is_kept(account, Span::ZERO),
+        });
     }
 
     /// Whether an amount can be moved without leaving the range of the ledger.
