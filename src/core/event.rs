@@ -85,11 +85,13 @@ pub enum Verdict {
     Invalid,
     /// Its time lies outside every flight of the campaign: set aside in suspense.
     OutsideFlight,
+    /// A refund of more than was spent in one of its windows: set aside in suspense.
+    RefundUnmatched,
 }
 
 impl Verdict {
     /// Every verdict, for tables and counters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Posted,
         Self::Duplicate,
         Self::PostedLate,
@@ -99,6 +101,7 @@ impl Verdict {
         Self::ProducerRefused,
         Self::Invalid,
         Self::OutsideFlight,
+        Self::RefundUnmatched,
     ];
 
     /// The word for it in reports, labels and on the wire.
@@ -114,6 +117,7 @@ impl Verdict {
             Self::ProducerRefused => "producer_refused",
             Self::Invalid => "invalid",
             Self::OutsideFlight => "outside_flight",
+            Self::RefundUnmatched => "refund_unmatched",
         }
     }
 }

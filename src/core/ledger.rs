@@ -13,6 +13,7 @@ pub mod delay;
 mod elsewhere;
 mod flat;
 mod owners;
+mod refund;
 pub mod suspense;
 pub mod wins;
 
@@ -286,7 +287,7 @@ impl SpendLedger {
             return Posted::refused(Verdict::Invalid, at);
         }
         match seen {
-            Seen::First => self.book_event(now, days, slot, event),
+            Seen::First => self.book_event(now, days, slot, event, false),
             Seen::Again => Posted::refused(Verdict::Duplicate, at),
             Seen::Refused => Posted::refused(Verdict::ProducerRefused, at),
             Seen::Unverified => self.set_aside(now, event, seen, Verdict::LateUnverified),
@@ -316,13 +317,14 @@ impl SpendLedger {
         }
     }
 
-    /// The event is new and the campaign known: into the books.
+    /// The event is new and the campaign known: into the books. An operator has `allowed` it.
     fn book_event(
         &mut self,
         now: Timestamp,
         days: &KnownDays,
         slot: Slot,
         event: &SpendEvent,
+        allowed: bool,
     ) -> Posted {
         let win = match event.kind {
             SpendKind::Billing => event.win_id.and_then(|id| self.wins.take(id)),
@@ -334,6 +336,10 @@ impl SpendLedger {
             self.suspense.hold(now, *event, Verdict::OutsideFlight);
             return Posted::refused(Verdict::OutsideFlight, stated);
         };
+        if !allowed && self.exceeds_spent(slot, event, at) {
+            self.suspense.hold(now, *event, Verdict::RefundUnmatched);
+            return Posted::refused(Verdict::RefundUnmatched, at);
+        }
         let is_late = at != stated || self.books[own].is_closed(at, now, days);
         let committed = match event.kind {
             SpendKind::Win => self.post_win(now, days, slot, event, at),
@@ -396,18 +402,6 @@ impl SpendLedger {
             self.books[owner].count_billed(event.price, win.is_none());
         }
         if win.is_none() { event.price } else { Nanos::ZERO }
-    }
-
-    fn post_adjust(&mut self, days: &KnownDays, slot: Slot, amount: Nanos, at: Timestamp) {
-        let posting = match (amount < Nanos::ZERO, self.campaigns[slot].refunds) {
-            (false, _) => Posting::Bill(amount),
-            (true, RefundPolicy::Hold) => Posting::RefundHeld(-amount),
-            (true, RefundPolicy::Respend) => Posting::RefundFree(-amount),
-        };
-        self.post_all(days, slot, at, posting);
-        for owner in self.campaigns[slot].owners.iter() {
-            self.books[owner].count_adjusted(amount);
-        }
     }
 
     /// Posts to every account of every owner that holds `at`; the latest start among them.
@@ -480,7 +474,7 @@ impl SpendLedger {
                 held.event.attributed_at(),
             )));
         };
-        Some(Some(self.book_event(now, days, slot, &held.event)))
+        Some(Some(self.book_event(now, days, slot, &held.event, true)))
     }
 }
 

@@ -2258,6 +2258,8 @@ pub enum SpendVerdict {
     Invalid = 8,
     /// Its time lies outside every flight of the campaign: set aside in suspense.
     OutsideFlight = 9,
+    /// A refund of more than was spent in one of its windows: set aside in suspense.
+    RefundUnmatched = 10,
 }
 impl SpendVerdict {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2276,6 +2278,7 @@ impl SpendVerdict {
             Self::ProducerRefused => "SPEND_VERDICT_PRODUCER_REFUSED",
             Self::Invalid => "SPEND_VERDICT_INVALID",
             Self::OutsideFlight => "SPEND_VERDICT_OUTSIDE_FLIGHT",
+            Self::RefundUnmatched => "SPEND_VERDICT_REFUND_UNMATCHED",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2291,6 +2294,7 @@ impl SpendVerdict {
             "SPEND_VERDICT_PRODUCER_REFUSED" => Some(Self::ProducerRefused),
             "SPEND_VERDICT_INVALID" => Some(Self::Invalid),
             "SPEND_VERDICT_OUTSIDE_FLIGHT" => Some(Self::OutsideFlight),
+            "SPEND_VERDICT_REFUND_UNMATCHED" => Some(Self::RefundUnmatched),
             _ => None,
         }
     }

@@ -248,6 +248,39 @@ fn an_edited_budget_changes_what_is_available_and_nothing_else() {
     assert_eq!(ledger.book(0).accounts().len(), 1, "no cap is in force any more");
 }
 
+#[test]
+fn a_refund_of_more_than_was_spent_waits_and_never_makes_budget() {
+    let (mut ledger, days) = world();
+    for policy in [RefundPolicy::Respend, RefundPolicy::Hold] {
+        ledger.campaign_mut(0).refunds = policy;
+        let id = policy as u64 * 10;
+        let bill = event(id + 1, SpendKind::Billing, 100, 10);
+        let _ = ledger.post(at(11), &days, None, &bill);
+        let before = ledger.book(0).clone();
+        let refund = event(id + 2, SpendKind::Adjust, -101, 10);
+        let verdict = ledger.post(at(12), &days, None, &refund).verdict;
+        assert_eq!(verdict, Verdict::RefundUnmatched);
+        assert_eq!(*ledger.book(0), before, "in no sum");
+        assert_eq!(ledger.suspense().of(C), (1, Nanos::new(-101)));
+        // Of another day than the money: that day has nothing to give back, the flight has.
+        let later = event(id + 3, SpendKind::Adjust, -1, 90_000);
+        assert_eq!(ledger.post(at(90_001), &days, None, &later).verdict, Verdict::Posted);
+        assert_eq!(spent(&ledger, 0, Horizon::Day, 90_000).0, 0);
+        assert_eq!(spent(&ledger, 0, Horizon::Flight, 90_000).0, 99);
+        let posted = ledger.resolve_suspense(at(90_002), &days, refund.event_id, true);
+        assert_eq!(posted.unwrap().unwrap().verdict, Verdict::PostedLate);
+        for owner in 0..2 {
+            assert_eq!(ledger.book(owner).totals().billed, Nanos::ZERO);
+            for account in ledger.book(owner).accounts() {
+                assert_eq!(account.spent, Nanos::ZERO);
+                assert!(account.available <= account.granted && account.balances());
+            }
+        }
+    }
+    let day = ledger.book(0).account_at(Horizon::Day, at(10)).unwrap();
+    assert_eq!((day.cap(), day.available), (Nanos::new(199_900), Nanos::new(199_900)), "held");
+}
+
 proptest! {
     #[test]
     fn neither_order_nor_repetition_matters(

@@ -64,6 +64,7 @@ const VERDICT: Label = Label::Of(
         "producer_refused",
         "invalid",
         "outside_flight",
+        "refund_unmatched",
     ],
 );
 const STATE: Label = Label::Of("state", &["run", "paused", "exhausted", "safe"]);

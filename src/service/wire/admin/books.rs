@@ -106,6 +106,7 @@ const fn verdict_number(verdict: Verdict) -> i32 {
         Verdict::ProducerRefused => v1::SpendVerdict::ProducerRefused,
         Verdict::Invalid => v1::SpendVerdict::Invalid,
         Verdict::OutsideFlight => v1::SpendVerdict::OutsideFlight,
+        Verdict::RefundUnmatched => v1::SpendVerdict::RefundUnmatched,
     };
     verdict as i32
 }
