@@ -140,7 +140,10 @@ async fn watch(health: Health, partitions: Partitions) {
         let idle = partitions.all().find(|handle| !handle.facts().leads());
         let fact = match idle {
             None => Ok(()),
-            Some(handle) => Err(format!("partition {} is not led here", handle.partition().0)),
+            Some(handle) => Err(match handle.facts().obstacle() {
+                None => format!("partition {} is not led here", handle.partition().0),
+                Some(why) => format!("partition {} is not led: {why}", handle.partition().0),
+            }),
         };
         health.report(Condition::LogFollowed, fact);
         event::journal_measured(partitions.all().map(|handle| handle.facts().log_bytes()).sum());

@@ -129,18 +129,32 @@ impl Clock {
         }
     }
 
-    /// A log already knows of `at`: rehearsed time, which ran ahead of the world in an earlier
-    /// life, goes on from there. Other clocks are left alone.
-    pub fn not_before(&self, at: Timestamp) {
-        let behind = at - self.now();
-        if let Inner::Scaled { ahead, .. } = &*self.0
-            && behind > Span::ZERO
-        {
-            ahead.fetch_add(behind.as_micros(), Ordering::AcqRel);
+    /// A log already knows of `at`: time goes on from there, so that nothing in it is of the future.
+    /// Whether it does. Rehearsed time always does: it ran ahead of the world in an earlier life.
+    /// The system's does where it is behind by no more than `behind_max`, which counts as a jump
+    /// back: it was set back over a restart, or the one who wrote the log has a clock ahead of ours.
+    #[must_use]
+    pub fn go_on_from(&self, at: Timestamp, behind_max: Span) -> bool {
+        match &*self.0 {
+            Inner::System { begun, steady } => {
+                let mut steady = steady.lock().unwrap_or_else(PoisonError::into_inner);
+                let elapsed = begun.started.span();
+                let behind = at - steady.step(wall(), elapsed);
+                if behind > Span::ZERO && behind <= behind_max {
+                    steady.go_on_from(at, elapsed);
+                }
+                behind <= behind_max
+            }
+            Inner::Scaled { ahead, .. } => {
+                let behind = (at - self.now()).max(Span::ZERO);
+                ahead.fetch_add(behind.as_micros(), Ordering::AcqRel);
+                true
+            }
+            Inner::Replayed { .. } => true,
         }
     }
 
-    /// How often the system's clock went back since the start.
+    /// How often the system's clock went back since the start, or was found behind a log.
     #[must_use]
     pub fn jumps_back(&self) -> u64 {
         match &*self.0 {
@@ -261,6 +275,13 @@ impl Steady {
         self.told = now.max(self.told);
         self.told
     }
+
+    /// Time was told up to `at` already, in an earlier life: the wall went back meanwhile.
+    fn go_on_from(&mut self, at: Timestamp, elapsed: Span) {
+        self.jumps += 1;
+        self.told = at;
+        self.ahead = Some((at, elapsed));
+    }
 }
 
 #[cfg(test)]
@@ -283,6 +304,30 @@ mod tests {
         assert_eq!(told(1_100, 200), at(1_100));
         assert_eq!(told(1_101, 201), at(1_101));
         assert_eq!(steady.jumps, 1);
+    }
+
+    #[test]
+    fn a_wall_behind_the_log_slows_time_down_until_it_has_caught_up() {
+        let mut steady = Steady::default();
+        assert_eq!(steady.step(at(1_000), Span::ZERO), at(1_000));
+        steady.go_on_from(at(1_020), Span::ZERO);
+        assert_eq!(steady.step(at(1_010), Span::from_secs(10)), at(1_025));
+        assert_eq!(steady.step(at(1_040), Span::from_secs(40)), at(1_040));
+        assert_eq!(steady.step(at(1_041), Span::from_secs(41)), at(1_041));
+        assert_eq!(steady.jumps, 1);
+    }
+
+    #[test]
+    fn the_system_clock_goes_on_from_a_log_that_is_a_little_ahead_and_from_no_other() {
+        let clock = Clock::system();
+        assert!(clock.go_on_from(clock.now() - Span::DAY, Span::MINUTE), "the usual restart");
+        assert_eq!(clock.jumps_back(), 0);
+        let far = clock.now() + Span::HOUR;
+        assert!(!clock.go_on_from(far, Span::MINUTE));
+        assert!(clock.now() < far && clock.jumps_back() == 0, "it was left alone");
+        let near = clock.now() + Span::from_secs(20);
+        assert!(clock.go_on_from(near, Span::MINUTE));
+        assert!(clock.now() >= near && clock.jumps_back() == 1);
     }
 
     #[test]
@@ -309,7 +354,7 @@ mod tests {
         let clock = Clock::scaled(60);
         assert_eq!((clock.factor(), Clock::system().factor()), (60, 1));
         assert_eq!(clock.real(Span::HOUR), Duration::from_secs(60));
-        clock.not_before(clock.now() + Span::DAY);
+        assert!(clock.go_on_from(clock.now() + Span::DAY, Span::ZERO));
         let world = clock.world();
         assert!(world <= wall() && world > wall() - Span::MINUTE, "promises are of the world");
         assert_eq!(clock.real(Span::from_secs(-1)), Duration::ZERO);

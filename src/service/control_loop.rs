@@ -9,6 +9,7 @@ mod fold;
 mod follower;
 mod intake;
 mod leader;
+mod obstacle;
 mod scribe;
 pub mod snapshot;
 mod term;
@@ -24,8 +25,8 @@ use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
 use paceline_core::table::Allowance;
 use paceline_core::units::{PartitionId, Span, Timestamp};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
@@ -192,6 +193,7 @@ pub struct LoopFacts {
     checkpoint_at: AtomicU64,
     log_bytes: AtomicU64,
     is_checkpointing: AtomicBool,
+    obstacle: Mutex<Option<String>>,
 }
 
 impl LoopFacts {
@@ -199,6 +201,35 @@ impl LoopFacts {
     #[must_use]
     pub fn leads(&self) -> bool {
         self.leads.load(Ordering::Acquire)
+    }
+
+    /// What keeps it from leading a partition that nobody else leads.
+    #[must_use]
+    pub fn obstacle(&self) -> Option<String> {
+        self.in_the_way().clone()
+    }
+
+    fn in_the_way(&self) -> MutexGuard<'_, Option<String>> {
+        // Written in one step, so that a panic elsewhere does not spoil it.
+        self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes what is in the way, or that nothing is. Whether that is news.
+    fn note_obstacle(&self, why: Option<&str>) -> bool {
+        let mut known = self.in_the_way();
+        let is_news = known.as_deref() != why;
+        *known = why.map(str::to_owned);
+        is_news
+    }
+
+    /// What whoever asks for something is told meanwhile.
+    fn refusal(&self, partition: PartitionId) -> LoopError {
+        match self.obstacle() {
+            None => LoopError::NotLeader { leader: None },
+            Some(why) => LoopError::Unavailable {
+                why: format!("partition {} is not led: {why}", partition.0),
+            },
+        }
     }
 
     /// When it last decided, in microseconds since 1970; zero before the first time.

@@ -280,9 +280,9 @@ impl Book {
                 .any(|flight| flight.window.contains(at) && flight.window.end() <= now)
     }
 
-    /// Takes new budgets. Accounts get their new amount, a flight whose dates moved keeps its money,
-    /// flights that became one are one account; of what no budget bounds any more the money is
-    /// remembered, and what one bounds now begins with what was remembered.
+    /// Takes new budgets. Accounts get their new amount, a flight whose dates moved keeps its
+    /// money, flights that became one are one account; of what no budget bounds any more the money
+    /// is remembered, and what one bounds now begins with what was remembered.
     pub fn edit(&mut self, zone: ZoneId, budgets: Budgets) {
         self.zone = zone;
         self.budgets = budgets;

@@ -2,8 +2,8 @@
 //! below nothing spent, or it would be budget that nobody granted.
 //!
 //! One of more than the flight or the owner ever spent is set aside by the ledger; an operator who
-//! posts it all the same takes each account to nothing spent and no further. One that only its hour,
-//! day or month has not spent is posted: it gives back what an earlier one did.
+//! posts it all the same takes each account to nothing spent and no further. One that only its
+//! hour, day or month has not spent is posted: it gives back what an earlier one did.
 
 use super::{Book, Posting, Slot, SpendLedger};
 use crate::budget::Horizon;

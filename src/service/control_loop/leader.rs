@@ -3,6 +3,7 @@
 use super::bridge::Bridge;
 use super::fold::Fold;
 use super::intake::Intake;
+use super::obstacle::Obstacle;
 use super::scribe::{Order, Scribe};
 use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
 use crate::clock::Stopwatch;
@@ -48,17 +49,18 @@ pub(super) struct Leader<'a> {
 }
 
 impl<'a> Leader<'a> {
-    /// Restores the state, catches up with the log, and opens the term in it.
+    /// Restores the state, catches up with the log, and opens the term in it. A term that cannot
+    /// keep time with the log is given back at once: whoever's clock is right may have it.
     pub(super) async fn begin(
         parts: &'a LoopParts,
         lease: LeadLease,
         facts: &'a LoopFacts,
         staff: &'a mut Staff,
-    ) -> Result<Self, StoreError> {
+    ) -> Result<Self, Obstacle> {
         // What a follower read is not built upon: the store may have lost its log since.
         let Fold { engine, at, .. } = Fold::restore(&parts.source()).await?;
         parts.directory.learn(parts.partition, engine.campaigns());
-        parts.clock.not_before(engine.now());
+        keep_time(parts, &lease, engine.now()).await?;
         let now = parts.clock.now();
         let mut leader = Self {
             parts,
@@ -87,7 +89,7 @@ impl<'a> Leader<'a> {
         if has_lost {
             event::log_fell_back(u16::from(parts.partition.0), parts.store.kind());
         }
-        parts.clock.not_before(leader.engine.now());
+        keep_time(parts, &leader.lease, leader.engine.now()).await?;
         if leader.engine.epoch() >= leader.lease.epoch {
             leader.rise_above(leader.engine.epoch()).await?;
         }
@@ -410,6 +412,19 @@ impl<'a> Leader<'a> {
             Ending::Resign => self.parts.store.resign_lead(self.parts.partition, &self.lease).await,
         }
     }
+}
+
+/// Has the clock go on from where the log ends, or gives the lead back.
+async fn keep_time(
+    parts: &LoopParts,
+    lease: &LeadLease,
+    through: Timestamp,
+) -> Result<(), Obstacle> {
+    if parts.clock.go_on_from(through, parts.engine.lease_valid) {
+        return Ok(());
+    }
+    parts.store.resign_lead(parts.partition, lease).await?;
+    Err(Obstacle::LogAhead(through))
 }
 
 /// The round's report, as metrics and log lines.

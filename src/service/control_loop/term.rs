@@ -3,6 +3,7 @@
 use super::bridge::Bridge;
 use super::follower::Follower;
 use super::leader::{Leader, Staff};
+use super::obstacle::Obstacle;
 use super::scribe::Scribe;
 use super::{Ending, Event, LoopError, LoopFacts, LoopParts, whereabouts};
 use crate::store::{LeadAnswer, LeadClaim, LeadLease};
@@ -16,6 +17,9 @@ use tokio::sync::mpsc;
 
 /// How long a follower waits before it asks for the lead again.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(500);
+/// The same after a log was found ahead of the clock: reading it anew only tells the same for a
+/// while, and one whose clock is right is to find the lead free.
+const AHEAD_PAUSE: Duration = Duration::from_secs(5);
 /// Requests that share one append: what two hundred bidders ask in the time of an append.
 const SHARED_MAX: usize = 256;
 
@@ -26,13 +30,28 @@ pub(super) async fn run(parts: LoopParts, mut inbox: mpsc::Receiver<Event>, fact
     let mut follower = Follower::default();
     while let Some(lease) = follow(&parts, &mut inbox, &facts, &mut staff, &mut follower).await {
         let ended = match Leader::begin(&parts, lease, &facts, &mut staff).await {
-            Ok(leader) => lead(leader, &mut inbox).await,
-            Err(error) => {
-                let error = crate::error_chain(&error);
-                tracing::error!(partition = parts.partition.0, error, "cannot take up the lead");
-                staff.bridge.carry(&parts, &facts);
-                tokio::time::sleep(FOLLOW_PAUSE).await;
-                ControlFlow::Continue(())
+            Ok(leader) => {
+                facts.note_obstacle(None);
+                lead(leader, &mut inbox).await
+            }
+            Err(obstacle) => {
+                let error = crate::error_chain(&obstacle);
+                if facts.note_obstacle(Some(&error)) {
+                    let partition = parts.partition.0;
+                    tracing::error!(partition, error, "cannot take up the lead");
+                }
+                let pause = match obstacle {
+                    Obstacle::Store(_) => {
+                        staff.bridge.carry(&parts, &facts);
+                        FOLLOW_PAUSE
+                    }
+                    Obstacle::LogAhead(_) => {
+                        // Spend is taken meanwhile, so that its campaigns must be known.
+                        follower.follow(&parts).await;
+                        AHEAD_PAUSE
+                    }
+                };
+                idle(pause, &mut inbox, || facts.refusal(parts.partition)).await
             }
         };
         facts.leads.store(false, Ordering::Release);
@@ -60,6 +79,7 @@ async fn follow(
             Ok(LeadAnswer::Theirs { holder, .. }) => {
                 let asked = whereabouts(&holder);
                 parts.publisher.give_way(asked);
+                facts.note_obstacle(None);
                 leader = Some(asked.to_owned());
                 staff.bridge.take_sides(false);
                 follower.follow(parts).await;
@@ -71,29 +91,40 @@ async fn follow(
             }
         }
         staff.scribe.look().await;
-        let pause = tokio::time::sleep(FOLLOW_PAUSE);
-        tokio::pin!(pause);
-        loop {
-            tokio::select! {
-                () = &mut pause => break,
-                event = inbox.recv() => match event {
-                    None => return None,
-                    Some(Event::End(step, done)) => {
-                        // There is nothing of ours to bring to an end.
-                        let _ = done.send(Ok(()));
-                        if step == Ending::Resign {
-                            return None;
-                        }
-                    }
-                    Some(event) => refuse(event, leader.clone()),
-                },
-            }
+        let refusal = || LoopError::NotLeader { leader: leader.clone() };
+        if idle(FOLLOW_PAUSE, inbox, refusal).await.is_break() {
+            return None;
         }
     }
 }
 
-fn refuse(event: Event, leader: Option<String>) {
-    let error = LoopError::NotLeader { leader };
+/// Answers everybody with a refusal for a while. Breaks when the loop is to end.
+async fn idle(
+    pause: Duration,
+    inbox: &mut mpsc::Receiver<Event>,
+    refusal: impl Fn() -> LoopError,
+) -> ControlFlow<()> {
+    let pause = tokio::time::sleep(pause);
+    tokio::pin!(pause);
+    loop {
+        tokio::select! {
+            () = &mut pause => return ControlFlow::Continue(()),
+            event = inbox.recv() => match event {
+                None => return ControlFlow::Break(()),
+                Some(Event::End(step, done)) => {
+                    // There is nothing of ours to bring to an end.
+                    let _ = done.send(Ok(()));
+                    if step == Ending::Resign {
+                        return ControlFlow::Break(());
+                    }
+                }
+                Some(event) => refuse(event, refusal()),
+            },
+        }
+    }
+}
+
+fn refuse(event: Event, error: LoopError) {
     match event {
         Event::Submit(_, reply) => drop(reply.send(Err(error))),
         Event::Ask { refuse, .. } => drop(refuse.send(error)),

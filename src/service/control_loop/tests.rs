@@ -156,6 +156,52 @@ async fn a_clock_that_runs_ahead_of_the_world_takes_nobodys_lead() {
     thread.join().unwrap();
 }
 
+/// A log whose last record is of `at`.
+async fn log_through(at: Timestamp) -> Store {
+    let store = Store::from(EmbeddedStore::in_memory(1).unwrap());
+    let record = Stamped { at, input: Input::Tick };
+    store.append(PartitionId(0), None, &[record]).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn nobody_leads_by_a_clock_that_is_far_behind_the_log() {
+    let clock = Clock::system();
+    let store = log_through(clock.now() + Span::HOUR).await;
+    let end = store.end(PartitionId(0)).await.unwrap();
+    let (handle, thread) = start(parts(&store, &clock)).unwrap();
+    until(|| handle.facts().obstacle().is_some()).await;
+    let Err(LoopError::Unavailable { why }) = handle.ask(|_| ()).await else { panic!("it leads") };
+    assert!(why.starts_with("partition 0 is not led: its log goes up to 2"), "{why}");
+    assert!(!handle.facts().leads());
+    assert_eq!(store.end(PartitionId(0)).await.unwrap(), end, "nothing is decided");
+    assert_eq!(clock.jumps_back(), 0);
+    // One with the right clock need not wait.
+    let other = LeadClaim {
+        holder: "other".to_owned(),
+        span: Span::MINUTE,
+        above: Epoch(0),
+        now: clock.world(),
+    };
+    let answer = store.acquire_lead(PartitionId(0), &other).await.unwrap();
+    assert!(matches!(answer, LeadAnswer::Ours(_)), "{answer:?}");
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
+async fn a_clock_a_little_behind_the_log_goes_on_from_it_and_that_is_counted() {
+    let clock = Clock::system();
+    let ahead = clock.now() + Span::from_secs(20);
+    let (handle, thread) = start(parts(&log_through(ahead).await, &clock)).unwrap();
+    until(|| handle.facts().leads()).await;
+    assert!(clock.now() >= ahead);
+    assert_eq!(clock.jumps_back(), 1);
+    assert_eq!(handle.facts().obstacle(), None);
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
 #[tokio::test]
 async fn inputs_are_answered_in_order_once_they_are_applied() {
     let bench = Bench::new();

@@ -161,7 +161,7 @@ table! {
     CATALOG_LOADS: Counter, "paceline_catalog_loads_total", "loads", [RESULT],
         "Catalogues read; a failed one leaves the last good one in force.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],
-        "Times the system's clock went back.";
+        "Times the system's clock went back, or was found a little behind the log at a start.";
 }
 
 impl Label {
