@@ -129,10 +129,10 @@ impl Clock {
         }
     }
 
-    /// A log already knows of `at`: time goes on from there, so that nothing in it is of the future.
-    /// Whether it does. Rehearsed time always does: it ran ahead of the world in an earlier life.
-    /// The system's does where it is behind by no more than `behind_max`, which counts as a jump
-    /// back: it was set back over a restart, or the one who wrote the log has a clock ahead of ours.
+    /// A log already knows of `at`: time goes on from there, so that nothing in it is of the
+    /// future. Whether it does. Rehearsed time always does: it ran ahead of the world in an earlier
+    /// life. The system's does where it is behind by no more than `behind_max`, which counts as a
+    /// jump back: it was set back over a restart, or who wrote the log has a clock ahead of ours.
     #[must_use]
     pub fn go_on_from(&self, at: Timestamp, behind_max: Span) -> bool {
         match &*self.0 {
