@@ -2,11 +2,14 @@
 //! when the controller is dead.
 //!
 //! Grants are cumulative per campaign, bidder and budget window. A grant that is lowered or runs
-//! out is still counted for one horizon: until then its bidder may not have heard. Called by the
-//! engine, which keeps the claims in the accounts.
+//! out is still counted until its bidder has told all it did with it. Called by the engine, which
+//! keeps the claims in the accounts.
+
+mod grant;
 
 use crate::table::Allowance;
 use crate::units::{BidderId, CampaignId, Nanos, Span, Timestamp, Window};
+pub use grant::Grant;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -25,61 +28,6 @@ const SHORT_PART: i64 = 4;
 const DRAW_PART: i64 = 4;
 /// Asks within the demand's memory from which a bidder asks again within that time.
 const OFTEN: f64 = 10.0;
-/// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
-/// bid without an outcome.
-const SETTLING: Span = Span::from_secs(5);
-
-/// What one bidder was granted in one window.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Grant {
-    /// All ever granted.
-    pub granted_total: Nanos,
-    /// All the bidder has reported.
-    pub reported_total: Nanos,
-    /// Taken back, but perhaps not heard of yet.
-    pub releasing: Nanos,
-    /// When it can no longer be in use.
-    release_at: Timestamp,
-    /// The bidder may commit until then.
-    pub expires_at: Timestamp,
-    /// Last sign of use: a report, a draw, a first grant.
-    used_at: Timestamp,
-}
-
-impl Grant {
-    fn new(now: Timestamp) -> Self {
-        Self {
-            granted_total: Nanos::ZERO,
-            reported_total: Nanos::ZERO,
-            releasing: Nanos::ZERO,
-            release_at: now,
-            expires_at: now,
-            used_at: now,
-        }
-    }
-
-    /// What the bidder may still commit, as far as is known.
-    #[must_use]
-    pub fn left(&self) -> Nanos {
-        (self.granted_total - self.reported_total).at_least_zero()
-    }
-
-    /// What must be held back for it. Reports beyond the grant come out of what was taken back: the
-    /// bidder had not heard of that yet, and its money must not be counted twice.
-    #[must_use]
-    pub fn outstanding(&self) -> Nanos {
-        (self.granted_total + self.releasing - self.reported_total).at_least_zero()
-    }
-
-    fn lower_to(&mut self, now: Timestamp, horizon: Span, left: Nanos) {
-        let freed = self.left() - left;
-        if freed > Nanos::ZERO {
-            self.granted_total -= freed;
-            self.releasing += freed;
-            self.release_at = now + horizon;
-        }
-    }
-}
 
 /// One bidder's demand for a campaign: asks, fading.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -168,8 +116,7 @@ impl Grants {
     }
 
     /// Time passes: what is unused for a horizon or ran out goes back, and what went back becomes
-    /// free after a horizon, or sooner when `through` says that its bidder has reported all it did
-    /// with it.
+    /// free when `through` says that its bidder has reported all it did with it.
     pub fn age(
         &mut self,
         now: Timestamp,
@@ -184,16 +131,14 @@ impl Grants {
             if window_over || unused || has_run_out || !is_live(bidder) {
                 grant.lower_to(now, horizon, Nanos::ZERO);
             }
-            let over = grant.expires_at + SETTLING;
-            let is_told = || through(bidder).is_some_and(|through| through >= over);
-            if grant.releasing > Nanos::ZERO && (now >= grant.release_at || is_told()) {
-                grant.releasing = Nanos::ZERO;
-            }
+            grant.release(now, horizon, through(bidder));
         }
         let windows = &self.windows;
         self.grants.retain(|&(_, start), grant| {
             let window_open = windows.get(&start).is_some_and(|&end| now < end + horizon);
-            grant.outstanding() > Nanos::ZERO || (window_open && grant.granted_total > Nanos::ZERO)
+            // What a bidder committed is deducted from what it is granted next.
+            let is_used = grant.granted_total > Nanos::ZERO || grant.reported_total > Nanos::ZERO;
+            grant.outstanding() > Nanos::ZERO || (window_open && is_used)
         });
         let grants = &self.grants;
         self.windows.retain(|&start, end| {
@@ -209,7 +154,8 @@ impl Grants {
         self.windows.insert(view.window.start(), view.window.end());
         let life = Span::from_micros(horizon.as_micros() / DRAW_PART);
         for (bidder, price) in std::mem::take(&mut self.waiting) {
-            headroom -= self.top_up((now, life), view.window, bidder, price, headroom);
+            let cost = self.top_up((now, life), view.window, bidder, price, headroom);
+            headroom -= cost.unwrap_or(Nanos::ZERO);
         }
         let total: f64 = self.demand.values().map(|demand| demand.now(now)).sum();
         let often = self.demand.iter().filter(|(_, demand)| demand.now(now) >= OFTEN);
@@ -224,7 +170,8 @@ impl Grants {
             for (bidder, mean) in shares {
                 let want = mean + 3.0 * (mean * view.event).sqrt() + view.event;
                 let want = Nanos::floor_from(want);
-                headroom -= self.top_up((now, horizon), view.window, bidder, want, headroom);
+                let cost = self.top_up((now, horizon), view.window, bidder, want, headroom);
+                headroom -= cost.unwrap_or(Nanos::ZERO);
                 keeps.insert(bidder);
             }
         }
@@ -233,7 +180,7 @@ impl Grants {
         headroom
     }
 
-    /// A draw between ticks. What was granted, or nothing; then the bidder waits.
+    /// A draw between ticks; where it is refused, the bidder waits. What must be held back on top.
     pub fn draw(
         &mut self,
         now: Timestamp,
@@ -246,24 +193,21 @@ impl Grants {
         let headroom = view.headroom.at_least_zero();
         let life = Span::from_micros(horizon.as_micros() / DRAW_PART);
         let event = Nanos::floor_from(view.event).max(price);
-        let mut granted = Nanos::ZERO;
         // The next ask may be dearer than this one; where money is short, this one at least.
         for want in [event, price] {
-            if granted == Nanos::ZERO {
-                granted = self.top_up((now, life), view.window, bidder, want, headroom);
+            if let Some(cost) = self.top_up((now, life), view.window, bidder, want, headroom) {
+                return cost;
             }
         }
-        if granted == Nanos::ZERO
-            && self.waiting.len() < WAITING_MAX
-            && !self.waiting.iter().any(|&(waiting, _)| waiting == bidder)
-        {
+        let is_waiting = self.waiting.iter().any(|&(waiting, _)| waiting == bidder);
+        if self.waiting.len() < WAITING_MAX && !is_waiting {
             self.waiting.push_back((bidder, price));
         }
-        granted
+        Nanos::ZERO
     }
 
-    /// Brings a bidder up to `want` for a time if the headroom covers the difference. What was
-    /// added.
+    /// Brings a bidder up to `want` for a time if the headroom covers what must be held back for it
+    /// on top. How much that is; nothing where it has as much, or there is too little.
     fn top_up(
         &mut self,
         (now, life): (Timestamp, Span),
@@ -271,18 +215,18 @@ impl Grants {
         bidder: BidderId,
         want: Nanos,
         headroom: Nanos,
-    ) -> Nanos {
+    ) -> Option<Nanos> {
         let grant = self.grants.entry((bidder, window.start())).or_insert_with(|| Grant::new(now));
-        let more = (want - grant.left()).at_least_zero();
-        if more == Nanos::ZERO || more > headroom {
-            return Nanos::ZERO;
+        let cost = grant.cost_of(want);
+        if want <= grant.left() || cost > headroom {
+            return None;
         }
         if grant.left() == Nanos::ZERO {
             grant.used_at = now;
         }
-        grant.granted_total += more;
+        grant.raise_to(want);
         grant.expires_at = grant.expires_at.max((now + life).min(window.end()));
-        more
+        Some(cost)
     }
 
     /// What some bidders hold stays with them for another while.
@@ -328,10 +272,7 @@ impl Grants {
     ) {
         self.windows.insert(window.start(), window.end());
         let grant = self.grants.entry((bidder, window.start())).or_insert_with(|| Grant::new(now));
-        let unknown = (left - grant.left()).at_least_zero();
-        // A bidder that comes again tells of the same money.
-        grant.releasing = grant.releasing.max(unknown);
-        grant.release_at = now + horizon;
+        grant.adopt(now, horizon, left);
         // Whoever granted it let it last for a horizon at most, and nobody here knows since when.
         grant.expires_at = grant.expires_at.max((now + horizon).min(window.end()));
     }
@@ -369,8 +310,52 @@ mod tests {
         grants.age(at(120), HORIZON, |_| true, |_| None);
         assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
         assert_eq!(grants.outstanding(), Nanos::new(14_298), "the bidder may not have heard");
-        grants.age(at(240), HORIZON, |_| true, |_| None);
+        grants.age(at(245), HORIZON, |_| true, |_| None);
         assert_eq!(grants.outstanding(), Nanos::ZERO);
+    }
+
+    #[test]
+    fn what_a_late_reporter_may_have_used_is_held_back_until_it_has_told() {
+        let mut grants = Grants::default();
+        let draw = |grants: &mut Grants, now: i64| {
+            // Reports are five minutes late.
+            grants.age(at(now), HORIZON, |_| true, |_| Some(at(now - 300)));
+            grants.draw(at(now), HORIZON, &view(3_000, 4.0), A, Nanos::new(90)).get()
+        };
+        assert_eq!(draw(&mut grants, 0), 100);
+        // Run out, but the bidder may have used it; drawn again it is the same money.
+        grants.age(at(31), HORIZON, |_| true, |_| Some(at(0)));
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::ZERO);
+        assert_eq!(grants.outstanding(), Nanos::new(100));
+        assert_eq!(draw(&mut grants, 40), 0);
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::new(100));
+        // It had used most of it in its first half minute, and nothing after that.
+        grants.age(at(320), HORIZON, |_| true, |_| Some(at(20)));
+        grants.note_report(at(320), A, at(20), Nanos::new(80));
+        assert_eq!(grants.outstanding(), Nanos::new(20));
+        grants.age(at(374), HORIZON, |_| true, |_| Some(at(74)));
+        assert_eq!(grants.outstanding(), Nanos::new(20));
+        grants.age(at(375), HORIZON, |_| true, |_| Some(at(75)));
+        assert_eq!(grants.outstanding(), Nanos::ZERO);
+        assert_eq!(draw(&mut grants, 375), 100);
+        let allowance = grants.allowance(CampaignId::from_key(1), A, at(0)).unwrap();
+        assert_eq!(allowance.granted_total, Nanos::new(180), "what it told of, and the new draw");
+    }
+
+    #[test]
+    fn what_was_granted_and_taken_back_is_not_held_twice() {
+        let mut grants = Grants::default();
+        // A standing grant that is taken back, and a smaller one after it.
+        grants.note_demand(at(0), A, 300.0);
+        let _ = grants.issue(at(0), HORIZON, &view(1_000_000, 10_000.0));
+        let first = grants.outstanding();
+        grants.age(at(120), HORIZON, |_| true, |_| Some(at(110)));
+        let cost = grants.draw(at(121), HORIZON, &view(0, 1.0), A, Nanos::new(90));
+        assert_eq!(cost, Nanos::ZERO, "the headroom is gone, but this was paid for");
+        assert_eq!(grants.grants[&(A, at(0))].left(), Nanos::new(100));
+        assert_eq!(grants.outstanding(), first);
+        grants.age(at(130), HORIZON, |_| true, |_| Some(at(125)));
+        assert_eq!(grants.outstanding(), Nanos::new(100));
     }
 
     #[test]
