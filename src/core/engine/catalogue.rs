@@ -268,7 +268,7 @@ impl<L: PacingLaw> Engine<L> {
         let book = self.state.ledger.book_mut(slot);
         let owner = &mut self.state.owners[slot];
         if book.budgets() != budgets || book.zone != zone {
-            book.edit(zone, budgets.clone());
+            book.edit(self.state.now, zone, budgets.clone());
             owner.is_edited = true;
         }
         owner.zone = zone;

@@ -3,7 +3,7 @@
 //! Opens accounts as money or time reaches their window; keeps closed ones for restatement, and
 //! remembers the money of windows that no budget bounds, for budgets that are entered later.
 
-use crate::budget::{BudgetOwner, Budgets, Flight, Horizon};
+use crate::budget::{BudgetOwner, Budgets, Cap, Flight, Horizon};
 use crate::days::KnownDays;
 use crate::ledger::account::Account;
 use crate::units::{Nanos, Span, Timestamp, Window, ZoneId};
@@ -60,6 +60,9 @@ pub struct Book {
     accounts: Vec<Account>,
     /// Money of windows that no budget bounds now: a budget that is entered later counts it.
     unbound: Vec<Account>,
+    /// When a cap was last entered where there was none: what was over by then is not bounded, as
+    /// its money is no longer remembered.
+    capped_at: Timestamp,
     totals: SpendTotals,
     #[serde(skip)]
     tightest: Tightest,
@@ -108,7 +111,8 @@ impl Book {
     pub fn new(owner: BudgetOwner, zone: ZoneId, budgets: Budgets) -> Self {
         let (totals, tightest) = (SpendTotals::default(), Tightest::default());
         let (accounts, unbound) = (Vec::new(), Vec::new());
-        Self { owner, zone, budgets, accounts, unbound, totals, tightest }
+        let capped_at = Timestamp::MIN;
+        Self { owner, zone, budgets, accounts, unbound, capped_at, totals, tightest }
     }
 
     /// Its budgets.
@@ -164,6 +168,7 @@ impl Book {
         for horizon in Horizon::ALL {
             if self.place(horizon, at).is_none()
                 && let Some((window, granted)) = self.line_at(horizon, at, days)
+                && (horizon == Horizon::Flight || window.end() > self.capped_at)
             {
                 open(&mut self.accounts, Account::open(horizon, window, granted));
             }
@@ -283,7 +288,11 @@ impl Book {
     /// Takes new budgets. Accounts get their new amount, a flight whose dates moved keeps its
     /// money, flights that became one are one account; of what no budget bounds any more the money
     /// is remembered, and what one bounds now begins with what was remembered.
-    pub fn edit(&mut self, zone: ZoneId, budgets: Budgets) {
+    pub fn edit(&mut self, now: Timestamp, zone: ZoneId, budgets: Budgets) {
+        let is_new = |cap: &Cap| self.budgets.cap(cap.horizon).is_none();
+        if budgets.caps.iter().any(is_new) {
+            self.capped_at = now;
+        }
         self.zone = zone;
         self.budgets = budgets;
         self.tightest = Tightest::default();

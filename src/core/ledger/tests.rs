@@ -241,7 +241,7 @@ fn an_edited_budget_changes_what_is_available_and_nothing_else() {
     let mut budgets = ledger.book(0).budgets().clone();
     budgets.flights[0].budget = Some(Nanos::new(4_000));
     budgets.caps.clear();
-    ledger.book_mut(0).edit(UTC, budgets);
+    ledger.book_mut(0).edit(at(11), UTC, budgets);
     let account = ledger.book(0).account_at(Horizon::Flight, at(10)).unwrap();
     assert_eq!((account.available.get(), account.spent.get()), (-1_000, 5_000));
     assert!(account.balances());

@@ -2,15 +2,24 @@
 
 use super::*;
 
-/// Edits the campaign's flights and caps.
+/// Edits the campaign's flights and caps at eleven seconds.
 fn edit(ledger: &mut SpendLedger, flights: &[(i64, i64, Option<i64>)], day: Option<i64>) {
+    edit_at(11, ledger, flights, day);
+}
+
+fn edit_at(
+    second: i64,
+    ledger: &mut SpendLedger,
+    flights: &[(i64, i64, Option<i64>)],
+    day: Option<i64>,
+) {
     let flights = flights.iter().map(|&(from, to, budget)| Flight {
         window: Window::try_new(at(from), at(to)).unwrap(),
         budget: budget.map(Nanos::new),
     });
     let caps = day.map(|cap| Cap { horizon: Horizon::Day, amount: Nanos::new(cap) });
     let budgets = Budgets { flights: flights.collect(), caps: caps.into_iter().collect() };
-    ledger.book_mut(0).edit(UTC, budgets);
+    ledger.book_mut(0).edit(at(second), UTC, budgets);
 }
 
 const FLIGHT: (i64, i64, Option<i64>) = (0, 864_000, Some(1_000_000));
@@ -86,9 +95,11 @@ fn days_that_are_over_are_not_remembered() {
     edit(&mut ledger, &[FLIGHT], None);
     spend(&mut ledger, &days, 60_000);
     ledger.book_mut(0).prune(at(90_000));
-    edit(&mut ledger, &[FLIGHT], Some(50_000));
+    edit_at(90_000, &mut ledger, &[FLIGHT], Some(50_000));
+    // Nor is a bill that comes late all that such a day ever spent.
+    bill(&mut ledger, &days);
     assert!(ledger.book(0).account_at(Horizon::Day, at(10)).is_none());
-    assert_eq!(spent(&ledger, 0, Horizon::Flight, 10), (60_000, 500));
+    assert_eq!(spent(&ledger, 0, Horizon::Flight, 10), (60_500, 0));
 }
 
 proptest! {
