@@ -197,9 +197,13 @@ fn a_resumed_trial_says_the_same_and_runs_nothing_twice() {
 fn a_store_that_is_not_one_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("runs.jsonl");
-    std::fs::write(&path, "{\"key\":1}\n{}\n").unwrap();
-    let refused = Store::open(&path, "test").unwrap_err();
-    assert!(matches!(refused, StoreError::Line { line: 1, .. }), "{refused}");
+    // The last are of one line, which a kill might have cut off, were it ours.
+    for theirs in ["{\"key\":1}\n{}\n", "{\"key\":1}\n", "my notes", "{\"key\":{\"world\":1}"] {
+        std::fs::write(&path, theirs).unwrap();
+        let refused = Store::open(&path, "test").unwrap_err();
+        assert!(matches!(refused, StoreError::Line { line: 1, .. }), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), theirs);
+    }
     std::fs::write(&path, "").unwrap();
     let first = Store::open(&path, "test").unwrap();
     let refused = Store::open(&path, "test").unwrap_err();

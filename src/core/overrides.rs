@@ -90,6 +90,7 @@ impl Override {
         if self.expires_at - self.set_at > OVERRIDE_SPAN_MAX {
             complaints.push(SpecError::new("expires_at", "at most 90 days ahead"));
         }
+        complaints.extend(self.action.check());
         complaints
     }
 }
@@ -208,6 +209,22 @@ impl OverrideSet {
 }
 
 impl OverrideAction {
+    /// What is no figure to publish: who wants no bids is to say so, and by a word that is told.
+    fn check(&self) -> Option<SpecError> {
+        match self {
+            Self::Pause | Self::Freeze => None,
+            Self::Fix { multiplier, .. } | Self::Cap { multiplier }
+                if *multiplier == PacingMultiplier::ZERO =>
+            {
+                Some(SpecError::new("multiplier", "must be above 0; to stop bids, pause"))
+            }
+            Self::Fix { participation: Some(ParticipationRate::ZERO), .. } => {
+                Some(SpecError::new("participation", "must be above 0; to stop bids, pause"))
+            }
+            Self::Fix { .. } | Self::Cap { .. } => None,
+        }
+    }
+
     /// The multiplier it states, to compare two of a kind.
     const fn allows(&self) -> u32 {
         match self {
@@ -259,5 +276,28 @@ mod tests {
         bad.author = " ".to_owned();
         let fields: Vec<String> = bad.check().into_iter().map(|error| error.field).collect();
         assert_eq!(fields, ["reason", "author", "expires_at"]);
+    }
+
+    #[test]
+    fn a_figure_of_zero_is_a_pause_by_another_name() {
+        let multiplier = PacingMultiplier::ZERO;
+        let half = PacingMultiplier::try_new(Ppm::new(500_000)).unwrap();
+        let actions = [
+            (OverrideAction::Fix { multiplier, participation: None }, Some("multiplier")),
+            (OverrideAction::Cap { multiplier }, Some("multiplier")),
+            (
+                OverrideAction::Fix {
+                    multiplier: half,
+                    participation: Some(ParticipationRate::ZERO),
+                },
+                Some("participation"),
+            ),
+            (OverrideAction::Cap { multiplier: half }, None),
+        ];
+        for (action, field) in actions {
+            let target = BudgetOwner::Campaign(CampaignId::of("c"));
+            let found = hand(1, target, action, 5).check();
+            assert_eq!(found.first().map(|error| error.field.as_str()), field, "{action:?}");
+        }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A run is known by its world's file, its contender, its seed and the program that made it:
 //! another build might pace otherwise. Lines are appended as runs finish; one that was cut off by a
-//! kill is the last, and is dropped. One program writes a store at a time. Called by `compare`.
+//! kill is the last, and is dropped; a file that begins with anything else is not ours and stays as
+//! it is. One program writes a store at a time. Called by `compare`.
 
 use super::outcome::Outcome;
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,13 @@ impl Store {
     }
 }
 
+/// Whether bytes may be the beginning of a record's line.
+fn is_begun(line: &[u8]) -> bool {
+    let opening = br#"{"key":{"world_digest":""#;
+    let common = opening.len().min(line.len());
+    line[..common] == opening[..common]
+}
+
 /// The runs, and how many bytes of whole lines they take.
 fn read(bytes: &[u8]) -> Result<(BTreeMap<Key, Outcome>, usize), StoreError> {
     let mut known = BTreeMap::new();
@@ -132,7 +140,8 @@ fn read(bytes: &[u8]) -> Result<(BTreeMap<Key, Outcome>, usize), StoreError> {
                 known.insert(record.key.into_owned(), record.outcome.into_owned());
             }
             Ok(_) => break,
-            Err(_) if is_last => break,
+            // Without the line's end a kill may have cut it off; at its first bytes it is ours.
+            Err(_) if is_last && !line.ends_with(b"\n") && is_begun(line) => break,
             Err(source) => return Err(StoreError::Line { line: place + 1, source }),
         }
         sound += line.len();

@@ -83,7 +83,7 @@ pub(super) fn verdicts(
     all.push(stresses(brief, lines));
     all.push(dominated(
         brief,
-        "no contender has both less overspend and more utilisation",
+        "no contender dominates: as good in overspend and utilisation, better in one",
         |name| {
             let spend = over_worlds(lines, name, |line| line.overspend_ratio)?;
             Some((over_worlds(lines, name, |line| line.utilisation)?, spend))
@@ -91,7 +91,7 @@ pub(super) fn verdicts(
     ));
     all.push(dominated(
         brief,
-        "no contender has both more value of the oracle's and less volatility",
+        "no contender dominates: as good in value and volatility, better in one",
         |name| {
             let moves = over_worlds(lines, name, |line| line.volatility_per_minute)?;
             Some((over_worlds(lines, name, |line| line.of_oracle)?, moves))
@@ -219,7 +219,7 @@ fn stresses(brief: &Brief, lines: &[WorldLine]) -> Verdict {
     verdict(rule, Ruling::of(middle >= 0.9 && least.0 >= 0.75), found)
 }
 
-/// Whether anybody has more of the first number and less of the second, or one of both equal.
+/// Whether anybody dominates: no less of the first number, no more of the second, and not the same.
 fn dominated(brief: &Brief, rule: &str, of: impl Fn(&str) -> Option<(f64, f64)>) -> Verdict {
     let Some(ours) = of(&brief.default) else {
         return verdict(rule, Ruling::Open, "the default has no such numbers");

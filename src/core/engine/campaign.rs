@@ -194,9 +194,10 @@ impl CampaignState {
         }
         let state = self.state(hands, standing, &mut reason);
         // A new one begins with what its law starts with, in silence as well; where an owner is set
-        // aside there is no such thing.
+        // aside there is no such thing. What a hand does is no experience of the market.
         let is_new = self.history.x().is_none() && !standing.is_quarantined;
-        if state == EntryState::Run || (state == EntryState::Safe && is_new) {
+        let is_lesson = state == EntryState::Run && !hands.is_held();
+        if is_lesson || (is_new && matches!(state, EntryState::Run | EntryState::Safe)) {
             self.history.note(standing.now, self.applied_x.max(limit::LN_MULTIPLIER_MIN));
         }
         if state == EntryState::Safe {

@@ -70,7 +70,10 @@ fn what_bidders_hold_of_a_forgotten_term_is_kept_for_them_and_nothing_is_added()
     world.say(Input::Tick);
     assert_eq!(world.engine.table().generation.epoch, Epoch(6));
     world.minutes(3);
-    assert_eq!(outstanding(&world), Nanos::ZERO, "after a horizon it can no longer be in use");
+    // In use no longer, but a horizon is left in which to hear of it.
+    assert_eq!(outstanding(&world), Nanos::new(700));
+    world.minutes(2);
+    assert_eq!(outstanding(&world), Nanos::ZERO);
     let generation = world.engine.table().generation;
     world.say(Input::Bidder(BidderChange::Acknowledged { bidder: first, generation }));
     assert_eq!(drawn(&mut world, first), Some(Nanos::new(1_000_000)));
