@@ -10,6 +10,7 @@ mod catalogue;
 mod config;
 mod explain;
 mod owner;
+mod reports;
 mod round;
 mod traffic;
 
@@ -34,6 +35,7 @@ use crate::units::{
 use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
 use owner::Owner;
+use reports::Reports;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -98,7 +100,7 @@ pub struct EngineState<S> {
     ledger: SpendLedger,
     event_sources: Sources,
     counter_sources: Sources,
-    opportunity_sequences: BTreeMap<ProducerId, u64>,
+    reports: Reports,
     bidders: BTreeMap<BidderId, Bidder>,
     overrides: OverrideSet,
     /// Allowances by campaign, where somebody holds or wants one.
@@ -137,7 +139,7 @@ impl<L: PacingLaw> Engine<L> {
             ledger: SpendLedger::new(config.ledger),
             event_sources: sources.clone(),
             counter_sources: sources,
-            opportunity_sequences: BTreeMap::new(),
+            reports: Reports::default(),
             bidders: BTreeMap::new(),
             overrides: OverrideSet::default(),
             grants: BTreeMap::new(),
@@ -305,16 +307,10 @@ impl<L: PacingLaw> Engine<L> {
     }
 
     fn take_opportunities(&mut self, now: Timestamp, batch: &OpportunityBatch) -> Applied {
-        if let (Some(producer), Some(sequence)) = (batch.producer, batch.sequence) {
-            let is_full = self.state.opportunity_sequences.len() >= self.config.sources_max;
-            if is_full && !self.state.opportunity_sequences.contains_key(&producer) {
-                return Applied::Done;
-            }
-            let last = self.state.opportunity_sequences.entry(producer).or_default();
-            if sequence <= *last {
-                return Applied::Done;
-            }
-            *last = sequence;
+        if let (Some(producer), Some(sequence)) = (batch.producer, batch.sequence)
+            && !self.state.reports.note(now, producer, sequence, self.config.sources_max)
+        {
+            return Applied::Done;
         }
         for count in &batch.counts {
             let Some(slot) = self.state.ledger.slot_of(count.campaign) else { continue };

@@ -61,7 +61,7 @@ pub struct EngineConfig<L = ShippedLaw> {
     pub blind_limit: Span,
     /// A source silent for longer than this is dead, if another speaks.
     pub source_timeout: Span,
-    /// Sources waited for at most.
+    /// Sources waited for, bidders known and producers of opportunity reports remembered, at most.
     pub sources_max: usize,
     /// Spend unseen for more ticks than this: the law holds.
     pub stale_ticks: i64,

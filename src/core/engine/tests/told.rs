@@ -56,3 +56,32 @@ fn a_campaign_fed_by_counters_tells_how_far_its_counter_is_read() {
     assert_eq!(told.watermark, Some(world.now));
     assert_eq!(told.owners[0].plan.unwrap().stepped_to, world.now);
 }
+
+#[test]
+fn a_producer_beyond_the_bound_is_heard_all_the_same() {
+    let mut world = one_day();
+    let bound = world.engine.config().sources_max;
+    let tell = |world: &mut World, producer: usize, asks| {
+        let count = OpportunityCount {
+            campaign: CampaignId::of("c"),
+            segment: SegmentId::of("s"),
+            arm: ArmId(0),
+            asks,
+            bids: 0,
+            wins: 0,
+        };
+        world.say(Input::Opportunities(OpportunityBatch {
+            producer: Some(ProducerId::from_key(producer as u64 + 1)),
+            sequence: Some(1),
+            reported_through: world.now,
+            counts: vec![count],
+        }));
+    };
+    for producer in 0..=bound {
+        tell(&mut world, producer, 1);
+    }
+    let heard = |world: &World| world.engine.state().owners[0].traffic.pending;
+    assert_eq!(heard(&world), Some(bound as u64 + 1));
+    tell(&mut world, bound, 1);
+    assert_eq!(heard(&world), Some(bound as u64 + 1), "a repetition changes nothing");
+}
