@@ -19,7 +19,7 @@ mod tests;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::publish::Publisher;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 use fold::Source;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
@@ -58,7 +58,7 @@ impl LoopError {
         matches!(self, Self::Unavailable { .. } | Self::NotLeader { .. })
     }
 
-    fn store(error: &StoreError) -> Self {
+    fn failed(error: &dyn std::error::Error) -> Self {
         Self::Unavailable { why: crate::error_chain(error) }
     }
 }

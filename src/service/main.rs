@@ -7,7 +7,7 @@ use paceline::args::ctl::CtlArgs;
 use paceline::args::{Arguments, Command, DumpLogArgs, SettingArgs};
 use paceline::config::{self, ConfigError, Effective};
 use paceline::dump_log::DumpRequest;
-use paceline::shutdown::Signals;
+use paceline::shutdown::{Signals, run_to_end};
 use paceline::telemetry::{self, event};
 use paceline_core::units::PartitionId;
 use std::io::Write;
@@ -104,7 +104,7 @@ fn try_run(effective: Effective, file: Option<&Path>) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(async {
+    run_to_end(runtime, async {
         let signals = Signals::install().context("listening to signals")?;
         app::run(config, page, signals, oneshot::channel().0).await
     })

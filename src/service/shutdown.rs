@@ -11,6 +11,7 @@ use std::fmt;
 use std::future::Future;
 use std::io;
 use std::time::Duration;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 
@@ -89,6 +90,14 @@ impl Signals {
             },
         }
     }
+}
+
+/// Does the work and lets the runtime go without waiting for what still holds one of its threads:
+/// a stage that ran over was given its time, and the process is to end.
+pub fn run_to_end<T>(runtime: Runtime, work: impl Future<Output = T>) -> T {
+    let done = runtime.block_on(work);
+    runtime.shutdown_background();
+    done
 }
 
 /// Stopping under way.
@@ -196,6 +205,26 @@ mod tests {
         stop.stage(Stage::ResignLead, pending::<Result<(), Infallible>>()).await;
         assert_eq!(health.readiness().stage, Some(Stage::Checkpoint));
         assert_eq!(stop.finish(), Err(ShutdownError::CutShort(Stage::Checkpoint)));
+    }
+
+    #[test]
+    fn a_thread_that_hangs_does_not_keep_the_process() {
+        let (release, held) = std::sync::mpsc::channel::<()>();
+        let (done, ended) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            let runtime = Runtime::new().unwrap();
+            run_to_end(runtime, async {
+                let (begun, begins) = tokio::sync::oneshot::channel();
+                tokio::task::spawn_blocking(move || {
+                    begun.send(()).unwrap();
+                    held.recv()
+                });
+                begins.await.unwrap();
+            });
+            done.send(()).unwrap();
+        });
+        assert_eq!(ended.recv_timeout(Duration::from_secs(20)), Ok(()));
+        drop(release);
     }
 
     #[tokio::test]

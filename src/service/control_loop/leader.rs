@@ -248,7 +248,7 @@ impl<'a> Leader<'a> {
         for (count, reply) in waiting {
             let answer: Answer = match &mut answers {
                 Ok(answers) => Ok(answers.take(count).collect()),
-                Err(error) => Err(LoopError::store(error)),
+                Err(error) => Err(LoopError::failed(error)),
             };
             // Whoever asked may have gone.
             let _ = reply.send(answer);
@@ -264,7 +264,7 @@ impl<'a> Leader<'a> {
                 match caught_up {
                     Ok(()) => question(&self.engine),
                     // Whoever asked may have gone.
-                    Err(error) => drop(refuse.send(LoopError::store(&error))),
+                    Err(error) => drop(refuse.send(LoopError::failed(&error))),
                 }
             }
             Event::Hasten => {
@@ -272,8 +272,7 @@ impl<'a> Leader<'a> {
                 self.next_tick = self.next_tick.min(soon.max(self.parts.clock.now()));
             }
             Event::End(step, done) => {
-                let ended = self.end(step).await.map_err(|error| LoopError::store(&error));
-                let _ = done.send(ended);
+                let _ = done.send(self.end(step).await);
             }
         }
     }
@@ -398,19 +397,21 @@ impl<'a> Leader<'a> {
     }
 
     /// One step of ending.
-    async fn end(&mut self, step: Ending) -> Result<(), StoreError> {
+    async fn end(&mut self, step: Ending) -> Result<(), LoopError> {
         let now = self.parts.clock.now();
-        match step {
+        let done = match step {
             Ending::Drain => self.catch_up().await,
             Ending::LastTick => self.tick(now).await,
             Ending::Checkpoint => {
-                self.staff.scribe.finish().await;
+                // One that was under way and failed is made good by this one.
+                let _ = self.staff.scribe.finish().await;
                 self.order_checkpoint(now);
-                self.staff.scribe.finish().await;
-                Ok(())
+                let written = self.staff.scribe.finish().await;
+                return written.map_err(|error| LoopError::failed(&error));
             }
             Ending::Resign => self.parts.store.resign_lead(self.parts.partition, &self.lease).await,
-        }
+        };
+        done.map_err(|error| LoopError::failed(&error))
     }
 }
 

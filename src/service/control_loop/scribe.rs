@@ -17,7 +17,7 @@ use paceline_core::units::{Epoch, Generation, PartitionId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 
 /// Calls to the store that trim after one checkpoint; what is left goes after the next. With ten
 /// thousand entries a call that is far more than a minute's.
@@ -41,9 +41,11 @@ pub(super) struct Order {
 
 /// Why a checkpoint was not written.
 #[derive(Debug, thiserror::Error)]
-enum ScribeError {
+pub(super) enum ScribeError {
     #[error("the store did not do it")]
     Store(#[from] StoreError),
+    #[error("writing it broke off")]
+    Broken(#[from] JoinError),
     #[error("the state cannot be encoded")]
     Encode(#[from] postcard::Error),
     #[error("the log has changed beneath the leader: its fold ends at {found}, not {wanted}")]
@@ -88,24 +90,29 @@ impl Scribe {
     /// Takes note of what is done, without waiting.
     pub(super) async fn look(&mut self) {
         if self.at_work.as_ref().is_some_and(|(_, work)| work.is_finished()) {
-            self.finish().await;
+            // Told already; the next one is tried in its time.
+            let _ = self.finish().await;
         }
     }
 
-    /// Waits for what is under way.
-    pub(super) async fn finish(&mut self) {
-        let Some((at, work)) = self.at_work.take() else { return };
+    /// Waits for what is under way, and tells how it went. An error is no loss: the log still holds
+    /// everything, and the next term only takes longer to catch up.
+    pub(super) async fn finish(&mut self) -> Result<(), ScribeError> {
+        let Some((at, work)) = self.at_work.take() else { return Ok(()) };
         let partition = u16::from(self.partition.0);
-        match work.await {
-            Ok(Ok(written)) => {
+        let written = work.await.map_err(ScribeError::from).flatten();
+        self.facts.note_checkpointing(false);
+        match written {
+            Ok(written) => {
                 self.facts.note_checkpoint(at, written.log_bytes);
                 event::checkpoint_written(partition, written.took);
+                Ok(())
             }
-            // The log still holds everything: the next term only takes longer to catch up.
-            Ok(Err(error)) => event::checkpoint_failed(partition, &error),
-            Err(error) => event::checkpoint_failed(partition, &error),
+            Err(error) => {
+                event::checkpoint_failed(partition, &error);
+                Err(error)
+            }
         }
-        self.facts.note_checkpointing(false);
     }
 }
 

@@ -59,8 +59,8 @@ pub(super) async fn run(parts: LoopParts, mut inbox: mpsc::Receiver<Event>, fact
             break;
         }
     }
-    // A checkpoint that is under way needs this thread's runtime.
-    staff.scribe.finish().await;
+    // A checkpoint that is under way needs this thread's runtime; the scribe tells how it went.
+    let _ = staff.scribe.finish().await;
 }
 
 /// Asks for the lead until it is ours; answers everybody that another leads. Without a lease the

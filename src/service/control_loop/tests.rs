@@ -298,6 +298,27 @@ async fn the_log_is_trimmed_to_its_bound_and_a_restart_needs_no_more() {
 }
 
 #[tokio::test]
+async fn a_last_checkpoint_that_fails_is_told_to_whoever_ends_the_loop() {
+    let bench = Bench::new();
+    let (handle, thread) = start(parts(&bench.store, &bench.clock)).unwrap();
+    let epoch = bench.ticked(&handle, Generation::default()).await.epoch;
+    // Another life of the same holder has the lead: nothing of this one is written any more.
+    let claim = LeadClaim {
+        holder: "test".to_owned(),
+        span: Span::HOUR,
+        above: epoch,
+        now: bench.clock.world(),
+    };
+    let _ = bench.store.acquire_lead(PartitionId(0), &claim).await.unwrap();
+    let ended = handle.end(Ending::Checkpoint).await;
+    let Err(LoopError::Unavailable { why }) = ended else { panic!("{ended:?}") };
+    assert!(why.contains("saving a checkpoint of"), "{why}");
+    assert_eq!(handle.facts().checkpoint_micros(), 0);
+    handle.stop().await;
+    thread.join().unwrap();
+}
+
+#[tokio::test]
 async fn a_follower_knows_the_campaigns_of_the_log() {
     let bench = Bench::new();
     let partition = PartitionId(0);
