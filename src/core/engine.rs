@@ -9,6 +9,7 @@ mod campaign;
 mod catalogue;
 mod config;
 mod explain;
+mod members;
 mod owner;
 mod reports;
 mod round;
@@ -95,6 +96,8 @@ pub struct EngineState<S> {
     groups: BTreeMap<GroupId, (GroupSpec, Slot)>,
     campaigns: Vec<CampaignState>,
     owners: Vec<Owner<S>>,
+    /// What groups and advertisers know of their members holds before this moment.
+    members_until: Timestamp,
     days: KnownDays,
     shapes: BTreeMap<ShapeId, TrafficShape>,
     ledger: SpendLedger,
@@ -134,6 +137,7 @@ impl<L: PacingLaw> Engine<L> {
             groups: BTreeMap::new(),
             campaigns: Vec::new(),
             owners: Vec::new(),
+            members_until: Timestamp::MIN,
             days: KnownDays::default(),
             shapes: BTreeMap::new(),
             ledger: SpendLedger::new(config.ledger),

@@ -167,13 +167,8 @@ impl<L: PacingLaw> Engine<L> {
         } else {
             self.open_campaign(now, zone, spec);
         }
-        let slot = self.state.ledger.slot_of(spec.id).expect("it was entered");
-        for owner in self.state.ledger.campaign(slot).owners.iter() {
-            let owner = &mut self.state.owners[owner];
-            owner.multiplier_max = owner.multiplier_max.max(spec.multiplier_max);
-            owner.shape = owner.shape.or(spec.shape);
-            owner.feed = owner.feed.with(spec.spend_source);
-        }
+        // Group and advertiser see it before the next round.
+        self.state.members_until = Timestamp::MIN;
         Ok(())
     }
 
@@ -210,14 +205,10 @@ impl<L: PacingLaw> Engine<L> {
     fn open_campaign(&mut self, now: Timestamp, zone: ZoneId, spec: &CampaignSpec) {
         let owner = BudgetOwner::Campaign(spec.id);
         let own = self.state.ledger.open_book(Book::new(owner, zone, spec.budgets.clone()));
-        self.state.owners.push(Owner::new(
-            owner,
-            zone,
-            spec.delivery,
-            spec.law,
-            spec.shape,
-            spec.multiplier_max,
-        ));
+        let (law, delivery) = (spec.law, spec.delivery);
+        let mut opened = Owner::new(owner, zone, delivery, law, spec.shape, spec.multiplier_max);
+        opened.feed = Feed::None.with(spec.spend_source);
+        self.state.owners.push(opened);
         let group = spec.group.map(|group| self.state.groups[&group].1);
         let advertiser = self.state.advertisers[&spec.advertiser].1;
         let owners = OwnerSlots::new(own, group, advertiser);
@@ -243,7 +234,7 @@ impl<L: PacingLaw> Engine<L> {
         owner.law = spec.law;
         owner.shape = spec.shape;
         owner.multiplier_max = spec.multiplier_max;
-        owner.feed = Feed::None;
+        owner.feed = Feed::None.with(spec.spend_source);
         self.state.campaigns[slot].edit(spec.clone());
     }
 

@@ -147,7 +147,7 @@ pub(super) struct Owner<S> {
     pub shape: Option<ShapeId>,
     pub multiplier_max: PacingMultiplier,
     pub feed: Feed,
-    /// How many campaigns it has.
+    /// How many campaigns it has, ended and archived ones too.
     pub members: u32,
     pub traffic: Traffic,
     /// Absent while it bounds nothing or is outside its flights.

@@ -89,6 +89,7 @@ impl<L: PacingLaw> Engine<L> {
         let sources_buried =
             self.state.event_sources.bury(now) + self.state.counter_sources.bury(now);
         self.age(now);
+        self.fold_members(now);
         let marks = self.marks();
         let mut report = TickReport {
             now,
