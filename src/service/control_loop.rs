@@ -9,6 +9,7 @@ mod fold;
 mod follower;
 mod intake;
 mod leader;
+mod nuisance;
 mod obstacle;
 mod scribe;
 pub mod snapshot;

@@ -5,31 +5,44 @@
 
 use super::LoopParts;
 use super::fold::Fold;
+use super::nuisance::Nuisance;
 use crate::store::{Offset, PAGE_RECORDS_MAX, StoreError, StoreFault};
 use paceline_core::input::Input;
 
-/// How far the log has been read for names; absent before the first time.
+/// Reads a log for names.
 #[derive(Debug, Default)]
-pub(super) struct Follower(Option<Offset>);
+pub(super) struct Follower {
+    /// How far it has been read; absent before the first time.
+    at: Option<Offset>,
+    fault: Nuisance,
+}
 
 impl Follower {
     /// Reads on. What cannot be read now is read at the next call.
     pub(super) async fn follow(&mut self, parts: &LoopParts) {
         match self.read_on(parts).await {
-            Ok(()) => parts.directory.complete(parts.partition),
+            Ok(()) => {
+                parts.directory.complete(parts.partition);
+                if let Some(failures) = self.fault.over() {
+                    let partition = parts.partition.0;
+                    tracing::info!(partition, failures, "the log can be followed again");
+                }
+            }
             Err(error) => {
                 if matches!(error.fault(), StoreFault::Trimmed { .. }) {
                     // The checkpoint has what is gone.
-                    self.0 = None;
+                    self.at = None;
                 }
                 let error = crate::error_chain(&error);
-                tracing::warn!(partition = parts.partition.0, error, "cannot follow the log");
+                if self.fault.failed(&error) {
+                    tracing::warn!(partition = parts.partition.0, error, "cannot follow the log");
+                }
             }
         }
     }
 
     async fn read_on(&mut self, parts: &LoopParts) -> Result<(), StoreError> {
-        let mut at = match self.0 {
+        let mut at = match self.at {
             Some(at) => at,
             None => {
                 let fold = Fold::restore(&parts.source()).await?;
@@ -52,7 +65,7 @@ impl Follower {
                     _ => {}
                 }
             }
-            self.0 = Some(at);
+            self.at = Some(at);
             if is_last {
                 return Ok(());
             }

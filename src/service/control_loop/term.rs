@@ -3,6 +3,7 @@
 use super::bridge::Bridge;
 use super::follower::Follower;
 use super::leader::{Leader, Staff};
+use super::nuisance::Nuisance;
 use super::obstacle::Obstacle;
 use super::scribe::Scribe;
 use super::{Ending, Event, LoopError, LoopFacts, LoopParts, whereabouts};
@@ -72,9 +73,17 @@ async fn follow(
     staff: &mut Staff,
     follower: &mut Follower,
 ) -> Option<LeadLease> {
+    let mut fault = Nuisance::default();
     let mut leader = None;
     loop {
-        match claim(parts).await {
+        let claimed = claim(parts).await;
+        if claimed.is_ok()
+            && let Some(failures) = fault.over()
+        {
+            let partition = parts.partition.0;
+            tracing::info!(partition, failures, "the lead can be asked for again");
+        }
+        match claimed {
             Ok(LeadAnswer::Ours(lease)) => return Some(lease),
             Ok(LeadAnswer::Theirs { holder, .. }) => {
                 let asked = whereabouts(&holder);
@@ -86,7 +95,9 @@ async fn follow(
             }
             Err(error) => {
                 let error = crate::error_chain(&error);
-                tracing::warn!(partition = parts.partition.0, error, "cannot ask for the lead");
+                if fault.failed(&error) {
+                    tracing::warn!(partition = parts.partition.0, error, "cannot ask for the lead");
+                }
                 staff.bridge.carry(parts, facts);
             }
         }
