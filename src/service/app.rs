@@ -147,15 +147,22 @@ async fn watch(health: Health, partitions: Partitions) {
         };
         health.report(Condition::LogFollowed, fact);
         event::journal_measured(partitions.all().map(|handle| handle.facts().log_bytes()).sum());
-        for handle in partitions.all().filter(|handle| handle.facts().leads()) {
-            health.beat(u16::from(handle.partition().0));
-        }
+        let loops = partitions.all();
+        tell_life(&health, loops.map(|handle| (handle.partition(), handle.facts().leads())));
         let is_ready = health.readiness().is_ready;
         if is_ready != was_ready {
             event::readiness_changed(is_ready);
             was_ready = is_ready;
         }
         tokio::time::sleep(WATCH_INTERVAL).await;
+    }
+}
+
+/// A loop that leads gives a sign of life; of one that lost its lead none is due any more.
+fn tell_life(health: &Health, loops: impl Iterator<Item = (PartitionId, bool)>) {
+    for (partition, leads) in loops {
+        let partition = u16::from(partition.0);
+        if leads { health.beat(partition) } else { health.forget(partition) }
     }
 }
 
@@ -249,6 +256,22 @@ mod door_tests;
 mod tests {
     use super::*;
     use metrics_exporter_prometheus::PrometheusBuilder;
+
+    #[test]
+    fn no_sign_of_life_is_due_of_a_loop_that_lost_its_lead() {
+        let health = Health::new(&[], Duration::ZERO);
+        let tell = |leads| {
+            tell_life(&health, [(PartitionId(0), true), (PartitionId(3), leads)].into_iter());
+            let told = crate::clock::Stopwatch::start();
+            while told.elapsed() <= Duration::ZERO {
+                std::hint::spin_loop();
+            }
+            health.stalled()
+        };
+        assert_eq!(tell(true), [0, 3]);
+        assert_eq!(tell(false), [0]);
+        assert_eq!(tell(true), [0, 3], "it leads again");
+    }
 
     #[tokio::test]
     async fn runs_until_told_and_stops_well() {
