@@ -68,9 +68,12 @@ fn laws(told: &Told) -> Table {
     columns.extend(["clamp", "follows", "held"].map(Column::text));
     let yes = |is: bool| Cell::text(if is { "yes" } else { "no" });
     told.owners.iter().fold(Table::new("Laws", columns), |table, owner| {
-        let law = owner.law.unwrap_or_default();
+        let name = Cell::text(text::owner_text(owner.owner.as_ref()));
+        let Some(law) = owner.law.filter(|_| bounds(owner)) else {
+            return table.with_row(vec![name, Cell::text(idle(owner))]);
+        };
         table.with_row(vec![
-            Cell::text(text::owner_text(owner.owner.as_ref())),
+            name,
             Cell::text(text::or_dash(text::law(law.law))),
             Cell::text(text::ratio(owner.multiplier_ppm)),
             Cell::text(text::share(owner.participation_ppm)),
@@ -87,6 +90,19 @@ fn laws(told: &Told) -> Table {
             yes(law.is_held),
         ])
     })
+}
+
+/// Whether an owner has a say: it has a budget, and a plan for it. Another asks for nothing.
+fn bounds(owner: &v1::OwnerExplanation) -> bool {
+    owner.plan.is_some()
+}
+
+/// What to tell instead of figures.
+fn idle(owner: &v1::OwnerExplanation) -> String {
+    match &owner.quarantined_until {
+        None => "bounds nothing now".to_owned(),
+        Some(until) => format!("set aside until {}", text::time(Some(until))),
+    }
 }
 
 fn plans(told: &Told) -> Table {
@@ -173,12 +189,12 @@ fn owner_json(owner: &v1::OwnerExplanation) -> Value {
     };
     object!({
         "owner": json::owner(owner.owner.as_ref()),
-        "multiplier_ppm": owner.multiplier_ppm,
-        "participation_ppm": owner.participation_ppm,
+        "multiplier_ppm": bounds(owner).then_some(owner.multiplier_ppm),
+        "participation_ppm": bounds(owner).then_some(owner.participation_ppm),
         "quarantined_until": json::time(owner.quarantined_until.as_ref()),
         "accounts": owner.accounts.iter().map(account).collect::<Value>(),
         "plan": owner.plan.as_ref().map_or(Value::Null, plan_json),
-        "law": owner.law.as_ref().map_or(Value::Null, law_json),
+        "law": owner.law.as_ref().filter(|_| bounds(owner)).map_or(Value::Null, law_json),
     })
 }
 
@@ -211,4 +227,34 @@ fn law_json(law: &v1::LawExplanation) -> Value {
         "is_tracking": law.is_tracking,
         "is_held": law.is_held,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owner(plan: Option<v1::PlanExplanation>) -> v1::OwnerExplanation {
+        let law = v1::LawExplanation { law: 1, brake_ppm: 1_000_000, ..Default::default() };
+        v1::OwnerExplanation { law: Some(law), plan, ..Default::default() }
+    }
+
+    #[test]
+    fn an_owner_that_bounds_nothing_has_no_figures() {
+        let planned = Some(v1::PlanExplanation::default());
+        let told = Told { owners: vec![owner(planned), owner(None)], ..Told::default() };
+        let text = laws(&told).to_text();
+        let [.., bounding, idle] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+        assert!(bounding.contains("0.0000") && bounding.contains("100.00"), "{text}");
+        assert!(idle.contains("bounds nothing now") && !idle.contains('0'), "{text}");
+        let [bounding, idle] = [0, 1].map(|at| as_json(&told)["owners"][at].clone());
+        assert_eq!(
+            (&bounding["multiplier_ppm"], &idle["multiplier_ppm"]),
+            (&0.into(), &Value::Null)
+        );
+        assert!(bounding["law"].is_object() && idle["law"].is_null());
+        let set_aside = prost_types::Timestamp { seconds: 1_796_126_400, nanos: 0 };
+        let owner = v1::OwnerExplanation { quarantined_until: Some(set_aside), ..owner(None) };
+        let text = laws(&Told { owners: vec![owner], ..Told::default() }).to_text();
+        assert!(text.contains("set aside until 2026-12-01T12:00:00Z"), "{text}");
+    }
 }
