@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 /// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
 /// bid without an outcome.
 const SETTLING: Span = Span::from_secs(5);
-/// Levels that wait for their bidder's word, each with a time of its own. Each is lower than the one
-/// before it; beyond so many the latest two wait together.
+/// Levels that wait for their bidder's word, each with a time of its own. Each is lower than the
+/// one before it; beyond so many the latest two wait together.
 const LEVELS_MAX: usize = 8;
 
 /// What one bidder was granted in one window.
@@ -63,8 +63,8 @@ impl Grant {
         (self.reported_total + want - self.level().max(self.reported_total)).at_least_zero()
     }
 
-    /// Lets it commit `want` from now on, if that is more than it has left. What was reported beyond
-    /// the grant is in the books, and takes nothing of this.
+    /// Lets it commit `want` from now on, if that is more than it has left. What was reported
+    /// beyond the grant is in the books, and takes nothing of this.
     pub(super) fn raise_to(&mut self, want: Nanos) {
         self.granted_total = self.granted_total.max(self.reported_total + want);
     }
