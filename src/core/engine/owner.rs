@@ -101,6 +101,7 @@ impl<S> Pace<S> {
                 planned,
                 event_cost: Nanos::floor_from(view.book.totals().dearest),
                 events: if is_done { 0.0 } else { self.sample.events },
+                is_stale: view.is_stale,
             },
         );
     }

@@ -30,6 +30,9 @@ pub struct BrakeSample {
     pub event_cost: Nanos,
     /// Events in a day's plan; fewer than [`BRAKE_EVENTS_MIN`] keep the brake off.
     pub events: f64,
+    /// Whether spend is not known up to now. Then nothing is released: what is not reported is not
+    /// saved.
+    pub is_stale: bool,
 }
 
 /// A minute of spend, plan and brake.
@@ -107,9 +110,11 @@ impl Brake {
         self.account(now, seen.planned.at_least_zero().as_f64());
         let allowed = if seen.events >= BRAKE_EVENTS_MIN { self.allowed(seen) } else { 1.0 };
         if allowed > self.participation {
-            // At most twofold a minute.
-            let release = libm::exp2(elapsed.min(60.0));
-            self.participation = (self.participation * release).min(allowed);
+            if !seen.is_stale {
+                // At most twofold a minute.
+                let release = libm::exp2(elapsed.min(60.0));
+                self.participation = (self.participation * release).min(allowed);
+            }
         } else {
             self.participation = allowed;
         }
@@ -191,7 +196,7 @@ mod tests {
     }
 
     fn sample(planned: Nanos, events: f64) -> BrakeSample {
-        BrakeSample { planned, event_cost: CENT, events }
+        BrakeSample { planned, event_cost: CENT, events, is_stale: false }
     }
 
     /// Runs `hours` at `pace` × a plan of `events` cents a day, events arriving by chance and let
@@ -267,6 +272,21 @@ mod tests {
             last = next;
         }
         assert!((6..20).contains(&minutes), "released after {minutes} minutes");
+    }
+
+    #[test]
+    fn silence_releases_nothing() {
+        let mut brake = Brake::new(START);
+        brake.post(START, START, Nanos::from_units(100));
+        let held = brake.step(START + TICK, &sample(CENT, 100_000.0));
+        for minute in 1..=20 {
+            let silent = BrakeSample { is_stale: true, ..sample(CENT, 100_000.0) };
+            let now = START + TICK + Span::MINUTE.times(minute);
+            assert!((brake.step(now, &silent) - held).abs() < 1e-12);
+        }
+        let now = START + TICK + Span::MINUTE.times(21);
+        let released = brake.step(now, &sample(CENT, 100_000.0));
+        assert!((released - 2.0 * held).abs() < 1e-12, "one step's, not what passed in silence");
     }
 
     #[test]
