@@ -297,9 +297,13 @@ impl Book {
         self.budgets = budgets;
         self.tightest = Tightest::default();
         let mut known = std::mem::take(&mut self.accounts);
+        let bounded = known.len();
         known.append(&mut self.unbound);
-        for mut account in known {
-            let Some((window, granted)) = self.line_of(&account) else {
+        for (place, mut account) in known.into_iter().enumerate() {
+            let is_whole =
+                place < bounded || account.horizon == Horizon::Flight || account.window.end() > now;
+            let line = self.line_of(&account).filter(|_| is_whole);
+            let Some((window, granted)) = line else {
                 account.regrant(Nanos::ZERO);
                 open(&mut self.unbound, account);
                 continue;

@@ -95,6 +95,8 @@ fn days_that_are_over_are_not_remembered() {
     edit(&mut ledger, &[FLIGHT], None);
     spend(&mut ledger, &days, 60_000);
     ledger.book_mut(0).prune(at(90_000));
+    // Money promised since then brings nothing of it back.
+    ledger.book_mut(0).touch(at(10), &days, |_| {});
     edit_at(90_000, &mut ledger, &[FLIGHT], Some(50_000));
     // Nor is a bill that comes late all that such a day ever spent.
     bill(&mut ledger, &days);
