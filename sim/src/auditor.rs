@@ -3,7 +3,7 @@
 //! Sees the inputs, the verdicts and the published tables; shares no code with the ledger. Sums are
 //! 128 bits wide. A failed check is counted and told, never repaired. Called by the world.
 
-use paceline_core::campaign::{BillingEvent, LawChoice};
+use paceline_core::campaign::{BillingEvent, DeliveryMode, LawChoice};
 use paceline_core::engine::{Applied, Engine};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind, Verdict};
 use paceline_core::input::Input;
@@ -184,7 +184,8 @@ impl Auditor {
                 if entry.multiplier > spec.multiplier_max {
                     complaints.push(format!("{}: multiplier above its maximum", spec.name));
                 }
-                let is_slewed = spec.law == LawChoice::LogPid;
+                let is_slewed =
+                    spec.law == LawChoice::LogPid && spec.delivery != DeliveryMode::Asap;
                 check_move(books, now, engine, entry, is_slewed, &mut |what| {
                     complaints.push(format!("{}: {what}", spec.name));
                 });

@@ -21,6 +21,8 @@ const DEVIATIONS: f64 = 6.0;
 const BLIND_LIMIT: Span = Span::from_mins(5);
 /// Reports older than so many ticks hold a law.
 const STALE_TICKS: i64 = 3;
+/// A bidder that reports nothing for so long is taken for dead, and its money given to others.
+const GIVEN_UP: Span = Span::from_secs(120);
 /// A table's lease: without allowances, bidders that hear nothing go on so long.
 const LEASE: Span = Span::from_secs(30);
 
@@ -138,11 +140,12 @@ pub fn breaches(scenario: &Scenario, run: &Run) -> Vec<Breach> {
 fn audits(scenario: &Scenario, run: &Run) -> Vec<Breach> {
     let mut kinds: Vec<Breach> = Vec::new();
     for told in &run.report.audit {
-        // Without allowances a budget may be passed, by as much as is reckoned here elsewhere.
+        // Without allowances, or with reports that nobody waits for, a budget may be passed, by as
+        // much as is reckoned here elsewhere.
         let is_of_allowances = told.contains("promised are");
         // A law that was held takes the time that has passed in one step when news comes.
         let is_of_slew = told.contains("signal moved");
-        if (is_of_allowances && !scenario.bidders.has_allowances)
+        if (is_of_allowances && !(scenario.bidders.has_allowances && is_told_in_time(scenario)))
             || (is_of_slew && !is_prompt(scenario))
         {
             continue;
@@ -154,6 +157,16 @@ fn audits(scenario: &Scenario, run: &Run) -> Vec<Breach> {
     }
     kinds.sort_by_key(|kind| kind.found.contains("signal"));
     kinds
+}
+
+/// Whether what a bidder says it has told is there, and what it has not is still waited for.
+fn is_told_in_time(scenario: &Scenario) -> bool {
+    scenario.faults.iter().all(|fault| match fault.kind {
+        FaultKind::Reorder => false,
+        FaultKind::Silence | FaultKind::Absent => fault.window.span() < GIVEN_UP,
+        FaultKind::Delay | FaultKind::Lose => fault.by < GIVEN_UP,
+        _ => true,
+    })
 }
 
 /// Whether every tick has news of every bidder, so that no step of a law makes up for two.
