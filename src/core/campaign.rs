@@ -228,6 +228,14 @@ impl CampaignSpec {
     pub fn flight_at(&self, at: crate::units::Timestamp) -> Option<Flight> {
         self.budgets.flights.iter().copied().find(|flight| flight.window.contains(at))
     }
+
+    /// When it delivers no more, being archived or past its last flight; nothing when that is so at
+    /// `now` already. One that is paused may go on at any time.
+    #[must_use]
+    pub fn delivers_until(&self, now: crate::units::Timestamp) -> Option<crate::units::Timestamp> {
+        let end = self.budgets.flights.iter().map(|flight| flight.window.end()).max();
+        end.filter(|&end| now < end && self.status != CampaignStatus::Archived)
+    }
 }
 
 impl GroupSpec {

@@ -18,6 +18,7 @@ use crate::wire::catalogue::Complaints;
 use crate::wire::{self, admin as message, status};
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService;
+use std::collections::BTreeSet;
 use tonic::{Request, Response, Status};
 
 /// Operators' requests. Cheap to clone.
@@ -34,6 +35,18 @@ impl Admin {
     #[must_use]
     pub fn new(partitions: Partitions, instance: impl Into<String>) -> Self {
         Self { partitions, instance: instance.into() }
+    }
+
+    /// Which of these campaigns are known to deliver no more: they are not active, or their last
+    /// flight has ended. Of a partition that is not led here nothing is known.
+    pub async fn over(&self, names: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut over = BTreeSet::new();
+        for handle in self.partitions.all() {
+            let names = names.clone();
+            let question = move |engine: &find::Engine| find::over(engine, names);
+            over.extend(handle.ask(question).await.unwrap_or_default());
+        }
+        over
     }
 }
 

@@ -4,13 +4,17 @@
 //! in force; readiness waits for the first good one. Goes through the same door as operators'
 //! requests, so a file can do nothing that an RPC cannot. Run by `app` when `catalog.file` is set.
 
+mod gone;
+
 use crate::admin::Admin;
 use crate::health::{Condition, Health};
 use crate::telemetry::event;
 use crate::wire::catalogue::{complaint_text, file_message};
+use gone::Gone;
 use paceline_catalogue::CatalogueError;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService as _;
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -50,11 +54,13 @@ type Stamp = Result<(Option<SystemTime>, u64), ErrorKind>;
 /// Looks at the file every `interval`, for ever.
 pub async fn follow(admin: Admin, path: PathBuf, interval: Duration, health: Health) {
     let mut seen = None;
+    let mut gone = Gone::default();
     loop {
         let pause = match look(&admin, &path, &mut seen).await {
             None => interval,
             Some(Ok(campaigns)) => {
-                event::catalog_loaded(campaigns);
+                event::catalog_loaded(campaigns.len());
+                gone.note(campaigns);
                 health.report(Condition::CatalogLoaded, Ok(()));
                 interval
             }
@@ -70,6 +76,7 @@ pub async fn follow(admin: Admin, path: PathBuf, interval: Duration, health: Hea
                 interval
             }
         };
+        gone.tell(&admin).await;
         tokio::time::sleep(pause).await;
     }
 }
@@ -83,13 +90,13 @@ fn report(health: &Health, error: &CatalogError) {
     }
 }
 
-/// Enters the file if it is not as it was; how many campaigns it has. The same is not entered, or
+/// Enters the file if it is not as it was; which campaigns it names. The same is not entered, or
 /// complained of, twice.
 async fn look(
     admin: &Admin,
     path: &Path,
     seen: &mut Option<Stamp>,
-) -> Option<Result<usize, CatalogError>> {
+) -> Option<Result<BTreeSet<String>, CatalogError>> {
     let stamp = std::fs::metadata(path)
         .map(|told| (told.modified().ok(), told.len()))
         .map_err(|error| error.kind());
@@ -100,11 +107,12 @@ async fn look(
     Some(enter(admin, path).await)
 }
 
-async fn enter(admin: &Admin, path: &Path) -> Result<usize, CatalogError> {
+async fn enter(admin: &Admin, path: &Path) -> Result<BTreeSet<String>, CatalogError> {
     let read = paceline_catalogue::read(path);
     let catalogue = read.map_err(|source| CatalogError::File { path: path.to_owned(), source })?;
     let request = file_message(&catalogue);
-    let campaigns = request.campaigns.len();
+    let names = request.campaigns.iter().map(|campaign| campaign.campaign_id.clone());
+    let campaigns = names.collect();
     let answer = admin.apply_catalogue(Request::new(request)).await.map_err(judged(path))?;
     let v1::ApplyCatalogueResponse { complaints, failures, .. } = answer.into_inner();
     if let Some(lost) = failures.first() {

@@ -26,6 +26,13 @@ async fn listed(service: &Service) -> Vec<String> {
     told.campaigns.into_iter().map(|line| line.campaign_id).collect()
 }
 
+/// Writes the file in one go, as editors do: a reader must never see half of it.
+fn replace(path: &Path, text: &str) {
+    let beside = path.with_extension("beside");
+    std::fs::write(&beside, text).unwrap();
+    std::fs::rename(&beside, path).unwrap();
+}
+
 /// Waits for a line of the log that holds all of `words`.
 async fn said(service: &Service, words: &[&str]) {
     until(&format!("the log says {words:?}"), async || {
@@ -39,12 +46,7 @@ async fn said(service: &Service, words: &[&str]) {
 async fn a_catalogue_file_is_watched_and_never_half_taken() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("campaigns.toml");
-    let write = |text: &str| {
-        // In one go, as editors do: a reader must never see half a file.
-        let beside = folder.path().join("beside");
-        std::fs::write(&beside, text).unwrap();
-        std::fs::rename(&beside, &path).unwrap();
-    };
+    let write = |text: &str| replace(&path, text);
     write(&campaigns("USD", &["one"]));
     let file = Path::new(&path).display().to_string();
     let setup = Setup::embedded().with("catalog.file", &file).with("catalog.reload_interval", "1s");
@@ -67,4 +69,36 @@ async fn a_catalogue_file_is_watched_and_never_half_taken() {
         .await;
     let (_, page) = service.get("/metrics").await.unwrap();
     assert!(page.contains("paceline_catalog_loads_total{result=\"failed\"} 2\n"), "{page}");
+}
+
+#[tokio::test]
+async fn a_campaign_that_is_taken_out_of_the_file_goes_on_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campaigns.toml");
+    let write = |text: &str| replace(&path, text);
+    write(&campaigns("USD", &["one", "two"]));
+    let file = Path::new(&path).display().to_string();
+    let setup = Setup::embedded().with("catalog.file", &file).with("catalog.reload_interval", "1s");
+    let service = setup.start().await;
+
+    write(&campaigns("USD", &["one"]));
+    said(&service, &["no longer in the catalogue file", "\"count\":1", "\"two\""]).await;
+    assert_eq!(listed(&service).await, ["one", "two"]);
+    let (_, page) = service.get("/metrics").await.unwrap();
+    assert!(page.contains("paceline_catalog_gone 1\n"), "{page}");
+
+    let both = campaigns("USD", &["one", "two"]);
+    let (one, two) = both.split_once("name = \"two\"").unwrap();
+    write(&format!("{one}name = \"two\"\nstatus = \"archived\"{two}"));
+    said(&service, &["names every campaign that goes on"]).await;
+    write(&campaigns("USD", &["one"]));
+    until("the last file is taken", async || {
+        let lines = service.log();
+        let loads = lines.iter().filter(|line| line.contains("catalogue loaded")).count();
+        (loads == 4).then_some(())
+    })
+    .await;
+    let told = service.log();
+    let told = told.iter().filter(|line| line.contains("no longer in the catalogue file"));
+    assert_eq!(told.count(), 1, "one that has ended is missed by nobody");
 }

@@ -4,9 +4,9 @@
 //! The fold over those that may still deliver, in order of entry. Done before the first round after
 //! one was entered or edited or after the last flight of one has ended, not at every round.
 
+use super::Engine;
 use super::owner::{Feed, Owner};
-use super::{CampaignState, Engine};
-use crate::campaign::{CampaignSpec, CampaignStatus};
+use crate::campaign::CampaignSpec;
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
 use crate::units::{PacingMultiplier, ShapeId, Timestamp};
@@ -42,15 +42,6 @@ impl<S> Owner<S> {
     }
 }
 
-impl CampaignState {
-    /// When it delivers no more; nothing when that is already so.
-    fn delivers_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let spec = &self.entered.spec;
-        let end = spec.budgets.flights.iter().map(|flight| flight.window.end()).max();
-        end.filter(|&end| now < end && spec.status != CampaignStatus::Archived)
-    }
-}
-
 impl<L: PacingLaw> Engine<L> {
     /// Brings groups and advertisers up to date with their members, if need be. One without any
     /// keeps what it had: it paces nobody.
@@ -62,12 +53,13 @@ impl<L: PacingLaw> Engine<L> {
         let mut folded: BTreeMap<Slot, Members> = BTreeMap::new();
         let mut until = Timestamp::MAX;
         for (slot, campaign) in state.campaigns.iter().enumerate() {
-            let Some(end) = campaign.delivers_until(now) else { continue };
+            let spec = &campaign.entered.spec;
+            let Some(end) = spec.delivers_until(now) else { continue };
             until = until.min(end);
             // Its own owner is told by the edit itself.
             for owner in state.ledger.campaign(slot).owners.iter().skip(1) {
                 let members = folded.entry(owner).or_insert(Members::NONE);
-                *members = members.with(&campaign.entered.spec);
+                *members = members.with(spec);
             }
         }
         for (slot, members) in &folded {

@@ -7,12 +7,14 @@ use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
 use crate::wire::{self, Refusal};
 use paceline_core::budget::BudgetOwner;
+use paceline_core::campaign::CampaignStatus;
 use paceline_core::engine::Applied;
 pub(super) use paceline_core::engine::Engine;
 pub(super) use paceline_core::input::Input;
 use paceline_core::overrides::{Override, OverrideAction, OverrideChange};
 pub(super) use paceline_core::units::Timestamp;
 use paceline_core::units::{CampaignId, OverrideId};
+use std::collections::BTreeSet;
 use tonic::Status;
 
 /// A known campaign's loop and key.
@@ -29,6 +31,16 @@ pub(super) fn campaign<'a>(
 pub(super) fn unknown_campaign(name: &str) -> Status {
     let rule = "must name a campaign that is known here";
     wire::status::unknown(&Refusal::new("campaign_id", name, rule))
+}
+
+/// Those of the campaigns that this engine knows to deliver no more.
+pub(super) fn over(engine: &Engine, mut names: BTreeSet<String>) -> BTreeSet<String> {
+    names.retain(|name| {
+        engine.campaign(CampaignId::of(name)).is_some_and(|spec| {
+            spec.status != CampaignStatus::Active || spec.delivers_until(engine.now()).is_none()
+        })
+    });
+    names
 }
 
 /// The loop of the partition of which `holds` is true. Partitions led elsewhere cannot be asked:

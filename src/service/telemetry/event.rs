@@ -8,11 +8,15 @@ use crate::error_chain;
 use metrics::SharedString;
 use paceline_core::event::Verdict;
 use paceline_core::units::{Currency, Generation, Micros};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Display;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
+
+/// Campaigns that one line names: enough to find the edit that dropped them.
+const GONE_NAMED: usize = 10;
 
 /// Where tables go.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -311,6 +315,25 @@ pub fn catalog_loaded(campaigns: usize) {
 pub fn catalog_refused(error: &dyn Error) {
     metric::CATALOG_LOADS.add(1, [word("failed")]);
     warn!(error = error_chain(error), "catalogue refused");
+}
+
+/// These campaigns go on although the catalogue file names them no more; none: all is well again.
+/// Call when that has changed. The line names the first of them.
+pub fn catalog_gone(campaigns: &BTreeSet<String>) {
+    let count = campaigns.len();
+    metric::CATALOG_GONE.set(shown(i64::try_from(count).unwrap_or(i64::MAX)), []);
+    if count == 0 {
+        info!("the catalogue file names every campaign that goes on");
+        return;
+    }
+    let named: Vec<&str> = campaigns.iter().take(GONE_NAMED).map(String::as_str).collect();
+    let named = named.join(" ");
+    warn!(
+        count,
+        named,
+        "campaigns are no longer in the catalogue file and go on; to end one, put it back with \
+         status = \"archived\""
+    );
 }
 
 /// The system's clock went back `times` more.

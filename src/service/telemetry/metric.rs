@@ -160,6 +160,8 @@ table! {
         "Share of the connected bidders' tables that are the newest.";
     CATALOG_LOADS: Counter, "paceline_catalog_loads_total", "loads", [RESULT],
         "Catalogues read; a failed one leaves the last good one in force.";
+    CATALOG_GONE: Gauge, "paceline_catalog_gone", "campaigns", [],
+        "Campaigns that go on although the catalogue file names them no more.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],
         "Times the system's clock went back, or was found a little behind the log at a start.";
 }
