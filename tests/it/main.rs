@@ -14,6 +14,7 @@ mod ctl;
 mod dump_log;
 mod emptied_redis;
 mod exact_money;
+mod explained;
 mod hands;
 mod harness;
 mod leadership;

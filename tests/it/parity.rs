@@ -13,10 +13,21 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 const FACTOR: u32 = 30;
-const CAMPAIGNS: [&str; 2] = ["even-1", "even-2"];
+const CAMPAIGNS: [&str; 5] = ["even-1", "even-2", "part-1", "asap-1", "mute-1"];
 
 fn order(name: &str, budget_micros: i64) -> Order {
-    Order { name: name.to_owned(), budget_micros, law: v1::PacingLaw::LogPid }
+    let law = match name {
+        "part-1" => v1::PacingLaw::PassThrough,
+        "asap-1" => v1::PacingLaw::Asap,
+        _ => v1::PacingLaw::LogPid,
+    };
+    Order { name: name.to_owned(), budget_micros, law }
+}
+
+/// One of each law, one to be edited, and one that nobody asks for.
+fn orders() -> [Order; 5] {
+    let budgets = [70_000_000, 50_000_000, 40_000_000, 20_000_000, 10_000_000];
+    std::array::from_fn(|at| order(CAMPAIGNS[at], budgets[at]))
 }
 
 /// The table in force, as a reader without a name gets it: which, and its digest.
@@ -87,8 +98,8 @@ async fn a_log_gives_the_same_tables_in_the_simulator_from_its_beginning_and_fro
     on_each_store(async |setup: Setup| {
         let clock = FastClock::new(FACTOR);
         let mut service = setup.with("clock.kind", &clock.setting()).start().await;
-        enter(&service, &clock, &[order("even-1", 70_000_000), order("even-2", 50_000_000)]).await;
-        let start = |name| Bidder::start(name, &service, &clock, &CAMPAIGNS);
+        enter(&service, &clock, &orders()).await;
+        let start = |name| Bidder::start(name, &service, &clock, &CAMPAIGNS[..4]);
         let mut bidders = vec![start("bidder-1"), start("bidder-2")];
         let mut digests = BTreeMap::new();
         clock.pass(Span::from_secs(90)).await;
