@@ -113,7 +113,8 @@ fn check_law(told: &v1::OwnerExplanation) {
 fn check_cap(told: &v1::ExplainCampaignResponse) {
     let advertiser = owner(Owner::AdvertiserId("market".to_owned()));
     assert_eq!((told.state, told.currency.as_str()), (v1::EntryState::Run.into(), "EUR"));
-    assert_eq!(told.reasons[0].code, "law");
+    // The brake may still hold what was spent before the cap bound.
+    assert!(["law", "brake"].contains(&told.reasons[0].code.as_str()), "{told:#?}");
     assert_eq!(told.binding_owner.as_ref(), Some(&advertiser), "{told:#?}");
     assert_eq!(told.binding_horizon, i32::from(v1::BudgetHorizon::Day));
     assert!(told.overrides.is_empty());
