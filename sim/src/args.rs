@@ -42,6 +42,9 @@ pub enum Command {
     Swarm(SwarmArgs),
     /// Runs scenarios with every combination of values of keys, gains and settings.
     Sweep(SweepArgs),
+    /// Asks the engine at random moments of many flights what they will have spent, and judges what
+    /// it said.
+    Forecast(ForecastArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
     /// Runs service, market and console in one process, on a clock sixty times as fast.
@@ -267,6 +270,25 @@ pub struct SweepArgs {
     #[arg(long, value_name = "FILE")]
     pub store: Option<PathBuf>,
     /// Write every run as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `forecast`: flights that are asked what they will have spent.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim forecast --seeds 201..400 --html forecasts.html\n\n\
+                        The constants of forecasts were chosen on seeds 1..100: judge on others.")]
+pub struct ForecastArgs {
+    /// Seeds from first to last: a world of six flights for each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "201..240")]
+    pub seeds: RangeInclusive<u64>,
+    /// Worlds at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every forecast, what it was made of and what came of it as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write a page with charts.

@@ -1,5 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, forecast, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -10,7 +10,8 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs, SweepArgs,
+    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs,
+    SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -19,6 +20,7 @@ use paceline_sim::compare::trial::{Trial, is_trial};
 use paceline_sim::compare::verdict::Ruling;
 use paceline_sim::compare::{Comparison, play};
 use paceline_sim::contender::Contender;
+use paceline_sim::forecast;
 use paceline_sim::generate;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
@@ -86,6 +88,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Run(args) => run_scenarios(&args),
         Command::Compare(args) => compare(&args),
         Command::Sweep(args) => sweep(&args),
+        Command::Forecast(args) => Ok(foresee(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -250,6 +253,18 @@ fn search(args: &SwarmArgs) -> anyhow::Result<()> {
         0 => Ok(()),
         failed => bail!("{failed} of {} worlds failed", found.lines.len()),
     }
+}
+
+/// Asks many flights what they will have spent, and tells how often they were right.
+fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = args.seeds.clone().collect();
+    let progress = Mutex::new(Progress::of_shares());
+    let threads = args.threads.unwrap_or_else(cores);
+    let told = forecast::play(&seeds, threads, &teller(&progress))?;
+    drop(progress);
+    say(&told.to_text())?;
+    write_text(args.json.as_deref(), || told.to_json())?;
+    write_text(args.html.as_deref(), || told.to_html())
 }
 
 /// Runs scenarios with every combination of values.

@@ -21,6 +21,7 @@ use paceline_core::budget::{BudgetOwner, Cap, Horizon};
 use paceline_core::campaign::LawChoice;
 use paceline_core::engine::{Applied, EngineConfig, Tick};
 use paceline_core::event::{SpendEvent, Verdict};
+use paceline_core::forecast::Prospect;
 use paceline_core::input::{AllowanceDraw, BidderChange, Input, Stamped};
 use paceline_core::overrides::{Override, OverrideChange};
 use paceline_core::pace::PacingLaw;
@@ -43,6 +44,8 @@ pub struct RunOptions {
     pub engine: Option<EngineConfig>,
     /// Keep the whole log, so that the run can be replayed.
     pub has_record: bool,
+    /// Ask what these campaigns, by index, will have spent, at these moments in order of time.
+    pub asked: Vec<(Timestamp, usize)>,
 }
 
 /// A finished run.
@@ -52,6 +55,8 @@ pub struct Run {
     pub report: RunReport,
     /// Its log, if asked for.
     pub record: Option<Vec<Stamped>>,
+    /// What the engine foresaw when asked, and of which campaign.
+    pub foreseen: Vec<(usize, Prospect)>,
 }
 
 /// Something to happen.
@@ -139,6 +144,9 @@ struct World<'a, L: PacingLaw> {
     next_action: usize,
     /// Published signals of the round before.
     signals: Vec<f64>,
+    /// What is yet to be asked, the next one last.
+    asked: Vec<(Timestamp, usize)>,
+    foreseen: Vec<(usize, Prospect)>,
 }
 
 impl<'a, L: PacingLaw + Copy> World<'a, L> {
@@ -173,6 +181,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             facts: RunFacts::default(),
             next_action: 0,
             signals: vec![0.0; campaigns.len()],
+            asked: options.asked.iter().rev().copied().collect(),
+            foreseen: Vec::new(),
             hall: Hall::new(scenario, setup.specs, setup.buyers, setup.market),
             inputs: setup.inputs,
         })
@@ -293,6 +303,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         if let Some(tick) = self.host.tick(now) {
             self.facts.ticks += 1;
             self.publish(now, tick);
+            self.foresee(now);
         }
         self.hall.find_eligible(now);
         if (now - self.scenario.window.start()).as_micros() % Span::MINUTE.as_micros() == 0 {
@@ -373,6 +384,18 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         }
     }
 
+    /// Asks what is due by now of what campaigns will have spent.
+    fn foresee(&mut self, now: Timestamp) {
+        let Some(engine) = self.host.engine() else { return };
+        while let Some(&(at, campaign)) = self.asked.last()
+            && at <= now
+        {
+            self.asked.pop();
+            let told = engine.prospects(self.hall.specs[campaign].id);
+            self.foreseen.extend(told.into_iter().map(|prospect| (campaign, prospect)));
+        }
+    }
+
     /// Sends the table on its way, and checks what was decided.
     fn publish(&mut self, now: Timestamp, tick: Tick) {
         let Some(engine) = self.host.engine() else { return };
@@ -436,6 +459,6 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.hall.reports(),
             self.auditor.told,
         );
-        Run { report, record: self.host.into_record() }
+        Run { report, record: self.host.into_record(), foreseen: self.foreseen }
     }
 }

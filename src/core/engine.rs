@@ -9,6 +9,7 @@ mod campaign;
 mod catalogue;
 mod config;
 mod explain;
+mod forecast;
 mod members;
 mod owner;
 mod reports;

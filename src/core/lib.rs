@@ -16,6 +16,7 @@ pub mod event;
 pub mod ledger;
 pub mod sources;
 
+pub mod forecast;
 pub mod pace;
 pub mod plan;
 

@@ -209,6 +209,19 @@ pub fn plan(request: &PlanRequest<'_>) -> Plan {
     }
 }
 
+/// Traffic expected in `[from, until)`, in days of the shape's mean traffic.
+#[must_use]
+pub fn days_of_traffic(
+    days: &[LocalDay],
+    shape: &TrafficShape,
+    (from, until): (Timestamp, Timestamp),
+) -> f64 {
+    let traffic = Traffic { days, shape, flat: false };
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits of traffic will do")]
+    let mass = traffic.mass(from, until) as f64;
+    mass / (shape.day_minutes() * 60e6)
+}
+
 /// A budget is planned to the flight's end, caps alone only as far as their windows are known.
 fn plan_end(request: &PlanRequest<'_>, from: Timestamp) -> Timestamp {
     let end = request.window.end();

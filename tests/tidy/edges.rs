@@ -17,7 +17,7 @@ const CORE: &[&[&str]] = &[
     &["input"],
     &["days", "journal"],
     &["ledger"],
-    &["sources", "pace", "plan"],
+    &["forecast", "sources", "pace", "plan"],
     &["shade"],
     &["table"],
     &["guard", "safe"],

@@ -5,11 +5,10 @@
 //! engine. Called by the swarm.
 
 mod demand;
-mod dice;
 mod trouble;
 
+use crate::dice::{self, Dice, minutes, span};
 use crate::scenario::draft::Draft;
-use dice::{Dice, minutes, span};
 use toml::{Table, Value};
 
 /// Shortest and longest run in minutes: an hour is the least that holds a few plans, and within two

@@ -9,6 +9,7 @@ use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
+use crate::forecast::Course;
 use crate::ledger::{Book, Slot, SpendTotals};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
@@ -151,6 +152,8 @@ pub(super) struct Owner<S> {
     /// How many campaigns it has, ended and archived ones too.
     pub members: u32,
     pub traffic: Traffic,
+    /// What its spend did of late, for forecasts alone.
+    pub course: Course,
     /// Absent while it bounds nothing or is outside its flights.
     pub pace: Option<Pace<S>>,
     pub quarantined_until: Option<Timestamp>,
@@ -196,6 +199,7 @@ impl<S: Clone> Owner<S> {
             feed: Feed::None,
             members: 0,
             traffic: Traffic::new(),
+            course: Course::default(),
             pace: None,
             quarantined_until: None,
             last_x: None,
@@ -386,15 +390,21 @@ impl<S: Clone> Owner<S> {
             pace.forgo(&mut outlook, absence);
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
+            let served = (view.book.totals().expected - pace.expected_before).as_f64();
             pace.see(self.multiplier_max, &outlook, measured, minutes, view);
             // As of the plan's: what comes before traffic is known to be back is no surprise.
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.stepped_to = mark;
             law.advance(&mut pace.law, view.now, &pace.sample);
-            if !law.is_sound(&pace.law) || !law.signal(&pace.law).x.is_finite() {
+            let x = law.signal(&pace.law).x;
+            if !law.is_sound(&pace.law) || !x.is_finite() {
                 return false;
             }
+            // What no traffic could have bought says nothing of the level.
+            let here = 1.0 - absence;
+            let share = here * rate * elapsed.as_minutes() / view.shape.day_minutes();
+            self.course.step(mark, share, here * served, x, view.config.elasticity);
         }
         pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
         true

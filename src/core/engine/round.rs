@@ -328,6 +328,9 @@ impl<L: PacingLaw> Engine<L> {
         if !track.is_needed {
             return;
         }
+        if track.applied.is_none() {
+            owner.course.rest();
+        }
         let law = self.config.laws.get(owner.law_choice());
         let Some(pace) = &mut owner.pace else { return };
         let x = law.signal(&pace.law).x;

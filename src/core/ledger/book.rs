@@ -157,6 +157,14 @@ impl Book {
         self.place(horizon, at).map(|place| &self.accounts[place])
     }
 
+    /// Spent and in flight in the window of a horizon that holds `at`, whether or not a budget
+    /// bounds it; nothing for an hour that none does.
+    #[must_use]
+    pub fn drawn_at(&self, horizon: Horizon, at: Timestamp) -> Nanos {
+        let unbound = || place(&self.unbound, horizon, at).map(|place| &self.unbound[place]);
+        self.account_at(horizon, at).or_else(unbound).map_or(Nanos::ZERO, Account::drawn)
+    }
+
     fn place(&self, horizon: Horizon, at: Timestamp) -> Option<usize> {
         place(&self.accounts, horizon, at)
     }

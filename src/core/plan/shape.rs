@@ -65,6 +65,13 @@ impl TrafficShape {
         self.weights.len() as u64
     }
 
+    /// Weight × minutes of a day of mean traffic.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits of traffic will do")]
+    pub fn day_minutes(&self) -> f64 {
+        self.sum as f64 / self.weights.len() as f64 * 1_440.0
+    }
+
     /// Sum of all weights, above zero. Divided by [`Self::slot_count`] it is the mean weight.
     #[must_use]
     pub const fn sum(&self) -> u64 {

@@ -101,7 +101,7 @@ impl Traffic<'_> {
     }
 
     /// All traffic of `[from, until)`.
-    fn mass(&self, from: Timestamp, until: Timestamp) -> u128 {
+    pub(super) fn mass(&self, from: Timestamp, until: Timestamp) -> u128 {
         let mut mass = 0;
         let _ = self.walk(from, until, &mut |piece| {
             mass += piece.mass();

@@ -1,7 +1,7 @@
 //! Who wants what: advertisers with shared caps, campaigns with budgets of all sizes.
 
-use super::dice::{Dice, minutes, rounded, span};
 use super::{Frame, ZONES, entries, prices, shape};
+use crate::dice::{Dice, minutes, rounded, span};
 use crate::number::whole;
 use toml::{Table, Value};
 

@@ -1,8 +1,8 @@
 //! What goes wrong, and what operators do about it or without need.
 
 use super::demand::Demand;
-use super::dice::{Dice, minutes, rounded, span};
 use super::{Frame, entries};
+use crate::dice::{Dice, minutes, rounded, span};
 use toml::{Table, Value};
 
 /// The most faults and the most deeds of a run.
