@@ -278,7 +278,7 @@ impl<'a> Odds<'a> {
     }
 }
 
-/// What can be bought with the traffic ahead at the highest multiplier. CONTROL.md (24), (25).
+/// What can be bought with the traffic ahead at the highest multiplier. CONTROL.md (23) to (25).
 fn supply(prospect: &Prospect) -> Spread {
     let Prospect { level, x, x_most, elasticity, .. } = *prospect;
     let ahead: f64 = prospect.ahead.iter().map(|day| day.traffic).sum();

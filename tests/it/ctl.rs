@@ -122,8 +122,15 @@ async fn every_figure_of_a_campaign_is_explained_and_its_money_is_exact() {
         assert!(law[term].is_i64(), "{term}: {law:#}");
     }
     assert!(told["owners"][0]["plan"]["day_budget_nanos"].as_i64().unwrap() > 0, "{told:#}");
+    let ahead = told["forecasts"].as_array().unwrap();
+    let flight = ahead.iter().find(|one| one["horizon"] == "flight").unwrap();
+    let [low, middle, high] = ["low_nanos", "middle_nanos", "high_nanos"].map(|end| &flight[end]);
+    assert!(low.as_i64() >= Some(1_234_567_891) && low.as_i64() <= middle.as_i64(), "{told:#}");
+    assert!(middle.as_i64() <= high.as_i64() && high.as_i64() <= Some(800_000_000_000));
+    assert!(flight["short_ppm"].as_u64().unwrap() <= 1_000_000, "{flight:#}");
     let text = service.ctl(&["explain", "spring"]).await;
-    for word in ["binding owner", "in flight", "allowances", "Laws", "Plans", "Accounts", "clamp"] {
+    let words = ["binding owner", "in flight", "allowances", "Laws", "Plans", "Accounts", "clamp"];
+    for word in words.into_iter().chain(["Forecasts", "left over"]) {
         assert!(text.out.contains(word), "{word} is not in {}", text.out);
     }
 }

@@ -1955,6 +1955,37 @@ pub struct PlanExplanation {
     #[prost(int64, tag = "8")]
     pub forgone_nanos: i64,
 }
+/// What a campaign will have spent by the end of a window.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SpendForecast {
+    /// Day or flight.
+    #[prost(enumeration = "BudgetHorizon", tag = "1")]
+    pub horizon: i32,
+    /// Its first moment.
+    #[prost(message, optional, tag = "2")]
+    pub window_start: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its end, which is no part of it.
+    #[prost(message, optional, tag = "3")]
+    pub window_end: ::core::option::Option<::prost_types::Timestamp>,
+    /// One time in ten less is spent, in nanos.
+    #[prost(int64, tag = "4")]
+    pub low_nanos: i64,
+    /// As likely more as less, in nanos.
+    #[prost(int64, tag = "5")]
+    pub middle_nanos: i64,
+    /// One time in ten more is spent, in nanos.
+    #[prost(int64, tag = "6")]
+    pub high_nanos: i64,
+    /// Its budget in the window, in nanos. Absent: none.
+    #[prost(int64, optional, tag = "7")]
+    pub budget_nanos: ::core::option::Option<i64>,
+    /// Chance that less than 98 % of that is spent, 0 to 1000000. Absent: no budget.
+    #[prost(uint32, optional, tag = "8")]
+    pub short_ppm: ::core::option::Option<u32>,
+    /// What keeps it from being higher.
+    #[prost(enumeration = "ForecastLimit", tag = "9")]
+    pub limit: i32,
+}
 /// The terms of a law's last step. Logarithms are natural, in millionths: -693147 is a half.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LawExplanation {
@@ -2299,6 +2330,43 @@ impl SpendVerdict {
         }
     }
 }
+/// What keeps a window's spend from being higher.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ForecastLimit {
+    /// Never sent.
+    Unspecified = 0,
+    /// Its own budgets.
+    Budget = 1,
+    /// What there is to buy at its highest bids.
+    Supply = 2,
+    /// A hand, or another owner's budget.
+    Held = 3,
+}
+impl ForecastLimit {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FORECAST_LIMIT_UNSPECIFIED",
+            Self::Budget => "FORECAST_LIMIT_BUDGET",
+            Self::Supply => "FORECAST_LIMIT_SUPPLY",
+            Self::Held => "FORECAST_LIMIT_HELD",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FORECAST_LIMIT_UNSPECIFIED" => Some(Self::Unspecified),
+            "FORECAST_LIMIT_BUDGET" => Some(Self::Budget),
+            "FORECAST_LIMIT_SUPPLY" => Some(Self::Supply),
+            "FORECAST_LIMIT_HELD" => Some(Self::Held),
+            _ => None,
+        }
+    }
+}
 /// What kept a law's output from being the sum of its terms.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2520,6 +2588,9 @@ pub struct ExplainCampaignResponse {
     /// Its own books, all its flights together.
     #[prost(message, optional, tag = "17")]
     pub books: ::core::option::Option<Books>,
+    /// By the end of its local day, and of its flight, as far as its own budgets bound it.
+    #[prost(message, repeated, tag = "18")]
+    pub forecasts: ::prost::alloc::vec::Vec<SpendForecast>,
 }
 /// Whose books.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

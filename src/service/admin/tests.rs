@@ -123,6 +123,8 @@ async fn a_catalogue_is_entered_listed_and_explained() {
     assert_eq!(told.state, v1::EntryState::Run as i32);
     assert_eq!(told.owners.len(), 3);
     assert_eq!(told.currency, "USD");
+    let flight = told.forecasts.iter().find(|one| one.budget_nanos == Some(16_000_000_000_000));
+    assert!(flight.is_some_and(|one| one.middle_nanos > 0 && one.short_ppm.is_some()), "{told:?}");
     let request = v1::ListCampaignsRequest { page_size: 1, ..v1::ListCampaignsRequest::default() };
     let first =
         bench.admin.list_campaigns(Request::new(request.clone())).await.unwrap().into_inner();

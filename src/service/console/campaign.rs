@@ -5,8 +5,10 @@
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
 use paceline_core::budget::BudgetOwner;
+use paceline_core::budget::Horizon;
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::engine::Engine;
+use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::report::{Explanation, OwnerExplanation};
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{CampaignId, Currency, Nanos, Timestamp};
@@ -27,6 +29,7 @@ pub(super) struct Story {
     actual: Nanos,
     now: Timestamp,
     explanation: Option<Explanation>,
+    forecasts: Vec<Forecast>,
 }
 
 impl Story {
@@ -44,6 +47,7 @@ impl Story {
             actual: overview::actual(&held),
             now: engine.now(),
             explanation,
+            forecasts: engine.forecasts(campaign),
         })
     }
 
@@ -96,6 +100,7 @@ pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
             .with(Block::Charts(vec![multiplier(points), participation(points)])),
     )
     .with_section(Section::new("Why").with(facts(story, told, entry)))
+    .with_section(Section::new("Forecasts").with(Block::Table(forecasts(story))))
     .with_section(Section::new("Laws").with(Block::Table(laws(story, told))))
     .with_section(Section::new("Accounts").with(Block::Table(accounts(story, told))))
     .with_section(Section::new("Overrides").with(overrides(story, told)))
@@ -111,12 +116,53 @@ fn tiles(story: &Story, told: &Explanation, entry: &TableEntry) -> Vec<Tile> {
     vec![
         Tile::new("Spent so far", story.amount(story.actual)).with_note(budget),
         Tile::new("Planned so far", planned),
+        foreseen(story),
         Tile::new("Multiplier", fixed(entry.multiplier.ppm().as_f64(), 3))
             .with_note(format!("at most {max}")),
         Tile::new("Participation", percent(entry.participation.ppm().as_f64(), 1)),
         Tile::new("In flight", story.amount(told.in_flight)),
         Tile::new("Money at risk", story.amount(told.outstanding)).with_note("in allowances"),
     ]
+}
+
+/// What it will have spent by the end of its flight, else of its day.
+fn foreseen(story: &Story) -> Tile {
+    let told = story.forecasts.last();
+    let middle = told.map_or_else(|| NONE.to_owned(), |told| story.amount(told.middle));
+    let band = told.map_or_else(String::new, |told| {
+        let end = if told.horizon == Horizon::Flight { "flight" } else { "day" };
+        let (low, high) = (story.amount(told.low), story.amount(told.high));
+        format!("at the {end}'s end; four times in five {low} to {high}")
+    });
+    Tile::new("Will have spent", middle).with_note(band)
+}
+
+fn forecasts(story: &Story) -> Table {
+    let unit = story.currency.to_string();
+    let mut columns = vec![Column::text("window"), Column::text("until")];
+    let money = ["low", "middle", "high", "budget"];
+    columns.extend(money.map(|name| Column::number(name, unit.as_str())));
+    columns.extend([Column::number("left over", ""), Column::text("limit")]);
+    let table = story.forecasts.iter().fold(Table::new("", columns), |table, told| {
+        table.with_row(vec![
+            Cell::text(told.horizon.as_str()),
+            Cell::text(words::moment(told.window.end())),
+            words::cell(told.low),
+            words::cell(told.middle),
+            words::cell(told.high),
+            told.budget.map_or(Cell::Empty, words::cell),
+            told.short.map_or(Cell::Empty, |short| Cell::percent(short, 1)),
+            Cell::text(match told.limit {
+                Limit::Budget => "its budgets",
+                Limit::Supply => "what there is to buy",
+                Limit::Held => "a hand or another's budget",
+            }),
+        ])
+    });
+    table.with_note(
+        "Spend ends between low and high four times in five. Left over is the chance that less \
+         than 98 % of the budget is spent.",
+    )
 }
 
 fn spend(story: &Story, points: &[CampaignPoint]) -> Chart {

@@ -221,6 +221,8 @@ async fn the_portfolio_shows_what_was_spent_by_whom() {
     assert!(html.contains("campaign Spring sale") && html.contains("log PID"));
     assert!(html.contains("2,280.00"), "available in the account of the flight");
     assert!(html.contains("There is no override on it."));
+    assert!(html.contains("Will have spent") && html.contains("at the flight's end"));
+    assert!(html.contains("its budgets"), "what limits the forecast");
     bench.end().await;
 }
 

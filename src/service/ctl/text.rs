@@ -71,6 +71,7 @@ words! {
     horizon BudgetHorizon "BUDGET_HORIZON_",
     law PacingLaw "PACING_LAW_",
     clamp LawClamp "LAW_CLAMP_",
+    limit ForecastLimit "FORECAST_LIMIT_",
     role PartitionRole "PARTITION_ROLE_",
 }
 

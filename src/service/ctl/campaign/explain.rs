@@ -17,7 +17,7 @@ pub(crate) async fn explain(caller: &mut Caller, args: ExplainArgs) -> Result<St
         return Ok(pretty(&as_json(&told)));
     }
     let mut text = head(&told);
-    for table in [laws(&told), plans(&told), accounts(&told)] {
+    for table in [forecasts(&told), laws(&told), plans(&told), accounts(&told)] {
         text.push('\n');
         text += &table.to_text();
     }
@@ -58,6 +58,29 @@ fn head(told: &Told) -> String {
     let mark = told.owners.iter().find_map(|owner| owner.plan.as_ref()?.watermark.as_ref());
     fact("spend known to", text::time(mark));
     lines
+}
+
+fn forecasts(told: &Told) -> Table {
+    let mut columns = vec![Column::text("window"), Column::text("until")];
+    let money = ["low", "middle", "high", "budget"];
+    columns.extend(money.map(|name| Column::number(name, told.currency.as_str())));
+    columns.extend([Column::number("left over", ""), Column::text("limit")]);
+    let table = told.forecasts.iter().fold(Table::new("Forecasts", columns), |table, one| {
+        table.with_row(vec![
+            Cell::text(text::or_dash(text::horizon(one.horizon))),
+            Cell::text(text::time(one.window_end.as_ref())),
+            Cell::money(one.low_nanos),
+            Cell::money(one.middle_nanos),
+            Cell::money(one.high_nanos),
+            one.budget_nanos.map_or(Cell::Empty, Cell::money),
+            one.short_ppm.map_or(Cell::Empty, |ppm| Cell::text(text::share(ppm))),
+            Cell::text(text::or_dash(text::limit(one.limit))),
+        ])
+    });
+    table.with_note(
+        "Spend ends between low and high four times in five; left over is the chance that less \
+         than 98 % of the budget is spent.",
+    )
 }
 
 fn laws(told: &Told) -> Table {
@@ -175,6 +198,21 @@ fn as_json(told: &Told) -> Value {
         "overrides": told.overrides.iter().map(json::hand).collect::<Value>(),
         "reasons": json::reasons(&told.reasons),
         "books": json::books(told.books.as_ref()),
+        "forecasts": told.forecasts.iter().map(forecast_json).collect::<Value>(),
+    })
+}
+
+fn forecast_json(one: &v1::SpendForecast) -> Value {
+    object!({
+        "horizon": text::horizon(one.horizon),
+        "window_start": json::time(one.window_start.as_ref()),
+        "window_end": json::time(one.window_end.as_ref()),
+        "low_nanos": one.low_nanos,
+        "middle_nanos": one.middle_nanos,
+        "high_nanos": one.high_nanos,
+        "budget_nanos": one.budget_nanos,
+        "short_ppm": one.short_ppm,
+        "limit": text::limit(one.limit),
     })
 }
 

@@ -7,6 +7,7 @@ use super::{hand_message, owner_message, state_number};
 use paceline_core::budget::Horizon;
 use paceline_core::campaign::{CampaignSpec, CampaignStatus};
 use paceline_core::engine::Engine;
+use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::ledger::Account;
 use paceline_core::pace::{Clamp, limit};
 use paceline_core::report::{Explanation, OwnerExplanation, Reason};
@@ -110,6 +111,7 @@ pub fn explanation_message(
         overrides: explanation.overrides.iter().map(|hand| hand_message(engine, hand)).collect(),
         reasons: vec![reason_message(spec, &explanation)],
         books: totals_message(engine, spec, &Suspended::of_one(engine, spec.id)).books,
+        forecasts: engine.forecasts(spec.id).iter().map(forecast_message).collect(),
         ..v1::ExplainCampaignResponse::default()
     };
     if explanation.generation.sequence > 0 {
@@ -162,6 +164,25 @@ fn owner_explanation(
         multiplier_ppm: multiplier,
         participation_ppm: participation,
         quarantined_until: owner.quarantined_until.map(instant_message),
+    }
+}
+
+fn forecast_message(told: &Forecast) -> v1::SpendForecast {
+    let limit = match told.limit {
+        Limit::Budget => v1::ForecastLimit::Budget,
+        Limit::Supply => v1::ForecastLimit::Supply,
+        Limit::Held => v1::ForecastLimit::Held,
+    };
+    v1::SpendForecast {
+        horizon: horizon_number(told.horizon),
+        window_start: Some(instant_message(told.window.start())),
+        window_end: Some(instant_message(told.window.end())),
+        low_nanos: told.low.get(),
+        middle_nanos: told.middle.get(),
+        high_nanos: told.high.get(),
+        budget_nanos: told.budget.map(Nanos::get),
+        short_ppm: told.short.map(share),
+        limit: limit.into(),
     }
 }
 
