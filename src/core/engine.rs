@@ -9,6 +9,7 @@ mod campaign;
 mod catalogue;
 mod config;
 mod explain;
+mod feed;
 mod forecast;
 mod members;
 mod owner;

@@ -34,7 +34,7 @@ const HOURS_TELL: f64 = 0.15;
 /// The most of an hour's noise that may be left in the next.
 const ECHO_MAX: f64 = 0.97;
 /// Share of a way yet to go in x by which the elasticity may mislead.
-const ELASTICITY_DOUBT: f64 = 0.4;
+const ELASTICITY_DOUBT: f64 = 0.3;
 /// What is left of a budget that could be spent, on average: so many events, for want of one that
 /// fits ...
 const LEFT_EVENTS: f64 = 0.7;

@@ -3,7 +3,7 @@
 //! A specification that breaks a rule changes nothing. What may never change is compared with what
 //! is there.
 
-use super::owner::Feed;
+use super::feed::Feed;
 use super::{CampaignState, Engine, Owner, SHAPES_MAX};
 use crate::budget::{BudgetOwner, Budgets};
 use crate::campaign::{

@@ -5,7 +5,8 @@
 //! one was entered or edited or after the last flight of one has ended, not at every round.
 
 use super::Engine;
-use super::owner::{Feed, Owner};
+use super::feed::Feed;
+use super::owner::Owner;
 use crate::campaign::CampaignSpec;
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;

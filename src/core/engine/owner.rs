@@ -4,10 +4,11 @@
 //! campaigns; called by the engine at every tick.
 
 use crate::budget::{BudgetOwner, Budgets, Horizon};
-use crate::campaign::{DeliveryMode, LawChoice, SpendSource};
+use crate::campaign::{DeliveryMode, LawChoice};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
+use crate::engine::feed::Feed;
 use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
 use crate::ledger::{Book, Slot, SpendTotals};
@@ -27,26 +28,6 @@ const LAST_EVENTS: f64 = 4.0;
 const FINISH_MIN: f64 = 0.85;
 /// Events assumed in a day while no price is known.
 const EVENTS_UNKNOWN: f64 = 100.0;
-
-/// Which kinds of source an owner's members report by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) enum Feed {
-    /// No members yet.
-    None,
-    Events,
-    Counters,
-    Both,
-}
-
-impl Feed {
-    pub(super) fn with(self, source: SpendSource) -> Self {
-        match (self, source) {
-            (Self::None | Self::Events, SpendSource::Events) => Self::Events,
-            (Self::None | Self::Counters, SpendSource::Counters) => Self::Counters,
-            _ => Self::Both,
-        }
-    }
-}
 
 /// Running totals at a moment: what came before the curve is not measured against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,8 @@
 //! One decision round: laws stepped, campaigns resolved, allowances issued, the delta made.
 
 use super::campaign::{OwnerSignal, Standing};
-use super::owner::{Feed, OwnerView};
+use super::feed::Feed;
+use super::owner::OwnerView;
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;

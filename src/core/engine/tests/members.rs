@@ -1,7 +1,7 @@
 //! What an advertiser takes from its campaigns, and gives up with them.
 
 use super::*;
-use crate::engine::owner::Feed;
+use crate::engine::feed::Feed;
 use crate::input::ShapeChange;
 use crate::units::ShapeId;
 
