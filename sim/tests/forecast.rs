@@ -5,6 +5,7 @@ use paceline_core::budget::Horizon;
 use paceline_core::forecast::Limit;
 use paceline_core::units::Nanos;
 use paceline_sim::forecast::{Asked, Foresight, play};
+use paceline_sim::number::length;
 
 /// Worlds that no constant was chosen on.
 const SEEDS: std::ops::RangeInclusive<u64> = 201..=220;
@@ -30,8 +31,7 @@ fn held(asked: &[Asked], times: f64) -> f64 {
             (away(one.forecast.low)..=away(one.forecast.high)).contains(&one.spent.as_f64())
         })
         .collect();
-    let count = bands.iter().filter(|is_held| **is_held).count();
-    f64::from(u32::try_from(count).unwrap()) / f64::from(u32::try_from(bands.len()).unwrap())
+    length(bands.iter().filter(|is_held| **is_held).count()) / length(bands.len())
 }
 
 #[test]
