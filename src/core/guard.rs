@@ -99,9 +99,13 @@ impl Grants {
         }
     }
 
-    /// What must be held back in all, by window start.
-    pub fn claims(&self) -> impl Iterator<Item = (Timestamp, Nanos)> + '_ {
-        self.grants.iter().map(|(&(_, start), grant)| (start, grant.outstanding()))
+    /// What must be held back in all, each with when it may be spent: by now, as long as its window
+    /// lasts. A cap that was entered since the grant has to hold it as well.
+    pub fn claims(&self, now: Timestamp) -> impl Iterator<Item = (Timestamp, Nanos)> + '_ {
+        self.grants.iter().map(move |(&(_, start), grant)| {
+            let is_open = self.windows.get(&start).is_some_and(|&end| start < now && now < end);
+            (if is_open { now } else { start }, grant.outstanding())
+        })
     }
 
     /// What may still be committed in all.

@@ -137,6 +137,7 @@ impl<L: PacingLaw> Engine<L> {
 
     /// Recounts what bidders may commit, in every account that would pay for it.
     fn claim_anew(&mut self) {
+        let now = self.state.now;
         for owner in std::mem::take(&mut self.state.claimed) {
             self.state.ledger.book_mut(owner).unclaim();
         }
@@ -144,7 +145,9 @@ impl<L: PacingLaw> Engine<L> {
             .state
             .grants
             .iter()
-            .flat_map(|(&slot, grants)| grants.claims().map(move |(at, amount)| (slot, at, amount)))
+            .flat_map(|(&slot, grants)| {
+                grants.claims(now).map(move |(at, amount)| (slot, at, amount))
+            })
             .collect();
         for (slot, at, amount) in claims {
             self.claim(slot, at, amount);

@@ -80,6 +80,27 @@ fn what_bidders_hold_of_a_forgotten_term_is_kept_for_them_and_nothing_is_added()
 }
 
 #[test]
+fn a_cap_entered_within_its_day_holds_what_was_promised_before() {
+    let mut world = World::new(Budgets::default(), &[(campaign("c", 3, 100), 0.0)]);
+    let other = BidderId::from_key(7);
+    world.minutes(1_500);
+    world.say(joined(other, None, 0));
+    world.minutes(1);
+    assert_eq!(drawn(&mut world, other), Some(Nanos::new(1_000_000)));
+    let mut spec = campaign("c", 3, 100);
+    spec.budgets.caps = vec![Cap { horizon: Horizon::Day, amount: Nanos::from_units(1) }];
+    world.say(Input::Campaign(spec));
+    world.say(Input::Tick);
+    let slot = world.engine.slots(CampaignId::of("c")).unwrap().1[0];
+    let promised = |horizon| {
+        let book = world.engine.ledger().book(slot);
+        book.account_at(horizon, world.now).unwrap().outstanding
+    };
+    let drawn = Nanos::new(1_000_000);
+    assert_eq!((promised(Horizon::Flight), promised(Horizon::Day)), (drawn, drawn));
+}
+
+#[test]
 fn an_outage_of_the_service_moves_no_multiplier_and_blinds_nobody() {
     let mut world = one_day();
     world.minutes(600);
