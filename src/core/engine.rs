@@ -5,6 +5,7 @@
 //! in the answer. Called by the service's control loop and by the simulator, which are thereby
 //! alike.
 
+mod allowances;
 mod campaign;
 mod catalogue;
 mod config;

@@ -22,13 +22,15 @@ pub struct Sources {
     timeout: Span,
     most: usize,
     live: BTreeMap<ProducerId, Source>,
+    /// Those taken for dead, and how far they had reported: at most as many as may live, the latest.
+    lost: BTreeMap<ProducerId, Timestamp>,
 }
 
 impl Sources {
     /// None heard yet.
     #[must_use]
     pub fn new(timeout: Span, most: usize) -> Self {
-        Self { timeout, most, live: BTreeMap::new() }
+        Self { timeout, most, live: BTreeMap::new(), lost: BTreeMap::new() }
     }
 
     /// A source reports everything before `through`. A clock ahead of ours lifts nothing; a source
@@ -38,6 +40,7 @@ impl Sources {
         if self.live.len() >= self.most && !self.live.contains_key(&producer) {
             return;
         }
+        self.lost.remove(&producer);
         let through = through.min(now);
         let source = self.live.entry(producer).or_insert(Source { through, heard_at: now });
         source.through = source.through.max(through);
@@ -61,14 +64,19 @@ impl Sources {
 
     /// Takes the long silent for dead, as long as somebody speaks. How many.
     pub fn bury(&mut self, now: Timestamp) -> usize {
-        let is_dead = |source: &Source| now - source.heard_at > self.timeout;
+        let timeout = self.timeout;
+        let is_dead = |source: &Source| now - source.heard_at > timeout;
         if self.live.values().all(is_dead) {
             return 0;
         }
-        let before = self.live.len();
-        let timeout = self.timeout;
-        self.live.retain(|_, source| now - source.heard_at <= timeout);
-        before - self.live.len()
+        let dead: Vec<_> = self.live.extract_if(.., |_, source| is_dead(source)).collect();
+        self.lost.extend(dead.iter().map(|&(producer, source)| (producer, source.through)));
+        while self.lost.len() > self.most {
+            let oldest = self.lost.iter().min_by_key(|&(_, &through)| through);
+            let Some((&oldest, _)) = oldest else { break };
+            self.lost.remove(&oldest);
+        }
+        dead.len()
     }
 
     /// Everything before this has been reported by every live source. `None` before the first.
@@ -81,6 +89,12 @@ impl Sources {
     #[must_use]
     pub fn through(&self, producer: ProducerId) -> Option<Timestamp> {
         self.live.get(&producer).map(|source| source.through)
+    }
+
+    /// The same, of one that is taken for dead as well.
+    #[must_use]
+    pub fn last_through(&self, producer: ProducerId) -> Option<Timestamp> {
+        self.through(producer).or_else(|| self.lost.get(&producer).copied())
     }
 }
 
@@ -100,6 +114,7 @@ mod tests {
         sources.hear(at(200), Some(b), at(199));
         assert_eq!(sources.bury(at(200)), 1);
         assert_eq!(sources.watermark(), Some(at(199)));
+        assert_eq!((sources.through(a), sources.last_through(a)), (None, Some(at(9))));
         assert_eq!(sources.bury(at(9_000)), 0);
         assert_eq!(sources.watermark(), Some(at(199)));
     }

@@ -4,7 +4,7 @@
 //! from the market's books. Called by the swarm after each run.
 
 use super::books::{Books, Entry};
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::market::billing::Billing;
 use crate::scenario::{CampaignPlan, Deed, Scenario};
 use crate::world::{DRAIN, Run};
@@ -21,7 +21,7 @@ const DEVIATIONS: f64 = 6.0;
 const BLIND_LIMIT: Span = Span::from_mins(5);
 /// Reports older than so many ticks hold a law.
 const STALE_TICKS: i64 = 3;
-/// A bidder that reports nothing for so long is taken for dead, and its money given to others.
+/// A bidder of which nothing is heard for so long is taken for dead, and its money given to others.
 const GIVEN_UP: Span = Span::from_secs(120);
 /// A table's lease: without allowances, bidders that hear nothing go on so long.
 const LEASE: Span = Span::from_secs(30);
@@ -161,12 +161,17 @@ fn audits(scenario: &Scenario, run: &Run) -> Vec<Breach> {
 
 /// Whether what a bidder says it has told is there, and what it has not is still waited for.
 fn is_told_in_time(scenario: &Scenario) -> bool {
-    scenario.faults.iter().all(|fault| match fault.kind {
-        FaultKind::Reorder => false,
-        FaultKind::Silence | FaultKind::Absent => fault.window.span() < GIVEN_UP,
-        FaultKind::Delay | FaultKind::Lose => fault.by < GIVEN_UP,
-        _ => true,
-    })
+    let is_out_of_order = |kind| kind == FaultKind::Reorder;
+    !scenario.faults.iter().any(|fault| is_out_of_order(fault.kind)) && given_up(scenario) == 0
+}
+
+/// How many bidders are cut off for so long that their money is given to others.
+fn given_up(scenario: &Scenario) -> usize {
+    let faults = scenario.faults.iter();
+    let is_long = |fault: &&Fault| fault.window.span() >= GIVEN_UP;
+    let cut_off = faults.filter(|fault| fault.kind == FaultKind::Absent).filter(is_long);
+    let all = usize::try_from(scenario.bidders.count).unwrap_or(usize::MAX);
+    cut_off.map(|fault| if fault.bidders.is_empty() { all } else { fault.bidders.len() }).sum()
 }
 
 /// Whether every tick has news of every bidder, so that no step of a law makes up for two.
@@ -286,9 +291,11 @@ fn day_cap(scenario: &Scenario, campaign: usize, day: Window) -> Option<Nanos> {
 
 /// By how much a budget may be overspent in a scenario.
 struct Slack {
-    /// How long bidders without allowances spend after a budget is gone; absent where they keep to
-    /// allowances.
+    /// How long bidders without allowances spend after a budget is gone, or those that were given up
+    /// what they had been allowed; absent where all keep to allowances that are waited for.
     unseen: Option<Span>,
+    /// How many were given up.
+    given_up: usize,
     /// How long a click may be on its way before the guard has heard of it.
     in_flight: Span,
 }
@@ -313,8 +320,11 @@ impl Slack {
         });
         let told = plan.report_every + plan.report_delay + plan.outcome_delay + delays;
         let obeyed = plan.publish_delay + scenario.tick.times(2);
+        let given_up = given_up(scenario);
+        let free = (!plan.has_allowances).then(|| told + obeyed + LEASE);
         Some(Self {
-            unseen: (!plan.has_allowances).then(|| told + obeyed + LEASE),
+            unseen: free.or((given_up > 0).then_some(GIVEN_UP)),
+            given_up,
             in_flight: latest_click(scenario) + told + obeyed,
         })
     }
@@ -351,11 +361,12 @@ impl Slack {
         let unseen = self.unseen.map_or(0, |unseen| {
             each().map(|entry| entry.most_within(window, unseen)).sum::<i128>()
         });
-        let bound = dearest + unseen;
+        let events = i128::try_from(1 + self.given_up).unwrap_or(i128::MAX);
+        let bound = events * dearest + unseen;
         let over_real = crate::number::amount(over);
         (over_real > crate::number::amount(bound) + luck).then(|| {
             format!(
-                "{spent} nanos of {} from {} to {} µs, {over} beyond; one event and what is unseen \
+                "{spent} nanos of {} from {} to {} µs, {over} beyond; its events and what is unseen \
                  are {bound}, {DEVIATIONS} deviations of clicks in flight {luck:.0}",
                 cap.get(),
                 window.start().as_micros(),

@@ -80,6 +80,33 @@ fn what_bidders_hold_of_a_forgotten_term_is_kept_for_them_and_nothing_is_added()
 }
 
 #[test]
+fn a_bidder_that_asks_and_does_not_report_gets_no_second_allowance() {
+    let mut world = World::new(Budgets::default(), &[(campaign("c", 1, 100), 0.0)]);
+    let other = BidderId::from_key(7);
+    world.say(joined(other, None, 0));
+    let report = |world: &mut World| {
+        world.say(Input::Spend(SpendBatch {
+            producer: Some(ProducerId::from_key(other.key())),
+            reported_through: Some(world.now),
+            events: Vec::new(),
+        }));
+    };
+    report(&mut world);
+    // Others report, so that it is soon taken for dead as a source.
+    for _ in 0..30 {
+        world.minutes(1);
+        let _ = drawn(&mut world, other);
+        assert_eq!(outstanding(&world), Nanos::new(1_000_000));
+    }
+    for _ in 0..5 {
+        world.minutes(1);
+        report(&mut world);
+    }
+    world.minutes(1);
+    assert_eq!(outstanding(&world), Nanos::ZERO, "it had used nothing");
+}
+
+#[test]
 fn a_cap_entered_within_its_day_holds_what_was_promised_before() {
     let mut world = World::new(Budgets::default(), &[(campaign("c", 3, 100), 0.0)]);
     let other = BidderId::from_key(7);
