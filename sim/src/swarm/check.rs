@@ -161,7 +161,7 @@ fn audits(scenario: &Scenario, run: &Run) -> Vec<Breach> {
 
 /// Whether what a bidder says it has told is there, and what it has not is still waited for.
 fn is_told_in_time(scenario: &Scenario) -> bool {
-    let is_out_of_order = |kind| kind == FaultKind::Reorder;
+    let is_out_of_order = |kind| matches!(kind, FaultKind::Lose | FaultKind::Reorder);
     !scenario.faults.iter().any(|fault| is_out_of_order(fault.kind)) && given_up(scenario) == 0
 }
 
