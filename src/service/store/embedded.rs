@@ -6,6 +6,7 @@
 
 mod commit;
 mod rows;
+mod undo;
 
 use super::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES};
 use super::error::{StoreError, StoreFault};
@@ -14,11 +15,13 @@ use super::offset::Offset;
 use commit::Committer;
 use paceline_core::input::Stamped;
 use paceline_core::units::{Epoch, PartitionId, Span, Timestamp};
-use redb::backends::InMemoryBackend;
+use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, StorageError};
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use undo::{Undo, Watched};
 
 /// The store's file inside its folder.
 pub const FILE_NAME: &str = "paceline.redb";
@@ -46,12 +49,22 @@ impl EmbeddedStore {
         let opened = || {
             std::fs::create_dir_all(folder).map_err(disk)?;
             check_magic(&path)?;
-            let database = Database::builder()
+            let mut options = OpenOptions::new();
+            let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+            let undo = Undo::default();
+            let file = FileBackend::new(file.map_err(disk)?);
+            let file = file.map_err(|error| name_path(error, &path))?;
+            let opened = Database::builder()
                 .set_cache_size(CACHE_BYTES)
                 .set_check_integrity_on_open(true)
-                .create(&path)
-                .map_err(|error| name_path(error, &path))?;
-            Self::start(database, partitions)
+                .create_with_backend(Watched::new(file, undo.clone()).map_err(disk)?)
+                .map_err(|error| name_path(error, &path))
+                .and_then(|database| Self::start(database, partitions));
+            if matches!(opened, Err(StoreFault::Damaged { .. })) {
+                undo.put_back(&path).map_err(disk)?;
+            }
+            undo.forget();
+            opened
         };
         opened().map_err(|fault| StoreError::new(format!("opening {}", path.display()), fault))
     }
