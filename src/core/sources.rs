@@ -22,7 +22,7 @@ pub struct Sources {
     timeout: Span,
     most: usize,
     live: BTreeMap<ProducerId, Source>,
-    /// Those taken for dead, and how far they had reported: at most as many as may live, the latest.
+    /// Those taken for dead, and how far they had reported: the latest, as many as may live.
     lost: BTreeMap<ProducerId, Timestamp>,
 }
 

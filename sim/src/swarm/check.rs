@@ -291,8 +291,8 @@ fn day_cap(scenario: &Scenario, campaign: usize, day: Window) -> Option<Nanos> {
 
 /// By how much a budget may be overspent in a scenario.
 struct Slack {
-    /// How long bidders without allowances spend after a budget is gone, or those that were given up
-    /// what they had been allowed; absent where all keep to allowances that are waited for.
+    /// How long bidders without allowances spend after a budget is gone, or those that were given
+    /// up what they had been allowed; absent where all keep to allowances that are waited for.
     unseen: Option<Span>,
     /// How many were given up.
     given_up: usize,
@@ -366,8 +366,8 @@ impl Slack {
         let over_real = crate::number::amount(over);
         (over_real > crate::number::amount(bound) + luck).then(|| {
             format!(
-                "{spent} nanos of {} from {} to {} µs, {over} beyond; its events and what is unseen \
-                 are {bound}, {DEVIATIONS} deviations of clicks in flight {luck:.0}",
+                "{spent} nanos of {} from {} to {} µs, {over} beyond; its events and what is \
+                 unseen are {bound}, {DEVIATIONS} deviations of clicks in flight {luck:.0}",
                 cap.get(),
                 window.start().as_micros(),
                 window.end().as_micros(),
