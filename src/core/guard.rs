@@ -2,8 +2,8 @@
 //! when the controller is dead.
 //!
 //! Grants are cumulative per campaign, bidder and budget window. A grant that is lowered or runs
-//! out is still counted until its bidder has told all it did with it. Called by the engine, which
-//! keeps the claims in the accounts.
+//! out is still counted until its bidder has told all it did with it, or is gone. Called by the
+//! engine, which keeps the claims in the accounts.
 
 mod grant;
 

@@ -15,6 +15,10 @@ async fn shows(service: &Service, lines: &[&str]) {
     .await;
 }
 
+fn message(seconds: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds, nanos: 0 }
+}
+
 /// The value of a series.
 async fn value(service: &Service, series: &str) -> f64 {
     let (_, page) = service.get("/metrics").await.unwrap();
@@ -29,7 +33,12 @@ async fn what_happens_is_counted_and_every_documented_metric_is_there() {
     let path = folder.path().join("campaigns.toml");
     std::fs::write(&path, campaigns("USD", &["one", "two"])).unwrap();
     let setup = Setup::embedded().with("catalog.file", &path.display().to_string());
-    let service = setup.with("loop.tick", "1s").with("log.checkpoint_interval", "1s").start().await;
+    let service = setup
+        .with("loop.tick", "1s")
+        .with("loop.source_timeout", "3s")
+        .with("log.checkpoint_interval", "1s")
+        .start()
+        .await;
     shows(&service, &["paceline_campaigns{state=\"run\"} 2", "paceline_ready 1"]).await;
 
     let now = jiff::Timestamp::now().as_second();
@@ -38,12 +47,12 @@ async fn what_happens_is_counted_and_every_documented_metric_is_there() {
         campaign_id: campaign.to_owned(),
         kind: v1::SpendKind::Billing.into(),
         price_nanos,
-        occurred_at: Some(prost_types::Timestamp { seconds: now, nanos: 0 }),
+        occurred_at: Some(message(now)),
         ..Default::default()
     };
     let report = v1::ReportSpendRequest {
         producer_id: Some("p".to_owned()),
-        reported_through: Some(prost_types::Timestamp { seconds: now, nanos: 0 }),
+        reported_through: Some(message(now)),
         events: vec![
             event("a", "one", 1_500_000_000),
             event("b", "two", 1_000_000_000),
@@ -76,6 +85,18 @@ async fn what_happens_is_counted_and_every_documented_metric_is_there() {
     until("a checkpoint is counted", async || {
         let done = "paceline_checkpoints_total{result=\"done\"}";
         (value(&service, done).await >= 1.0).then_some(())
+    })
+    .await;
+
+    // Another reporter speaks, and the first does not any more.
+    until("the silent reporter is taken for dead", async || {
+        let report = v1::ReportSpendRequest {
+            producer_id: Some("q".to_owned()),
+            reported_through: Some(message(jiff::Timestamp::now().as_second())),
+            events: Vec::new(),
+        };
+        SpendServiceClient::new(service.channel()).report_spend(report).await.unwrap();
+        (value(&service, "paceline_sources_lost_total").await >= 1.0).then_some(())
     })
     .await;
 

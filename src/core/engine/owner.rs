@@ -94,16 +94,12 @@ impl<S> Pace<S> {
         multiplier_max: PacingMultiplier,
         outlook: &Outlook,
         measured: Nanos,
-        minutes: f64,
+        (minutes, served): (f64, f64),
         view: &OwnerView<'_, L>,
     ) {
         let day_budget = outlook.day_budget;
         let price = view.event_price;
-        // What was served tells the rate; what of it happens to be billed is chance.
-        let totals = view.book.totals();
-        let served = (totals.expected - self.expected_before).as_f64();
-        self.expected_before = totals.expected;
-        let spent = served * calibration(totals, view.config, day_budget);
+        let spent = served * calibration(view.book.totals(), view.config, day_budget);
         self.sample = PaceSample {
             traffic_minutes: minutes,
             planned: outlook.planned,
@@ -277,7 +273,7 @@ impl<S: Clone> Owner<S> {
             near: Near::default(),
         };
         let outlook = pace.plan.outlook_near(at, &mut pace.near);
-        pace.see(self.multiplier_max, &outlook, Nanos::ZERO, 0.0, view);
+        pace.see(self.multiplier_max, &outlook, Nanos::ZERO, (0.0, 0.0), view);
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
         };
@@ -371,8 +367,11 @@ impl<S: Clone> Owner<S> {
             pace.forgo(&mut outlook, absence);
             let measured = measured(view, &pace.base, outlook.day_budget);
             let minutes = elapsed.as_minutes() * weight;
-            let served = (view.book.totals().expected - pace.expected_before).as_f64();
-            pace.see(self.multiplier_max, &outlook, measured, minutes, view);
+            // What was served tells the rate; what of it happens to be billed is chance.
+            let expected = view.book.totals().expected;
+            let served = (expected - pace.expected_before).as_f64();
+            pace.expected_before = expected;
+            pace.see(self.multiplier_max, &outlook, measured, (minutes, served), view);
             // As of the plan's: what comes before traffic is known to be back is no surprise.
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);

@@ -9,9 +9,9 @@ use std::collections::VecDeque;
 /// After an allowance ran out, outcomes of the last bids are waited for: more than a bidder holds a
 /// bid without an outcome.
 const SETTLING: Span = Span::from_secs(5);
-/// Levels that wait for their bidder's word, each with a time of its own. Each is lower than the
+/// Peaks that wait for their bidder's word, each with a time of its own. Each is lower than the
 /// one before it; beyond so many the latest two wait together.
-const LEVELS_MAX: usize = 8;
+const PEAKS_MAX: usize = 8;
 
 /// What one bidder was granted in one window.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,7 +22,7 @@ pub struct Grant {
     pub reported_total: Nanos,
     /// Totals that were granted once and taken back, each with when it can no longer be in use: in
     /// order of time, falling. A bidder that has not heard may still have committed so much in all.
-    levels: VecDeque<(Timestamp, Nanos)>,
+    peaks: VecDeque<(Timestamp, Nanos)>,
     /// The bidder may commit until then.
     pub expires_at: Timestamp,
     /// Last sign of use: a report, a draw, a first grant.
@@ -34,7 +34,7 @@ impl Grant {
         Self {
             granted_total: Nanos::ZERO,
             reported_total: Nanos::ZERO,
-            levels: VecDeque::new(),
+            peaks: VecDeque::new(),
             expires_at: now,
             used_at: now,
         }
@@ -47,20 +47,20 @@ impl Grant {
     }
 
     /// The most that the bidder may have committed in all.
-    fn level(&self) -> Nanos {
-        let held = self.levels.front().map_or(Nanos::ZERO, |&(_, level)| level);
+    fn peak(&self) -> Nanos {
+        let held = self.peaks.front().map_or(Nanos::ZERO, |&(_, peak)| peak);
         self.granted_total.max(held)
     }
 
     /// What must be held back for it: what it may have committed and has not reported.
     #[must_use]
     pub fn outstanding(&self) -> Nanos {
-        (self.level() - self.reported_total).at_least_zero()
+        (self.peak() - self.reported_total).at_least_zero()
     }
 
     /// What more must be held back if it may commit `want` from now on.
     pub(super) fn cost_of(&self, want: Nanos) -> Nanos {
-        (self.reported_total + want - self.level().max(self.reported_total)).at_least_zero()
+        (self.reported_total + want - self.peak().max(self.reported_total)).at_least_zero()
     }
 
     /// Lets it commit `want` from now on, if that is more than it has left. What was reported
@@ -77,14 +77,14 @@ impl Grant {
         }
     }
 
-    /// Holds a level until a time; it stands for lower ones that end before.
-    fn hold(&mut self, until: Timestamp, level: Nanos) {
-        let until = self.levels.back().map_or(until, |&(last, _)| last.max(until));
-        while self.levels.pop_back_if(|&mut (_, lower)| lower <= level).is_some() {}
-        let is_full = self.levels.len() >= LEVELS_MAX;
-        match self.levels.back_mut() {
+    /// Holds a peak until a time; it stands for lower ones that end before.
+    fn hold(&mut self, until: Timestamp, peak: Nanos) {
+        let until = self.peaks.back().map_or(until, |&(last, _)| last.max(until));
+        while self.peaks.pop_back_if(|&mut (_, lower)| lower <= peak).is_some() {}
+        let is_full = self.peaks.len() >= PEAKS_MAX;
+        match self.peaks.back_mut() {
             Some(last) if is_full => last.0 = until,
-            _ => self.levels.push_back((until, level)),
+            _ => self.peaks.push_back((until, peak)),
         }
     }
 
@@ -93,7 +93,7 @@ impl Grant {
     /// horizon to be heard through others.
     pub(super) fn release(&mut self, now: Timestamp, horizon: Span, through: Option<Timestamp>) {
         let known = through.unwrap_or(now - horizon);
-        while self.levels.pop_front_if(|&mut (until, _)| until <= known).is_some() {}
+        while self.peaks.pop_front_if(|&mut (until, _)| until <= known).is_some() {}
     }
 
     /// Takes a bidder's word that it holds `left`, from a leader that may have granted it just now.

@@ -4,8 +4,7 @@
 
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
-use paceline_core::budget::BudgetOwner;
-use paceline_core::budget::Horizon;
+use paceline_core::budget::{BudgetOwner, Horizon};
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::engine::Engine;
 use paceline_core::forecast::{Forecast, Limit};

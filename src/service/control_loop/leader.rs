@@ -434,6 +434,9 @@ fn told(partition: PartitionId, tick: &Tick, took: Duration) {
     let report = &tick.report;
     let (generation, changed) = (tick.delta.generation, count(report.changed));
     event::tick_done(u16::from(partition.0), generation, took, changed);
+    if report.sources_buried > 0 {
+        event::sources_lost(u16::from(partition.0), u64::from(count(report.sources_buried)));
+    }
 }
 
 /// What became of an input, as numbers and lines.

@@ -336,6 +336,12 @@ pub fn catalog_gone(campaigns: &BTreeSet<String>) {
     );
 }
 
+/// So many reporters of spend were taken for dead in a round of a partition.
+pub fn sources_lost(partition: u16, count: u64) {
+    metric::SOURCES_LOST.add(count, []);
+    warn!(partition, count, "sources of spend fell silent and are taken for dead");
+}
+
 /// The system's clock went back `times` more.
 pub fn clock_jumped_back(times: u64) {
     metric::CLOCK_JUMPS.add(times, []);

@@ -162,6 +162,8 @@ table! {
         "Catalogues read; a failed one leaves the last good one in force.";
     CATALOG_GONE: Gauge, "paceline_catalog_gone", "campaigns", [],
         "Campaigns that go on although the catalogue file names them no more.";
+    SOURCES_LOST: Counter, "paceline_sources_lost_total", "sources", [],
+        "Reporters of spend taken for dead: silent beyond loop.source_timeout while others spoke.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],
         "Times the system's clock went back, or was found a little behind the log at a start.";
 }
