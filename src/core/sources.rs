@@ -1,8 +1,8 @@
 //! How far the world has been seen: the watermark over the live sources of spend.
 //!
 //! A silent source holds the watermark back, so that silence never reads as "behind plan". One that
-//! stays silent while others speak is taken for dead after a time-out, and how far it had told is kept;
-//! the last one never is.
+//! stays silent while others speak is taken for dead after a time-out, and how far it had told is
+//! kept; the last one never is.
 
 use crate::units::{ProducerId, Span, Timestamp};
 use serde::{Deserialize, Serialize};

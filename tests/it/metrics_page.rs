@@ -27,6 +27,20 @@ async fn value(service: &Service, series: &str) -> f64 {
         .unwrap_or_else(|| panic!("no {series} in\n{page}"))
 }
 
+/// Another reporter speaks until the first, which does not any more, is taken for dead.
+async fn outlive(service: &Service) {
+    until("the silent reporter is taken for dead", async || {
+        let report = v1::ReportSpendRequest {
+            producer_id: Some("q".to_owned()),
+            reported_through: Some(message(jiff::Timestamp::now().as_second())),
+            events: Vec::new(),
+        };
+        SpendServiceClient::new(service.channel()).report_spend(report).await.unwrap();
+        (value(service, "paceline_sources_lost_total").await >= 1.0).then_some(())
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn what_happens_is_counted_and_every_documented_metric_is_there() {
     let folder = tempfile::tempdir().unwrap();
@@ -88,18 +102,7 @@ async fn what_happens_is_counted_and_every_documented_metric_is_there() {
     })
     .await;
 
-    // Another reporter speaks, and the first does not any more.
-    until("the silent reporter is taken for dead", async || {
-        let report = v1::ReportSpendRequest {
-            producer_id: Some("q".to_owned()),
-            reported_through: Some(message(jiff::Timestamp::now().as_second())),
-            events: Vec::new(),
-        };
-        SpendServiceClient::new(service.channel()).report_spend(report).await.unwrap();
-        (value(&service, "paceline_sources_lost_total").await >= 1.0).then_some(())
-    })
-    .await;
-
+    outlive(&service).await;
     let (_, page) = service.get("/metrics").await.unwrap();
     let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/METRICS.md");
     let docs = std::fs::read_to_string(docs).unwrap();
