@@ -11,7 +11,7 @@ use paceline_core::ledger::Account;
 use paceline_core::pace::PacingLaw;
 use paceline_core::report::Reason;
 use paceline_core::table::{EntryState, TableEntry};
-use paceline_core::units::{ArmId, CampaignId, ProducerId, Timestamp, WinId, Window};
+use paceline_core::units::{ArmId, CampaignId, ProducerId, Results, Timestamp, WinId, Window};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Failures told in full; more are only counted.
@@ -284,6 +284,7 @@ mod tests {
                 win_id: None,
                 price: Nanos::new(10),
                 bill_probability: Ppb::ONE,
+                expected_results: Results::ZERO,
                 served_at: None,
                 occurred_at: at(5),
             }],

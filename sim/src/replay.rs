@@ -276,6 +276,7 @@ fn single(options: &ReplayOptions, window: Window) -> Orders {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     };

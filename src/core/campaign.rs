@@ -5,7 +5,8 @@
 
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::units::{
-    AdvertiserId, CampaignId, CpmMicros, Currency, GroupId, Name, PacingMultiplier, ShapeId, ZoneId,
+    AdvertiserId, CampaignId, CpmMicros, Currency, GroupId, Name, Nanos, PacingMultiplier, Ppm,
+    Results, ShapeId, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,52 @@ pub enum CampaignStatus {
     Archived,
 }
 
+/// What its results may cost on average over a flight, or must bring in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnTarget {
+    /// At most this for a click.
+    CostPerClick(Nanos),
+    /// At most this for an action.
+    CostPerAction(Nanos),
+    /// At least so many units of revenue for a unit of spend; a result is a unit of revenue.
+    ReturnOnSpend(Ppm),
+}
+
+impl ReturnTarget {
+    /// The most a result may cost, in nanos; not finite where the target is zero.
+    #[must_use]
+    pub fn cost_per_result(self) -> f64 {
+        match self {
+            Self::CostPerClick(most) | Self::CostPerAction(most) => most.as_f64(),
+            Self::ReturnOnSpend(least) => Nanos::from_units(1).as_f64() / least.as_f64(),
+        }
+    }
+
+    /// What results may cost, in nanos.
+    #[must_use]
+    pub fn worth(self, results: Results) -> f64 {
+        results.as_f64() * self.cost_per_result()
+    }
+
+    /// The word for it in files, reports and on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::CostPerClick(_) => "cost_per_click",
+            Self::CostPerAction(_) => "cost_per_action",
+            Self::ReturnOnSpend(_) => "return_on_spend",
+        }
+    }
+
+    const fn is_above_zero(self) -> bool {
+        match self {
+            Self::CostPerClick(most) | Self::CostPerAction(most) => most.get() > 0,
+            Self::ReturnOnSpend(least) => least.get() > 0,
+        }
+    }
+}
+
 /// The order being delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignSpec {
@@ -158,6 +205,8 @@ pub struct CampaignSpec {
     pub multiplier_max: PacingMultiplier,
     /// No bid is ever above this, in micros per thousand.
     pub value_cap: Option<CpmMicros>,
+    /// What its results may cost; absent is anything.
+    pub returns: Option<ReturnTarget>,
     /// Expected course of its traffic; absent is flat.
     pub shape: Option<ShapeId>,
     /// Deliver, hold, or ended.
@@ -219,6 +268,15 @@ impl CampaignSpec {
         }
         if self.value_cap.is_some_and(|cap| cap.get() <= 0) {
             complaints.push(SpecError::new("value_cap", "must be above zero"));
+        }
+        if self.returns.is_some_and(|target| !target.is_above_zero()) {
+            complaints.push(SpecError::new("returns", "must be above zero"));
+        }
+        if self.returns.is_some() && self.spend_source == SpendSource::Counters {
+            complaints.push(SpecError::new(
+                "returns",
+                "a return target needs spend_source events: a counter does not say what was won",
+            ));
         }
         complaints
     }

@@ -15,13 +15,14 @@ mod forecast;
 mod members;
 mod owner;
 mod reports;
+mod returns;
 mod round;
 mod traffic;
 
 use crate::budget::BudgetOwner;
 use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError, SpendSource};
 use crate::days::KnownDays;
-use crate::event::{CounterRead, OpportunityBatch, SpendBatch, Verdict};
+use crate::event::{CounterRead, OpportunityBatch, SpendBatch, SpendEvent, Verdict};
 use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
@@ -254,7 +255,7 @@ impl<L: PacingLaw> Engine<L> {
         for event in &batch.events {
             let posted = self.state.ledger.post(now, &self.state.days, batch.producer, event);
             latest = latest.max(Some(event.occurred_at));
-            self.follow_posting(now, batch.producer, event.campaign, &posted);
+            self.follow_posting(now, batch.producer, event, &posted);
             verdicts.push(posted.verdict);
         }
         if let Some(through) = batch.reported_through.or(latest) {
@@ -269,14 +270,14 @@ impl<L: PacingLaw> Engine<L> {
         &mut self,
         now: Timestamp,
         producer: Option<ProducerId>,
-        campaign: CampaignId,
+        event: &SpendEvent,
         posted: &Posted,
     ) {
         if posted.committed <= crate::units::Nanos::ZERO {
             return;
         }
-        let Some(slot) = self.state.ledger.slot_of(campaign) else { return };
-        self.state.campaigns[slot].note_cost(now, posted.committed);
+        let Some(slot) = self.state.ledger.slot_of(event.campaign) else { return };
+        self.state.campaigns[slot].note_win(now, posted, event.expected_results);
         if let Some(producer) = producer
             && let Some(grants) = self.state.grants.get_mut(&slot)
         {

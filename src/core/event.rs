@@ -3,7 +3,8 @@
 //! Checked at the edge, posted by the ledger. See `docs/REDIS.md` for the outside forms.
 
 use crate::units::{
-    ArmId, CampaignId, EventId, Nanos, Ppb, ProducerId, SegmentId, Timestamp, WinId, Window,
+    ArmId, CampaignId, EventId, Nanos, Ppb, ProducerId, Results, SegmentId, Timestamp, WinId,
+    Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,9 @@ pub struct SpendEvent {
     pub price: Nanos,
     /// Chance that the win is billed; one when absent.
     pub bill_probability: Ppb,
+    /// What a win, or a billing without one, is expected to bring of what its campaign's return
+    /// target counts.
+    pub expected_results: Results,
     /// When the impression was served, if known: decides the budget window.
     pub served_at: Option<Timestamp>,
     /// When this happened.

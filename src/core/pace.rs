@@ -13,6 +13,7 @@ mod pass_through;
 #[cfg(test)]
 #[expect(clippy::float_cmp, reason = "what does not move is equal")]
 mod response;
+pub mod returns;
 mod shipped;
 
 pub use log_pid::{GainsError, LogPidGains, LogPidState};

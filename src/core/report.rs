@@ -3,12 +3,13 @@
 //! Explanations are data: logs, metrics, RPCs and the simulator's report are views of these.
 
 use crate::budget::{BudgetOwner, Horizon};
-use crate::campaign::{CampaignSpec, LawChoice};
+use crate::campaign::{CampaignSpec, LawChoice, ReturnTarget};
 use crate::ledger::{Account, SpendTotals};
 use crate::overrides::Override;
+use crate::pace::returns::ReturnState;
 use crate::pace::{LawTerms, PaceSample};
 use crate::table::TableEntry;
-use crate::units::{BidderId, CampaignId, Currency, Generation, Nanos, Timestamp, Window};
+use crate::units::{BidderId, CampaignId, Currency, Generation, Nanos, Results, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
 /// Edges told in one report; more are only counted.
@@ -20,6 +21,8 @@ pub const NOTES_MAX: usize = 1_000;
 pub enum Reason {
     /// The law of one of its owners.
     Law,
+    /// Its return target.
+    Returns,
     /// Nothing bounds it.
     Unbounded,
     /// The brake of one of its owners.
@@ -50,6 +53,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Law => "law",
+            Self::Returns => "returns",
             Self::Unbounded => "unbounded",
             Self::Brake => "brake",
             Self::Paused => "paused",
@@ -165,6 +169,25 @@ pub struct PlanExplanation {
     pub tight: Option<Horizon>,
 }
 
+/// Where a campaign stands with its return target.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ReturnExplanation {
+    /// What is asked.
+    pub target: ReturnTarget,
+    /// Over which flight; absent before the first.
+    pub window: Option<Window>,
+    /// Expected of what was won in it.
+    pub results: Results,
+    /// What those may cost.
+    pub worth: Nanos,
+    /// What they cost: expected spend, calibrated by what was billed.
+    pub cost: Nanos,
+    /// Kept in hand against chance.
+    pub reserve: Nanos,
+    /// The law: how high it may bid for its returns' sake.
+    pub law: ReturnState,
+}
+
 /// Where a campaign stands, without its owners' parts: little enough to be told of all of them.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CampaignOverview<'a> {
@@ -216,6 +239,8 @@ pub struct Explanation {
     pub binding: Option<BudgetOwner>,
     /// Its owners: itself, group, advertiser.
     pub owners: Vec<OwnerExplanation>,
+    /// Its return target, if it has one.
+    pub returns: Option<ReturnExplanation>,
     /// Hands on it.
     pub overrides: Vec<Override>,
     /// Money bidders may still commit.

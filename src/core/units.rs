@@ -7,6 +7,7 @@
 pub mod id;
 pub mod money;
 pub mod ratio;
+pub mod results;
 pub mod time;
 
 pub use id::{
@@ -15,4 +16,5 @@ pub use id::{
 };
 pub use money::{CpmMicros, Currency, CurrencyError, Micros, MoneyError, Nanos, Ppb};
 pub use ratio::{PaceRatio, PacingMultiplier, ParticipationRate, Ppm, RatioError, ShadingFactor};
+pub use results::Results;
 pub use time::{Span, Timestamp, Window, WindowError};

@@ -5,7 +5,7 @@ use paceline::store::{EmbeddedStore, LeadAnswer, LeadClaim, LeadLease, Offset, R
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
 use paceline_core::input::{Input, Stamped};
 use paceline_core::units::{
-    ArmId, CampaignId, Epoch, EventId, Nanos, PartitionId, Ppb, Span, Timestamp,
+    ArmId, CampaignId, Epoch, EventId, Nanos, PartitionId, Ppb, Results, Span, Timestamp,
 };
 use tempfile::TempDir;
 
@@ -88,6 +88,7 @@ pub(crate) fn win(number: i64) -> Stamped {
         win_id: None,
         price: Nanos::new(-number),
         bill_probability: Ppb::new(250_000_000).unwrap(),
+        expected_results: Results::ZERO,
         served_at: Some(at(number)),
         occurred_at: at(number),
     };

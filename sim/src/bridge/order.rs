@@ -88,6 +88,7 @@ pub(super) fn read(fields: &mut Fields, law: LawChoice) -> Result<Order, Complai
         multiplier_max: PacingMultiplier::try_new(most)
             .map_err(|error| Complaint::new("multiplier_max", &json!(most), error.to_string()))?,
         value_cap,
+        returns: None,
         shape: fields.name("shape")?.map(|shape| ShapeId::of(shape.as_str())),
         status: status.unwrap_or_default(),
     };

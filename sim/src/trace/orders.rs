@@ -231,6 +231,7 @@ fn order(
         refund_policy: RefundPolicy::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: first.max_bid,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     };

@@ -22,7 +22,7 @@ use paceline_core::hash::Digest;
 use paceline_core::input::{CalendarChange, Input, LocalDay, LocalHour};
 use paceline_core::units::{
     AdvertiserId, ArmId, CampaignId, Currency, EventId, Name, Nanos, PacingMultiplier, Ppb,
-    ProducerId, Span, Timestamp, Window, ZoneId,
+    ProducerId, Results, Span, Timestamp, Window, ZoneId,
 };
 use std::time::{Duration, Instant};
 
@@ -234,6 +234,7 @@ fn campaign_spec(advertiser: &str, campaign: u64) -> CampaignSpec {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     }
@@ -257,6 +258,7 @@ fn spend(now: Timestamp, owners: u64) -> Vec<Input> {
         win_id: None,
         price: Nanos::new(100_000_000),
         bill_probability: Ppb::ONE,
+        expected_results: Results::ZERO,
         served_at: None,
         occurred_at: now - Span::from_secs(1),
     };

@@ -3,8 +3,9 @@
 //! Called by the engine once a tick, after every owner's law was stepped.
 
 use crate::campaign::{CampaignSpec, CampaignStatus};
+use crate::engine::returns::{Ceiling, Returns};
 use crate::hash;
-use crate::ledger::Slot;
+use crate::ledger::{Posted, Slot};
 use crate::overrides::{Hands, OverrideAction};
 use crate::pace::filter::RecentMax;
 use crate::pace::limit;
@@ -12,8 +13,8 @@ use crate::report::Reason;
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
 use crate::units::{
-    ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span, Timestamp,
-    Window,
+    ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm, Results, Span,
+    Timestamp, Window,
 };
 use serde::{Deserialize, Serialize};
 
@@ -49,6 +50,8 @@ pub(super) struct Standing {
     pub has_counter_fault: bool,
     /// An owner is set aside.
     pub is_quarantined: bool,
+    /// The most its return target allows.
+    pub ceiling: Option<Ceiling>,
     /// A change smaller than this is not published.
     pub threshold: f64,
 }
@@ -70,6 +73,8 @@ pub(super) struct CampaignState {
     /// ln of the safe multiplier that is published; absent where a maximum cut it. Spares the
     /// exponential in most rounds.
     safe_x: Option<f64>,
+    /// Absent without a return target.
+    pub returns: Option<Box<Returns>>,
     #[serde(skip)]
     flight: LastFlight,
 }
@@ -131,6 +136,7 @@ impl PartialEq for LastFlight {
 impl CampaignState {
     pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
         Self {
+            returns: spec.returns.map(|target| Box::new(Returns::new(target))),
             entered: spec.into(),
             history: SafeHistory::new(now),
             event_cost: RecentMax::default(),
@@ -143,13 +149,21 @@ impl CampaignState {
         }
     }
 
-    /// A win or billing of this expected cost came.
-    pub(super) fn note_cost(&mut self, now: Timestamp, cost: Nanos) {
-        self.event_cost.step(now, EVENT_MEMORY, cost);
+    /// A win, or a billing without one, was posted; it is expected to bring these results.
+    pub(super) fn note_win(&mut self, now: Timestamp, posted: &Posted, expected: Results) {
+        self.event_cost.step(now, EVENT_MEMORY, posted.committed);
+        if let Some(returns) = &mut self.returns {
+            returns.note(posted, expected);
+        }
     }
 
     /// Takes an edited specification.
     pub(super) fn edit(&mut self, spec: CampaignSpec) {
+        // A target of the same kind goes on with what was won under the last one.
+        match (&mut self.returns, spec.returns) {
+            (Some(returns), Some(target)) if returns.is_like(target) => returns.target = target,
+            (returns, target) => *returns = target.map(|target| Box::new(Returns::new(target))),
+        }
         self.entered = spec.into();
         self.flight = LastFlight::default();
     }
@@ -175,16 +189,26 @@ impl CampaignState {
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
         let brake = signals.iter().map(|signal| signal.brake).fold(1.0, f64::min);
-        let law_multiplier =
-            signals.iter().map(|s| s.multiplier).fold(max.ppm().as_f64(), f64::min);
-        let law_participation = signals.iter().map(|s| s.participation).fold(1.0, f64::min);
+        let lowest = |most: f64, of: fn(&OwnerSignal) -> f64, ceiling: Option<f64>| {
+            signals.iter().map(of).chain(ceiling).fold(most, f64::min)
+        };
+        let ceiling = standing.ceiling;
+        let full = max.ppm().as_f64();
+        let law_multiplier = lowest(full, |s| s.multiplier, ceiling.map(|one| one.multiplier));
+        let law_participation =
+            lowest(1.0, |s| s.participation, ceiling.map(|one| one.participation));
         let mut reason = if least.is_some() { Reason::Law } else { Reason::Unbounded };
+        let returned = ceiling.filter(|ceiling| least.is_none_or(|least| ceiling.x < least.x));
+        if returned.is_some() {
+            reason = Reason::Returns;
+        }
         let mut multiplier = PacingMultiplier::clamped(law_multiplier, max);
         let mut participation = ParticipationRate::clamped(law_participation);
         lay_hands(hands, self.entry, max, &mut multiplier, &mut participation, &mut reason);
         // Under no hand the law's own logarithm is what is applied, to the rounding of a millionth.
-        self.applied_x = match least {
-            Some(signal) if reason == Reason::Law => signal.x,
+        self.applied_x = match (least, returned) {
+            (Some(signal), _) if reason == Reason::Law => signal.x,
+            (_, Some(ceiling)) if reason == Reason::Returns => ceiling.x,
             _ => log_of(multiplier, participation),
         };
         let braked = ParticipationRate::clamped(brake);

@@ -104,7 +104,7 @@ impl<L: PacingLaw> Engine<L> {
         let own = self.state.ledger.campaign(campaign).owners.own();
         let campaign = &self.state.campaigns[campaign];
         let is_held = match campaign.reason {
-            Reason::Frozen | Reason::Fixed | Reason::Capped => true,
+            Reason::Frozen | Reason::Fixed | Reason::Capped | Reason::Returns => true,
             Reason::Law | Reason::Brake => campaign.binding != Some(own),
             _ => false,
         };

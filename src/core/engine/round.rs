@@ -235,9 +235,10 @@ impl<L: PacingLaw> Engine<L> {
         marks: Marks,
         gathered: &mut Gathered,
     ) -> Option<TableEntry> {
-        let book = self.state.ledger.campaign(slot);
-        let owners = book.owners;
+        let owners = self.state.ledger.campaign(slot).owners;
         let mark = marks.of(self.state.owners[owners.own()].feed);
+        let ceiling = self.step_returns(now, slot, mark);
+        let book = self.state.ledger.campaign(slot);
         let (_, margin) = book.at_risk();
         let is_aside = |owner: Slot| {
             self.state.owners[owner].quarantined_until.is_some_and(|until| now < until)
@@ -253,6 +254,7 @@ impl<L: PacingLaw> Engine<L> {
                 .is_some_and(|mark| now - mark > self.config.blind_limit),
             has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
+            ceiling,
             threshold: self.config.publish_threshold,
         };
         let hands = if self.state.overrides.is_empty() {
@@ -265,6 +267,9 @@ impl<L: PacingLaw> Engine<L> {
         let runs = campaign.entry.is_some_and(|entry| entry.state == EntryState::Run);
         let applied = campaign.applied_x;
         let is_held = hands.is_held();
+        if let Some(returns) = &mut campaign.returns {
+            returns.bound(applied);
+        }
         for signal in &gathered.signals {
             let seen = Track {
                 applied: runs.then_some(applied),

@@ -3,6 +3,7 @@
 mod bidders;
 mod foresight;
 mod members;
+mod returns;
 mod silence;
 mod told;
 
@@ -18,7 +19,8 @@ use crate::overrides::{Override, OverrideAction};
 use crate::report::Reason;
 use crate::table::EntryState;
 use crate::units::{
-    ArmId, Currency, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm, SegmentId, Window, ZoneId,
+    ArmId, Currency, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm, Results, SegmentId,
+    Window, ZoneId,
 };
 
 const UTC: ZoneId = ZoneId::of("UTC");
@@ -68,6 +70,7 @@ fn campaign(id: &str, days: i64, budget: i64) -> CampaignSpec {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     }
@@ -156,6 +159,7 @@ impl World {
                 win_id: None,
                 price: Nanos::floor_from(*owed),
                 bill_probability: Ppb::ONE,
+                expected_results: Results::ZERO,
                 served_at: None,
                 occurred_at: self.now - Span::from_secs(5),
             });

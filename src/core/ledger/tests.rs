@@ -6,7 +6,7 @@ use super::*;
 use crate::budget::{BudgetOwner, Budgets, Cap, Flight, Horizon};
 use crate::days::tests::plain_days;
 use crate::event::CounterRead;
-use crate::units::{ArmId, EventId, Ppb, WinId, Window, ZoneId};
+use crate::units::{ArmId, EventId, Ppb, Results, WinId, Window, ZoneId};
 use proptest::prelude::*;
 
 const UTC: ZoneId = ZoneId::of("UTC");
@@ -60,6 +60,7 @@ fn event(id: u64, kind: SpendKind, price: i64, seconds: i64) -> SpendEvent {
         win_id: None,
         price: Nanos::new(price),
         bill_probability: Ppb::ONE,
+        expected_results: Results::ZERO,
         served_at: None,
         occurred_at: at(seconds),
     }

@@ -20,7 +20,7 @@ use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
 use paceline_core::input::{CalendarChange, Input, LocalDay, LocalHour};
 use paceline_core::units::{
     AdvertiserId, ArmId, Currency, Epoch, EventId, Name, Nanos, PacingMultiplier, Ppb, ProducerId,
-    Span, Timestamp, Window, ZoneId,
+    Results, Span, Timestamp, Window, ZoneId,
 };
 use std::thread::JoinHandle;
 
@@ -76,6 +76,7 @@ fn campaign(name: &str, budget: i64) -> Input {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     })
@@ -154,6 +155,7 @@ impl Bench {
             win_id: None,
             price,
             bill_probability: Ppb::ONE,
+            expected_results: Results::ZERO,
             served_at: None,
             occurred_at: at(second) - Span::from_secs(1),
         };

@@ -67,6 +67,7 @@ fn campaign(name: &str) -> CampaignSpec {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     }

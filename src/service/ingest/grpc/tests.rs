@@ -35,6 +35,7 @@ fn spec(name: &str) -> CampaignSpec {
         refund_policy: RefundPolicy::Hold,
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
+        returns: None,
         shape: None,
         status: CampaignStatus::Active,
     }
