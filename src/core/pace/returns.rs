@@ -28,6 +28,9 @@ const ERROR_CLIP: f64 = 0.15;
 /// Standard deviations of what chance may take in a settling time that are kept in hand, so that a
 /// flight ends above its target and not about it: 39 of 40 times by the normal law.
 const RESERVE_DEVIATIONS: f64 = 2.0;
+/// At least this share of a day's spend is kept in hand: what the loop itself misses when prices
+/// move, where wins are many and chance is small.
+const RESERVE_SHARE: f64 = 0.005;
 /// How far x may move in a minute of traffic time: as the default law.
 const SLEW_PER_MINUTE: f64 = 0.248;
 /// Longer windows are controlled in units of a day.
@@ -77,8 +80,10 @@ impl ReturnSample {
         let settling = (SETTLING_SHARE * window).clamp(SETTLING_MINUTES_MIN, SETTLING_MINUTES_MAX);
         let days = self.gone_minutes.max(settling / 4.0) / window;
         let ahead = settling.min(self.left_minutes.max(0.0)) / self.gone_minutes.max(1.0);
-        let reserve = RESERVE_DEVIATIONS * (self.squares.max(0.0) * ahead).sqrt();
-        let gap = (self.worth - self.cost - reserve) / (self.cost / days);
+        let daily = self.cost / days;
+        let chance = RESERVE_DEVIATIONS * (self.squares.max(0.0) * ahead).sqrt();
+        let reserve = chance.max(RESERVE_SHARE * daily);
+        let gap = (self.worth - self.cost - reserve) / daily;
         let noise = (self.wins / days / WHOLE_GAIN_WINS).sqrt().clamp(NOISE_SHARE_MIN, 1.0);
         Some(Reading {
             error: gap.clamp(-ERROR_CLIP, ERROR_CLIP),
