@@ -19,7 +19,9 @@ use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::event::{SpendEvent, SpendKind};
 use paceline_core::hash;
-use paceline_core::units::{ArmId, CpmMicros, EventId, Nanos, Ppb, Ppm, Span, Timestamp, WinId};
+use paceline_core::units::{
+    ArmId, CpmMicros, EventId, Nanos, Ppb, Ppm, Results, Span, Timestamp, WinId,
+};
 
 /// Supply and demand of a run, and the books of what came of it.
 #[derive(Debug)]
@@ -294,7 +296,8 @@ fn win<V: Venue>(
     let seat = stand.seat;
     let charge = hall.charge(seat.campaign, auction, stand.offer, cleared);
     let value = hall.buyers[seat.campaign].really(stand.offer.value, auction);
-    hall.tallies[seat.campaign].win(auction, value);
+    let expected_results = hall.buyers[seat.campaign].results(value);
+    hall.tallies[seat.campaign].win(auction, value, expected_results);
     let heard_at = auction.at + hall.outcome_delay;
     let billing = hall.buyers[seat.campaign].billing;
     let key = win_key(auction.key, hall.buyers[seat.campaign].salt);
@@ -307,6 +310,7 @@ fn win<V: Venue>(
         win_id: Some(WinId::from_key(key)),
         price: charge.price,
         bill_probability: charge.probability,
+        expected_results,
         served_at: Some(auction.at),
         occurred_at: heard_at,
     };
@@ -324,7 +328,8 @@ fn win<V: Venue>(
             venue.owe(seat, heard_at, event);
             if let Some(after) = charge.after {
                 let due = heard_at + after;
-                venue.owe(seat, due, SpendEvent { occurred_at: due, ..billed });
+                let expected_results = Results::ZERO;
+                venue.owe(seat, due, SpendEvent { occurred_at: due, expected_results, ..billed });
             }
         }
     }

@@ -323,6 +323,7 @@ fn plan(
         } else {
             Billing::Impression
         },
+        results_per_nano: None,
         recorded: Some(Arc::from(values)),
         truth: None,
         counts_as_one: !has_values

@@ -10,6 +10,7 @@ pub mod data;
 pub mod draft;
 pub mod expect;
 pub mod raw;
+pub mod returns;
 pub mod segments;
 pub mod span;
 

@@ -12,10 +12,10 @@ use crate::value::{self, Choice, NAME};
 use crate::{Catalogue, ITEMS_MAX, Shape};
 use paceline_calendar::Zone;
 use paceline_core::budget::Budgets;
-use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, SpecError};
+use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, ReturnTarget, SpecError};
 use paceline_core::plan::{ShapeError, TrafficShape};
 use paceline_core::units::{
-    AdvertiserId, CampaignId, GroupId, Name, PacingMultiplier, ShapeId, ZoneId,
+    AdvertiserId, CampaignId, Currency, GroupId, Name, PacingMultiplier, ShapeId, ZoneId,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -177,6 +177,7 @@ impl Check<'_> {
                 .text(faults, "multiplier_max", value::SHARE, value::multiplier)
                 .unwrap_or(PacingMultiplier::ONE),
             value_cap: section.text(faults, "value_cap", value::MONEY, cpm),
+            returns: returns(&mut section, faults, terms.currency),
             shape,
             status: choice(&mut section, faults, "status"),
         };
@@ -216,6 +217,30 @@ impl Check<'_> {
             }
         }
     }
+}
+
+/// What results may cost or must bring in: one key of three at most.
+fn returns(
+    section: &mut Section<'_>,
+    faults: &mut Faults<'_>,
+    due: Option<Currency>,
+) -> Option<ReturnTarget> {
+    let money = |text: &str| value::budget(text, due);
+    let click = section.text(faults, "cost_per_click", value::MONEY, money);
+    let action = section.text(faults, "cost_per_action", value::MONEY, money);
+    let revenue = section.text(faults, "return_on_spend", value::SHARE, value::share);
+    let targets = [
+        ("cost_per_click", click.map(ReturnTarget::CostPerClick)),
+        ("cost_per_action", action.map(ReturnTarget::CostPerAction)),
+        ("return_on_spend", revenue.map(ReturnTarget::ReturnOnSpend)),
+    ];
+    let mut given = targets.into_iter().filter_map(|(key, target)| Some((key, target?)));
+    let first = given.next();
+    for (key, _) in given {
+        let others = "at most one of cost_per_click, cost_per_action and return_on_spend";
+        section.refuse(faults, key, others);
+    }
+    first.map(|(_, target)| target)
 }
 
 /// Notes a name; the second of two alike is refused.

@@ -86,6 +86,17 @@ pub(crate) fn multiplier(text: &str) -> Result<PacingMultiplier, String> {
     PacingMultiplier::try_new(Ppm::new(ppm)).map_err(|_| rule())
 }
 
+/// Above 0 %, at most 400000 %.
+pub(crate) fn share(text: &str) -> Result<Ppm, String> {
+    let Some(number) = text.trim().strip_suffix('%') else {
+        return Err(format!("must end in %: {SHARE} is due"));
+    };
+    let rule = || "must be above 0% and at most 400000%".to_owned();
+    let ppm = decimal(number.trim_end(), SHARE_DIGITS)?;
+    let ppm = u32::try_from(ppm).ok().filter(|ppm| (1..=4_000_000_000).contains(ppm));
+    ppm.map(Ppm::new).ok_or_else(rule)
+}
+
 /// A choice of words.
 pub(crate) trait Choice: Sized + Copy + 'static {
     /// Every word and what it means.

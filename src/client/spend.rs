@@ -9,7 +9,7 @@ use crate::stats::Fact;
 use crate::subscribe::{BackOff, Desk};
 use crate::wire;
 use paceline_core::event::SpendKind;
-use paceline_core::units::{ArmId, Name, Nanos, Ppb, Span, Timestamp};
+use paceline_core::units::{ArmId, Name, Nanos, Ppb, Results, Span, Timestamp};
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use std::sync::Arc;
@@ -51,6 +51,9 @@ pub struct SpendReport {
     pub price: Nanos,
     /// Chance that the win is billed.
     pub bill_probability: Ppb,
+    /// What a win, or a billing without one, is expected to bring of what the campaign's return
+    /// target counts; zero where it has none.
+    pub expected_results: Results,
     /// When the impression was served, if known.
     pub served_at: Option<Timestamp>,
     /// When this happened.
@@ -111,6 +114,7 @@ fn to_event(report: SpendReport, sequence: Option<u64>) -> v1::SpendEvent {
         bill_probability_ppb: (probability != Ppb::ONE).then(|| probability.get()),
         served_at: report.served_at.map(wire::to_timestamp),
         occurred_at: Some(wire::to_timestamp(report.occurred_at)),
+        expected_results_millionths: report.expected_results.get(),
     }
 }
 
@@ -279,6 +283,7 @@ mod tests {
             win_id: None,
             price: Nanos::new(5),
             bill_probability: Ppb::ONE,
+            expected_results: Results::ZERO,
             served_at: None,
             occurred_at: Timestamp::from_micros(1),
         }

@@ -113,6 +113,7 @@ impl Bench {
             kind: v1::SpendKind::Billing.into(),
             price_nanos,
             occurred_at: Some(self.at(-60)),
+            expected_results_millionths: 0,
             ..Default::default()
         }
     }

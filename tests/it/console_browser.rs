@@ -55,6 +55,7 @@ async fn busy_service(folder: &std::path::Path) -> Service {
         kind: v1::SpendKind::Billing.into(),
         price_nanos: 12_340_000_000,
         occurred_at: Some(now),
+        expected_results_millionths: 0,
         ..Default::default()
     };
     let report = v1::ReportSpendRequest { events: vec![event], ..Default::default() };

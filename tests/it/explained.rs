@@ -79,6 +79,7 @@ async fn win(service: &Service, clock: &FastClock, campaign: &str) {
         win_id: Some("w-1".to_owned()),
         price_nanos: WIN_NANOS,
         occurred_at: Some(message(clock.now())),
+        expected_results_millionths: 0,
         ..v1::SpendEvent::default()
     };
     let request = v1::ReportSpendRequest {

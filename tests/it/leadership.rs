@@ -71,6 +71,7 @@ async fn report(service: &Service, now: i64, sequence: u64) {
         kind: v1::SpendKind::Billing.into(),
         price_nanos: 1,
         occurred_at: Some(Timestamp { seconds: now, nanos: 0 }),
+        expected_results_millionths: 0,
         ..Default::default()
     };
     let request = v1::ReportSpendRequest {

@@ -13,7 +13,7 @@ use paceline_core::event::SpendKind;
 use paceline_core::hash::mix;
 use paceline_core::table::LeaseState;
 use paceline_core::units::{
-    ArmId, CampaignId, CpmMicros, Name, Nanos, PartitionId, Ppb, Span, Timestamp,
+    ArmId, CampaignId, CpmMicros, Name, Nanos, PartitionId, Ppb, Results, Span, Timestamp,
 };
 use paceline_proto::v1;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
@@ -299,6 +299,7 @@ impl Desk {
             win_id: None,
             price: cost,
             bill_probability: Ppb::ONE,
+            expected_results: Results::ZERO,
             served_at: Some(at),
             occurred_at: at,
         };

@@ -62,6 +62,7 @@ async fn what_happens_is_counted_and_every_documented_metric_is_there() {
         kind: v1::SpendKind::Billing.into(),
         price_nanos,
         occurred_at: Some(message(now)),
+        expected_results_millionths: 0,
         ..Default::default()
     };
     let report = v1::ReportSpendRequest {

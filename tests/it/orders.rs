@@ -61,6 +61,7 @@ pub(crate) fn billing(id: &str, campaign: &str, nanos: i64, at: Timestamp) -> v1
         kind: v1::SpendKind::Billing.into(),
         price_nanos: nanos,
         occurred_at: Some(message(at)),
+        expected_results_millionths: 0,
         ..v1::SpendEvent::default()
     }
 }

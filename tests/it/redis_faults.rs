@@ -83,6 +83,7 @@ impl Bench {
             kind: v1::SpendKind::Billing.into(),
             price_nanos: 1_000 + i64::try_from(number).unwrap(),
             occurred_at: Some(Timestamp { seconds: self.now, nanos: 0 }),
+            expected_results_millionths: 0,
             ..Default::default()
         };
         let price = event.price_nanos;

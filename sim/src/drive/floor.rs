@@ -144,6 +144,7 @@ impl Floor {
             win_id: event.win_id.map(|id| name(id.to_string())),
             price: event.price,
             bill_probability: event.bill_probability,
+            expected_results: event.expected_results,
             served_at: event.served_at,
             occurred_at: event.occurred_at,
         };

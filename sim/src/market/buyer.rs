@@ -11,7 +11,7 @@ use super::draw::{self, Distribution, Use};
 use super::truth::ClickTruth;
 use crate::number::{length, whole};
 use paceline_core::bid::AuctionType;
-use paceline_core::units::{CpmMicros, Ppb};
+use paceline_core::units::{CpmMicros, Ppb, Results};
 use std::sync::Arc;
 
 /// Auctions sampled to set a scale: spend is then met within about two per cent.
@@ -37,6 +37,8 @@ pub struct Buyer {
     pub truth: Option<ClickTruth>,
     /// How its wins are billed.
     pub billing: Billing,
+    /// Results of its return target that a nano of expected value brings; absent without one.
+    pub results_per_nano: Option<f64>,
     /// Values before the scale by place in the record, for a recorded market; modelled when absent.
     pub recorded: Option<Arc<[f64]>>,
     /// Whether each win counts as a value of one, because nobody says what it is worth.
@@ -84,6 +86,13 @@ impl Buyer {
     #[must_use]
     pub fn really(&self, predicted: CpmMicros, auction: &Auction) -> CpmMicros {
         self.truth.map_or(predicted, |truth| truth.of(predicted, auction.at))
+    }
+
+    /// What an impression of this value is expected to bring of what its return target counts.
+    #[must_use]
+    pub fn results(&self, value: CpmMicros) -> Results {
+        let per_nano = self.results_per_nano.unwrap_or(0.0);
+        Results::new(whole(value.per_impression().as_f64() * per_nano * 1e6))
     }
 
     fn probability(&self, auction: &Auction) -> Ppb {
@@ -175,6 +184,7 @@ mod tests {
             response: None,
             truth: None,
             billing: Billing::Impression,
+            results_per_nano: None,
             recorded: None,
             counts_as_one: false,
             value_most: f64::INFINITY,

@@ -114,6 +114,8 @@ metrics! {
         segment_spread: Option<f64>,
         /// Value over hindsight value; absent for first price.
         of_hindsight: Option<f64>,
+        /// Spend over what its results are worth at its return target, less one; absent without.
+        return_error: Option<f64>,
     }
 }
 

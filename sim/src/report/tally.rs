@@ -13,7 +13,8 @@ use crate::number::{amount, length, real};
 use crate::scenario::CampaignPlan;
 use paceline_core::bid::SkipReason;
 use paceline_core::budget::Horizon;
-use paceline_core::units::{CpmMicros, Nanos, Span, Timestamp, Window};
+use paceline_core::campaign::ReturnTarget;
+use paceline_core::units::{CpmMicros, Nanos, Results, Span, Timestamp, Window};
 
 /// A value of one unit of currency an impression.
 const ONE_UNIT: CpmMicros = CpmMicros::new(1_000_000_000);
@@ -69,6 +70,9 @@ pub struct Tally {
     metrics: Metrics,
     billed_events: u64,
     segment_wins: Vec<u64>,
+    /// What its wins are expected to bring of what its return target counts.
+    results: Results,
+    returns: Option<ReturnTarget>,
     /// Whether each win counts as a value of one.
     counts_as_one: bool,
 }
@@ -120,6 +124,8 @@ impl Tally {
             metrics: Metrics::default(),
             billed_events: 0,
             segment_wins: vec![0; segments],
+            results: Results::ZERO,
+            returns: plan.spec.returns,
             counts_as_one: plan.buyer.counts_as_one,
         }
     }
@@ -211,7 +217,8 @@ impl Tally {
     }
 
     /// An auction was won.
-    pub fn win(&mut self, auction: &Auction, value: CpmMicros) {
+    pub fn win(&mut self, auction: &Auction, value: CpmMicros, results: Results) {
+        self.results = self.results.saturating_add(results);
         self.metrics.wins += 1;
         let value = if self.counts_as_one { ONE_UNIT } else { value };
         self.metrics.value += value.per_impression().as_f64() / 1e9;
@@ -328,6 +335,8 @@ impl Tally {
         metrics.overspend_beyond_event_ratio = beyond.ratio_to(spent);
         metrics.feasible_nanos = Some(self.flight.alone.get());
         metrics.utilisation = self.utilisation(overspend);
+        let worth = self.returns.map_or(0.0, |target| target.worth(self.results));
+        metrics.return_error = (worth > 0.0).then(|| spent.as_f64() / worth - 1.0);
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / real(count));
         metrics.plan_error = mean(self.minutes.plan_error_sum, self.minutes.plan_error_count);
         metrics.volatility_per_minute = mean(self.minutes.moves_sum, self.minutes.moves_count);
@@ -424,6 +433,7 @@ pub fn total(each: &[Metrics]) -> Metrics {
         surplus_nanos: sum(|one| one.surplus_nanos),
         segment_spread: mean(|one| one.segment_spread),
         of_hindsight: of_hindsight(value, hindsight_value),
+        return_error: mean(|one| one.return_error),
     }
 }
 

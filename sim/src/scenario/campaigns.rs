@@ -5,6 +5,7 @@
 use super::check::Frame;
 use super::complaint::Complaints;
 use super::raw::{RawBilling, RawCampaign, RawForecast, shown};
+use super::returns::Stated;
 use super::segments::{curve, prices};
 use super::{CampaignPlan, Forecast};
 use crate::market::billing::Billing;
@@ -127,6 +128,7 @@ struct Common {
     truth: Option<ClickTruth>,
     billing: Billing,
     multiplier_max: PacingMultiplier,
+    returns: Option<Stated>,
     forecast: Forecast,
 }
 
@@ -161,6 +163,7 @@ impl Common {
             truth: truth(at, raw, window, complaints),
             billing: billing(at, raw, complaints),
             multiplier_max,
+            returns: raw.returns.and_then(|returns| returns.check(at, complaints)),
             forecast: forecast(&key("forecast"), raw, frame, complaints),
         }
     }
@@ -208,6 +211,7 @@ impl Common {
             refund_policy: RefundPolicy::Hold,
             multiplier_max: self.multiplier_max,
             value_cap: None,
+            returns: self.returns.map(|stated| stated.target),
             shape: None,
             status: CampaignStatus::Active,
         };
@@ -223,6 +227,7 @@ impl Common {
             response: self.response.clone(),
             truth: self.truth,
             billing: self.billing,
+            results_per_nano: self.returns.map(|stated| stated.results_per_nano),
             recorded: self.recorded.clone(),
             counts_as_one: false,
             value_most: own.value_most.or(raw.value_most_cpm).unwrap_or(f64::INFINITY),

@@ -340,6 +340,8 @@ pub struct RawCampaign {
     pub delivery: Option<paceline_core::campaign::DeliveryMode>,
     /// Top of the multiplier's range.
     pub multiplier_max: Option<f64>,
+    /// What its results may cost; anything when absent.
+    pub returns: Option<super::returns::RawReturns>,
     /// What the planner believes of its traffic: `"none"`; `{ error = 0.2 }`, the standard
     /// deviation of its error; or `{ shape = … }`, a curve of its own. When absent, the truth;
     /// nothing for values out of a record.

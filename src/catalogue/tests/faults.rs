@@ -129,6 +129,31 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
     ),
     ("multiplier_max = \"inf%\"", "multiplier_max", "\"inf%\"", "must not be NaN or infinity"),
     ("value_cap = \"0 USD\"", "value_cap", "\"0 USD\"", "must be above zero"),
+    ("cost_per_action = \"0 USD\"", "cost_per_action", "\"0 USD\"", "must be above zero"),
+    (
+        "return_on_spend = \"4\"",
+        "return_on_spend",
+        "\"4\"",
+        "must end in %: a share such as \"100%\" is due",
+    ),
+    (
+        "return_on_spend = \"0%\"",
+        "return_on_spend",
+        "\"0%\"",
+        "must be above 0% and at most 400000%",
+    ),
+    (
+        "cost_per_click = \"1 USD\"\nreturn_on_spend = \"400%\"",
+        "return_on_spend",
+        "\"400%\"",
+        "at most one of cost_per_click, cost_per_action and return_on_spend",
+    ),
+    (
+        "cost_per_click = \"1 USD\"\nspend_source = \"counters\"",
+        "returns",
+        "",
+        "a return target needs spend_source events: a counter does not say what was won",
+    ),
     ("shape = \"none\"", "shape", "\"none\"", "no shape has this name"),
     ("group = \"none\"", "group", "\"none\"", "no group has this name"),
     ("name = \"\"", "name", "\"\"", "a name has 1 to 64 bytes"),
@@ -139,7 +164,7 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
         "\"10 USD\"",
         "is not a key here; these are: name, advertiser, flights, caps, group, shape, \
              delivery, law, billing, spend_source, refund_policy, multiplier_max, value_cap, \
-             status",
+             cost_per_click, cost_per_action, return_on_spend, status",
     ),
     ("flights = []", "flights", "[]", "a campaign has at least one flight"),
 ];

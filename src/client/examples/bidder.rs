@@ -6,7 +6,7 @@ use paceline_client::{Builder, SpendReport};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::event::SpendKind;
 use paceline_core::hash::mix;
-use paceline_core::units::{ArmId, CampaignId, CpmMicros, Name, Ppb, Timestamp};
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, Name, Ppb, Results, Timestamp};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tonic::transport::Endpoint;
 
@@ -56,6 +56,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             win_id: None,
             price: price.per_impression(),
             bill_probability: Ppb::ONE,
+            expected_results: Results::ZERO,
             served_at: None,
             occurred_at: now(),
         })?;

@@ -8,7 +8,8 @@ use paceline_core::hash::Digest;
 use paceline_core::table::codec::encode_entries;
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{
-    ArmId, CampaignId, CpmMicros, Name, Nanos, PacingMultiplier, ParticipationRate, Ppb, Timestamp,
+    ArmId, CampaignId, CpmMicros, Name, Nanos, PacingMultiplier, ParticipationRate, Ppb, Results,
+    Timestamp,
 };
 use paceline_proto::v1;
 use paceline_proto::v1::multiplier_service_server::{MultiplierService, MultiplierServiceServer};
@@ -277,6 +278,7 @@ fn win(id: &str) -> SpendReport {
         win_id: None,
         price: Nanos::new(9),
         bill_probability: Ppb::ONE,
+        expected_results: Results::ZERO,
         served_at: None,
         occurred_at: at(1),
     }

@@ -5,7 +5,7 @@
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
 use paceline_core::budget::{BudgetOwner, Horizon};
-use paceline_core::campaign::CampaignSpec;
+use paceline_core::campaign::{CampaignSpec, ReturnTarget};
 use paceline_core::engine::Engine;
 use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::report::{Explanation, OwnerExplanation};
@@ -54,6 +54,16 @@ impl Story {
         let all = self.explanation.iter().flat_map(|told| &told.owners).zip(&self.owners);
         let found = all.into_iter().find(|(told, _)| told.owner == owner);
         found.map_or_else(|| NONE.to_owned(), |(_, name)| name.clone())
+    }
+
+    fn target(&self, target: ReturnTarget) -> String {
+        match target {
+            ReturnTarget::CostPerClick(most) => format!("at most {} a click", self.amount(most)),
+            ReturnTarget::CostPerAction(most) => format!("at most {} an action", self.amount(most)),
+            ReturnTarget::ReturnOnSpend(least) => {
+                format!("revenue at least {} of spend", percent(least.as_f64(), 1))
+            }
+        }
     }
 
     fn amount(&self, amount: Nanos) -> String {
@@ -218,6 +228,17 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
             text("placed from then on", story.amount(plan.total)),
             text("planned in 24 hours", story.amount(plan.day_budget)),
             text("no room for", story.amount(plan.unplaced)),
+        ]);
+    }
+    if let Some(returns) = &told.returns {
+        let most = fixed(returns.law.x.exp(), 3);
+        facts.extend([
+            text("return target", story.target(returns.target)),
+            text("results expected of this flight's wins", returns.results.to_string()),
+            text("those may cost", story.amount(returns.worth)),
+            text("and cost", story.amount(returns.cost)),
+            text("kept in hand", story.amount(returns.reserve)),
+            text("bids at most", format!("{most} times for its returns' sake")),
         ]);
     }
     let safe = fixed(entry.safe_multiplier.ppm().as_f64(), 3);

@@ -51,13 +51,14 @@ pub(super) fn badge(state: Option<EntryState>, reason: Reason) -> Cell {
 
 /// Whether something other than the law decides about a campaign that runs.
 const fn is_out_of_order(reason: Reason) -> bool {
-    !matches!(reason, Reason::Law | Reason::Unbounded)
+    !matches!(reason, Reason::Law | Reason::Returns | Reason::Unbounded)
 }
 
 /// A reason in two words.
 pub(super) const fn reason_words(reason: Reason) -> &'static str {
     match reason {
         Reason::Law => "law",
+        Reason::Returns => "return target",
         Reason::Unbounded => "unbounded",
         Reason::Brake => "brake",
         Reason::Paused => "paused",
@@ -76,6 +77,7 @@ pub(super) const fn reason_words(reason: Reason) -> &'static str {
 pub(super) const fn reason_sentence(reason: Reason) -> &'static str {
     match reason {
         Reason::Law => "The law of the binding owner decides.",
+        Reason::Returns => "Its return target decides: results would cost more than they may.",
         Reason::Unbounded => "No budget bounds it: it runs at full speed.",
         Reason::Brake => {
             "Spend outran the plan by more than chance allows; the brake holds it back."

@@ -21,6 +21,17 @@ pub(super) fn generation(generation: Option<v1::Generation>) -> Value {
     generation.map_or(Value::Null, |held| json!({"epoch": held.epoch, "sequence": held.sequence}))
 }
 
+/// What results may cost or must bring in.
+pub(super) fn return_target(target: Option<v1::ReturnTarget>) -> Value {
+    use v1::return_target::Target;
+    match target.and_then(|target| target.target) {
+        None => Value::Null,
+        Some(Target::CostPerClickMicros(micros)) => json!({"cost_per_click_micros": micros}),
+        Some(Target::CostPerActionMicros(micros)) => json!({"cost_per_action_micros": micros}),
+        Some(Target::ReturnOnSpendPpm(ppm)) => json!({"return_on_spend_ppm": ppm}),
+    }
+}
+
 /// One account.
 pub(super) fn books(books: Option<&v1::Books>) -> Value {
     let Some(books) = books else { return Value::Null };

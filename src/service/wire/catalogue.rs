@@ -18,7 +18,7 @@ use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec, LawChoice,
-    RefundPolicy, SpecError, SpendSource,
+    RefundPolicy, ReturnTarget, SpecError, SpendSource,
 };
 use paceline_core::input::{Input, ShapeChange};
 use paceline_core::plan::TrafficShape;
@@ -305,6 +305,22 @@ fn value_cap(micros: Option<i64>) -> Result<Option<CpmMicros>, Refusal> {
     Ok(cap.and(micros).map(CpmMicros::new))
 }
 
+fn returns(message: Option<v1::ReturnTarget>) -> Result<Option<ReturnTarget>, Refusal> {
+    use v1::return_target::Target;
+    let Some(message) = message else { return Ok(None) };
+    let target = match message.target {
+        None => return Err(Refusal::absent("returns")),
+        Some(Target::CostPerClickMicros(micros)) => {
+            ReturnTarget::CostPerClick(money("returns.cost_per_click_micros", micros)?)
+        }
+        Some(Target::CostPerActionMicros(micros)) => {
+            ReturnTarget::CostPerAction(money("returns.cost_per_action_micros", micros)?)
+        }
+        Some(Target::ReturnOnSpendPpm(ppm)) => ReturnTarget::ReturnOnSpend(Ppm::new(ppm)),
+    };
+    Ok(Some(target))
+}
+
 /// A campaign. `due` is its advertiser's currency, where that is known.
 pub fn campaign(
     path: &str,
@@ -327,6 +343,7 @@ pub fn campaign(
     let refunds = complaints.keep(path, refunds("refund_policy", message.refund_policy));
     let multiplier_max = complaints.keep(path, multiplier_max(message.multiplier_max_ppm));
     let value_cap = complaints.keep(path, value_cap(message.value_cap_cpm_micros));
+    let returns = complaints.keep(path, returns(message.returns));
     let status = complaints.keep(path, status("status", message.status));
     let name = own?;
     let spec = CampaignSpec {
@@ -342,6 +359,7 @@ pub fn campaign(
         refund_policy: refunds?,
         multiplier_max: multiplier_max?,
         value_cap: value_cap?,
+        returns: returns?,
         shape: shape?,
         status: status?,
     };
@@ -426,6 +444,18 @@ pub struct CampaignNames {
     pub shape: Option<String>,
 }
 
+/// The message of a return target.
+#[must_use]
+pub fn returns_message(target: ReturnTarget) -> v1::ReturnTarget {
+    use v1::return_target::Target;
+    let target = match target {
+        ReturnTarget::CostPerClick(most) => Target::CostPerClickMicros(micros(most)),
+        ReturnTarget::CostPerAction(most) => Target::CostPerActionMicros(micros(most)),
+        ReturnTarget::ReturnOnSpend(least) => Target::ReturnOnSpendPpm(least.get()),
+    };
+    v1::ReturnTarget { target: Some(target) }
+}
+
 /// The message of a campaign.
 #[must_use]
 pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campaign {
@@ -443,6 +473,7 @@ pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campai
         value_cap_cpm_micros: spec.value_cap.map(CpmMicros::get),
         shape_id: names.shape,
         status: status_number(spec.status),
+        returns: spec.returns.map(returns_message),
     }
 }
 

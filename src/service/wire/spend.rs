@@ -7,7 +7,7 @@ use super::{Refusal, arm, instant, key, optional_instant, optional_key};
 use paceline_core::event::{OpportunityCount, SpendEvent, SpendKind};
 use paceline_core::ledger::PRICE_MAX;
 use paceline_core::units::{
-    CampaignId, EventId, Nanos, Ppb, ProducerId, SegmentId, Timestamp, WinId,
+    CampaignId, EventId, Nanos, Ppb, ProducerId, Results, SegmentId, Timestamp, WinId,
 };
 use paceline_proto::v1;
 
@@ -133,6 +133,7 @@ pub fn spend_event(event: &v1::SpendEvent, has_producer: bool) -> Result<SpendEv
         win_id: win_id.or(own_id),
         price: price(event.price_nanos, kind)?,
         bill_probability: bill_probability(event.bill_probability_ppb)?,
+        expected_results: expected_results(event.expected_results_millionths)?,
         served_at: optional_instant("served_at", event.served_at.as_ref())?,
         occurred_at: instant("occurred_at", event.occurred_at.as_ref())?,
     })
@@ -165,6 +166,15 @@ fn bill_probability(ppb: Option<u32>) -> Result<Ppb, Refusal> {
     let Some(ppb) = ppb else { return Ok(Ppb::ONE) };
     let rule = "must be at most 1000000000";
     Ppb::new(ppb).ok_or_else(|| Refusal::new("bill_probability_ppb", ppb, rule))
+}
+
+fn expected_results(millionths: u64) -> Result<Results, Refusal> {
+    let results = Results::new(millionths);
+    let most = Results::EVENT_MAX.get();
+    let refuse = || {
+        Refusal::new("expected_results_millionths", millionths, format!("must be at most {most}"))
+    };
+    if results > Results::EVENT_MAX { Err(refuse()) } else { Ok(results) }
 }
 
 fn opportunity_count(count: &v1::OpportunityCount) -> Result<OpportunityCount, Refusal> {
@@ -205,6 +215,7 @@ mod tests {
             kind: v1::SpendKind::Win.into(),
             price_nanos: 5,
             occurred_at: Some(instant_message(Timestamp::from_micros(7))),
+            expected_results_millionths: 0,
             ..Default::default()
         }
     }
@@ -312,6 +323,7 @@ mod tests {
                 bill_probability_ppb: Some(ppb),
                 served_at: Some(instant_message(at)),
                 occurred_at: Some(instant_message(at)),
+                expected_results_millionths: price.unsigned_abs() % 1_000,
             };
             let read = spend_event(&message, true).unwrap();
             prop_assert_eq!(read, SpendEvent {
@@ -323,6 +335,7 @@ mod tests {
                 win_id: Some(WinId::of(&name)),
                 price: Nanos::new(price),
                 bill_probability: Ppb::new(ppb).unwrap(),
+                expected_results: Results::new(price.unsigned_abs() % 1_000),
                 served_at: Some(at),
                 occurred_at: at,
             });

@@ -84,6 +84,7 @@ impl Sender {
             kind: v1::SpendKind::Billing.into(),
             price_nanos: billing.price_nanos,
             occurred_at: Some(instant(billing.occurred_at_us)),
+            expected_results_millionths: 0,
             ..Default::default()
         };
         let request = v1::ReportSpendRequest {

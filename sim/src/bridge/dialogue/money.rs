@@ -13,7 +13,7 @@ use paceline_core::event::{
 };
 use paceline_core::input::Input;
 use paceline_core::ledger::PRICE_MAX;
-use paceline_core::units::{ArmId, EventId, Nanos, Ppb, Timestamp, WinId};
+use paceline_core::units::{ArmId, EventId, Nanos, Ppb, Results, Timestamp, WinId};
 use serde_json::json;
 
 /// Money of one campaign, ready to be posted.
@@ -142,6 +142,7 @@ impl Dialogue {
                 win_id: movement.win,
                 price,
                 bill_probability: movement.probability,
+                expected_results: Results::ZERO,
                 served_at: None,
                 occurred_at: movement.at,
             });

@@ -45,6 +45,17 @@ fn head(told: &Told) -> String {
     fact("participation", text::share(told.participation_ppm));
     fact("safe multiplier", text::ratio(told.safe_multiplier_ppm));
     fact("binding owner", text::owner_text(told.binding_owner.as_ref()));
+    if let Some(returns) = &told.returns {
+        fact("return target", text::return_target(returns.target, &told.currency));
+        let results =
+            text::millionths(i64::try_from(returns.results_millionths).unwrap_or(i64::MAX));
+        fact("results", format!("{results} expected of what was won in this flight"));
+        fact("  may cost", money(returns.worth_nanos));
+        fact("  cost", money(returns.cost_nanos));
+        fact("  in hand", money(returns.reserve_nanos));
+        let most = text::millionths(returns.ceiling_log_ppm);
+        fact("  bids at most", format!("{most} in ln(multiplier × participation)"));
+    }
     fact("binding cap", text::or_dash(text::horizon(told.binding_horizon)));
     if let Some(books) = &told.books {
         fact("spent", money(books.spent_nanos));
@@ -198,7 +209,22 @@ fn as_json(told: &Told) -> Value {
         "overrides": told.overrides.iter().map(json::hand).collect::<Value>(),
         "reasons": json::reasons(&told.reasons),
         "books": json::books(told.books.as_ref()),
+        "returns": told.returns.as_ref().map(return_json),
         "forecasts": told.forecasts.iter().map(forecast_json).collect::<Value>(),
+    })
+}
+
+fn return_json(told: &v1::ReturnExplanation) -> Value {
+    object!({
+        "target": json::return_target(told.target),
+        "results_millionths": told.results_millionths,
+        "worth_nanos": told.worth_nanos,
+        "cost_nanos": told.cost_nanos,
+        "reserve_nanos": told.reserve_nanos,
+        "ceiling_log_ppm": told.ceiling_log_ppm,
+        "error_ppm": told.error_ppm,
+        "integral_log_ppm": told.integral_log_ppm,
+        "gain_milli": told.gain_milli,
     })
 }
 

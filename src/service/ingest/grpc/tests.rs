@@ -114,6 +114,7 @@ fn event(campaign: &str, sequence: u64) -> v1::SpendEvent {
         kind: v1::SpendKind::Billing.into(),
         price_nanos: 5,
         occurred_at: Some(instant_message(Timestamp::from_micros(NOW))),
+        expected_results_millionths: 0,
         ..Default::default()
     }
 }

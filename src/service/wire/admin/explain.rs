@@ -1,6 +1,6 @@
 //! Why a campaign's numbers are what they are, to messages: a line of the portfolio, or all of it.
 
-use super::super::catalogue::{horizon_number, law_number};
+use super::super::catalogue::{horizon_number, law_number, returns_message};
 use super::super::{generation_message, instant_message};
 use super::books::{Suspended, account_books, totals_message};
 use super::{hand_message, owner_message, state_number};
@@ -10,7 +10,7 @@ use paceline_core::engine::Engine;
 use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::ledger::Account;
 use paceline_core::pace::{Clamp, limit};
-use paceline_core::report::{Explanation, OwnerExplanation, Reason};
+use paceline_core::report::{Explanation, OwnerExplanation, Reason, ReturnExplanation};
 use paceline_core::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate};
 use paceline_proto::v1;
 
@@ -18,6 +18,7 @@ use paceline_proto::v1;
 const fn told(reason: Reason) -> &'static str {
     match reason {
         Reason::Law => "the law of one of its budgets sets it",
+        Reason::Returns => "its results would cost more than its return target allows",
         Reason::Unbounded => "nothing bounds it: it bids in full",
         Reason::Brake => "spend ran ahead within minutes: the brake cuts participation",
         Reason::Paused => "an override pauses it",
@@ -111,6 +112,7 @@ pub fn explanation_message(
         overrides: explanation.overrides.iter().map(|hand| hand_message(engine, hand)).collect(),
         reasons: vec![reason_message(spec, &explanation)],
         books: totals_message(engine, spec, &Suspended::of_one(engine, spec.id)).books,
+        returns: explanation.returns.as_ref().map(return_message),
         forecasts: engine.forecasts(spec.id).iter().map(forecast_message).collect(),
         ..v1::ExplainCampaignResponse::default()
     };
@@ -183,6 +185,20 @@ fn forecast_message(told: &Forecast) -> v1::SpendForecast {
         budget_nanos: told.budget.map(Nanos::get),
         short_ppm: told.short.map(share),
         limit: limit.into(),
+    }
+}
+
+fn return_message(told: &ReturnExplanation) -> v1::ReturnExplanation {
+    v1::ReturnExplanation {
+        target: Some(returns_message(told.target)),
+        results_millionths: told.results.get(),
+        worth_nanos: told.worth.get(),
+        cost_nanos: told.cost.get(),
+        reserve_nanos: told.reserve.get(),
+        ceiling_log_ppm: millionths(told.law.x),
+        error_ppm: millionths(told.law.error),
+        integral_log_ppm: millionths(told.law.integral),
+        gain_milli: millionths(told.law.gain / 1e3),
     }
 }
 

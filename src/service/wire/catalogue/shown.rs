@@ -72,10 +72,21 @@ fn campaign(message: &v1::Campaign, field: &str) -> Option<String> {
         "group_id" => message.group_id.clone(),
         "shape_id" => message.shape_id.clone(),
         "multiplier_max_ppm" => message.multiplier_max_ppm.map(|ppm| ppm.to_string()),
+        "returns" => returns(message.returns?),
         "value_cap_cpm_micros" => message.value_cap_cpm_micros.map(|micros| micros.to_string()),
         "spend_source" => Some(message.spend_source().as_str_name().to_owned()),
         _ => budgets(message.budgets.as_ref()?, field),
     }
+}
+
+fn returns(message: v1::ReturnTarget) -> Option<String> {
+    use v1::return_target::Target;
+    Some(match message.target? {
+        Target::CostPerClickMicros(micros) | Target::CostPerActionMicros(micros) => {
+            micros.to_string()
+        }
+        Target::ReturnOnSpendPpm(ppm) => ppm.to_string(),
+    })
 }
 
 fn budgets(message: &v1::Budgets, field: &str) -> Option<String> {

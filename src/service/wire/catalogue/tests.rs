@@ -104,6 +104,11 @@ proptest! {
             refund_policy: if grouped { RefundPolicy::Respend } else { RefundPolicy::Hold },
             multiplier_max: PacingMultiplier::try_new(Ppm::new(multiplier)).unwrap(),
             value_cap: cap.map(CpmMicros::new),
+            returns: cap.filter(|_| !grouped).map(|cap| match choice {
+                0 => ReturnTarget::CostPerClick(Nanos::from(Micros::new(cap))),
+                1 => ReturnTarget::CostPerAction(Nanos::from(Micros::new(cap))),
+                _ => ReturnTarget::ReturnOnSpend(Ppm::new(multiplier)),
+            }),
             shape: grouped.then(|| ShapeId::of("s")),
             status: if grouped { CampaignStatus::Paused } else { CampaignStatus::Active },
         };

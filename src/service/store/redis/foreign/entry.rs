@@ -6,7 +6,7 @@
 
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent, SpendKind};
 use paceline_core::units::{
-    ArmId, CampaignId, EventId, Name, Nanos, Ppb, ProducerId, SegmentId, Timestamp, WinId,
+    ArmId, CampaignId, EventId, Name, Nanos, Ppb, ProducerId, Results, SegmentId, Timestamp, WinId,
 };
 use std::ops::RangeInclusive;
 
@@ -35,6 +35,7 @@ const SPEND_FIELDS: [&str; 12] = [
     "win_id",
     "price_nanos",
     "bill_probability_ppb",
+    "expected_results_millionths",
     "served_at_us",
     "occurred_at_us",
     "arm",
@@ -89,6 +90,9 @@ fn event(fields: &Fields<'_>, producer: Option<ProducerId>) -> Result<SpendEvent
     }
     let rule = "must be a whole number from 0 to 1000000000";
     let probability = fields.number("bill_probability_ppb", 0..=Ppb::ONE.get(), rule)?;
+    let most = Results::EVENT_MAX.get();
+    let rule = "must be a whole number from 0 to 1000000000000";
+    let results = fields.number("expected_results_millionths", 0..=most, rule)?;
     let must = "must be given";
     Ok(SpendEvent {
         event_id: fields.required("event_id").map(|name| EventId::of(name.as_str()))?,
@@ -99,6 +103,7 @@ fn event(fields: &Fields<'_>, producer: Option<ProducerId>) -> Result<SpendEvent
         win_id: fields.name("win_id")?.map(|name| WinId::of(name.as_str())),
         price: Nanos::new(price.ok_or_else(|| Fields::complain("price_nanos", "", must))?),
         bill_probability: probability.and_then(Ppb::new).unwrap_or_default(),
+        expected_results: results.map_or(Results::ZERO, Results::new),
         served_at: fields.time("served_at_us")?,
         occurred_at: fields
             .time("occurred_at_us")?
