@@ -21,6 +21,7 @@ pub mod policy;
 pub mod progress;
 pub mod replay;
 pub mod report;
+pub mod returns;
 pub mod rival;
 pub mod rng;
 pub mod run;
