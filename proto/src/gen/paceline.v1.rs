@@ -39,6 +39,11 @@ pub struct SpendEvent {
     /// When this happened, 1970 to 2200, to the microsecond. Required.
     #[prost(message, optional, tag = "10")]
     pub occurred_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// What a win, or a billing without one, is expected to bring of what its campaign's return target
+    /// counts, in millionths: of a click, of an action, or of a unit of revenue in the advertiser's
+    /// currency. At most 10^12. Absent or 0: nothing.
+    #[prost(uint64, tag = "11")]
+    pub expected_results_millionths: u64,
 }
 /// Why one event or count of a report was refused. The others of the report are not affected.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1432,6 +1437,29 @@ pub struct CampaignGroup {
     #[prost(message, optional, tag = "3")]
     pub budgets: ::core::option::Option<Budgets>,
 }
+/// What results may cost on average over a flight, or must bring in.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnTarget {
+    /// One of them. Required.
+    #[prost(oneof = "return_target::Target", tags = "1, 2, 3")]
+    pub target: ::core::option::Option<return_target::Target>,
+}
+/// Nested message and enum types in `ReturnTarget`.
+pub mod return_target {
+    /// One of them. Required.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Target {
+        /// At most this for a click, in micros, above 0.
+        #[prost(int64, tag = "1")]
+        CostPerClickMicros(i64),
+        /// At most this for an action, in micros, above 0.
+        #[prost(int64, tag = "2")]
+        CostPerActionMicros(i64),
+        /// At least this revenue for a unit of spend, in parts per million, above 0.
+        #[prost(uint32, tag = "3")]
+        ReturnOnSpendPpm(u32),
+    }
+}
 /// The order being delivered.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Campaign {
@@ -1474,6 +1502,9 @@ pub struct Campaign {
     /// Unspecified: active.
     #[prost(enumeration = "CampaignStatus", tag = "13")]
     pub status: i32,
+    /// Beside its budgets; needs spend by events, each win with its expected results. Absent: none.
+    #[prost(message, optional, tag = "14")]
+    pub returns: ::core::option::Option<ReturnTarget>,
 }
 /// The expected course of traffic over a local week.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2591,6 +2622,40 @@ pub struct ExplainCampaignResponse {
     /// By the end of its local day, and of its flight, as far as its own budgets bound it.
     #[prost(message, repeated, tag = "18")]
     pub forecasts: ::prost::alloc::vec::Vec<SpendForecast>,
+    /// Absent: no return target.
+    #[prost(message, optional, tag = "19")]
+    pub returns: ::core::option::Option<ReturnExplanation>,
+}
+/// Where a campaign stands with its return target, over the flight so far.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReturnExplanation {
+    /// What is asked.
+    #[prost(message, optional, tag = "1")]
+    pub target: ::core::option::Option<ReturnTarget>,
+    /// Expected of what was won, in millionths of a result.
+    #[prost(uint64, tag = "2")]
+    pub results_millionths: u64,
+    /// What those may cost, in nanos.
+    #[prost(int64, tag = "3")]
+    pub worth_nanos: i64,
+    /// What they cost, in nanos: expected spend, calibrated by what was billed.
+    #[prost(int64, tag = "4")]
+    pub cost_nanos: i64,
+    /// Kept in hand against chance, in nanos.
+    #[prost(int64, tag = "5")]
+    pub reserve_nanos: i64,
+    /// Natural logarithm of multiplier times participation that it allows at most, in millionths.
+    #[prost(int64, tag = "6")]
+    pub ceiling_log_ppm: i64,
+    /// Worth less cost and reserve, in millionths of a day's spend.
+    #[prost(int64, tag = "7")]
+    pub error_ppm: i64,
+    /// Integral part of the ceiling, in millionths.
+    #[prost(int64, tag = "8")]
+    pub integral_log_ppm: i64,
+    /// Gain on the error, in thousandths.
+    #[prost(int64, tag = "9")]
+    pub gain_milli: i64,
 }
 /// Whose books.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
