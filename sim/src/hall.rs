@@ -12,15 +12,17 @@ use crate::market::billing::{Billing, Charge};
 use crate::market::buyer::{Buyer, Offer};
 use crate::market::draw::{self, Use};
 use crate::report::CampaignReport;
+use crate::report::pool::{self, PoolReport};
 use crate::report::series::Series;
 use crate::report::tally::{MinuteView, Tally};
 use crate::scenario::Scenario;
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
+use paceline_core::budget::Horizon;
 use paceline_core::campaign::CampaignSpec;
 use paceline_core::event::{SpendEvent, SpendKind};
 use paceline_core::hash;
 use paceline_core::units::{
-    ArmId, CpmMicros, EventId, Nanos, Ppb, Ppm, Results, Span, Timestamp, WinId,
+    ArmId, CpmMicros, EventId, Nanos, Ppb, Ppm, Results, Span, Timestamp, WinId, Window,
 };
 
 /// Supply and demand of a run, and the books of what came of it.
@@ -169,6 +171,25 @@ impl Hall {
             hours: tally.hours(),
         })
         .collect()
+    }
+
+    /// Campaigns of every advertiser that has a budget for each day, together.
+    #[must_use]
+    pub fn pools(&self, scenario: &Scenario, each: &[CampaignReport]) -> Vec<PoolReport> {
+        let shared = scenario.advertisers.iter().filter_map(|advertiser| {
+            let cap = advertiser.budgets.cap(Horizon::Day)?;
+            let is_member = |&place: &usize| self.specs[place].advertiser == advertiser.id;
+            let campaigns: Vec<usize> = (0..self.specs.len()).filter(is_member).collect();
+            let clock = &scenario.campaigns[*campaigns.first()?].clock;
+            let days: Vec<Window> = clock.days_in(scenario.window).collect();
+            let members: Vec<_> = campaigns
+                .iter()
+                .map(|&place| (&self.tallies[place], &each[place].metrics))
+                .collect();
+            let metrics = pool::together(&members, &days, cap);
+            Some(PoolReport { name: advertiser.name.to_string(), campaigns, metrics })
+        });
+        shared.collect()
     }
 
     fn is_loss_heard(&self, auction: u64, campaign: usize) -> bool {

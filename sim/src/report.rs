@@ -9,6 +9,7 @@ pub mod hindsight;
 pub mod metric;
 pub mod oracle;
 pub mod page;
+pub mod pool;
 pub mod render;
 pub mod series;
 pub mod tally;
@@ -18,6 +19,7 @@ use crate::scenario::Scenario;
 use crate::scenario::expect::{Expectation, Miss, Scope, law_name};
 use metric::{Metrics, RunFacts};
 use paceline_core::campaign::LawChoice;
+use pool::PoolReport;
 use serde::Serialize;
 use series::Series;
 use tally::Hour;
@@ -53,6 +55,9 @@ pub struct RunReport {
     pub run: RunFacts,
     /// In file order.
     pub campaigns: Vec<CampaignReport>,
+    /// Those of them that share a budget, together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolReport>,
     /// What the bookkeeper found, the first in full.
     pub audit: Vec<String>,
     /// Ranges that were missed; filled by whoever judges.
@@ -67,7 +72,7 @@ impl RunReport {
         law: Option<LawChoice>,
         seed: u64,
         run: RunFacts,
-        campaigns: Vec<CampaignReport>,
+        (campaigns, pools): (Vec<CampaignReport>, Vec<PoolReport>),
         audit: Vec<String>,
     ) -> Self {
         let each: Vec<Metrics> = campaigns.iter().map(|one| one.metrics.clone()).collect();
@@ -78,6 +83,7 @@ impl RunReport {
             total: tally::total(&each),
             run,
             campaigns,
+            pools,
             audit,
             misses: Vec::new(),
         }

@@ -451,12 +451,14 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         let all: u64 = Verdict::ALL.iter().map(|verdict| self.auditor.count(*verdict)).sum();
         self.facts.events_refused = all - self.facts.events_posted - self.facts.events_duplicate;
         self.facts.auctions = self.hall.auctions;
+        let campaigns = self.hall.reports();
+        let pools = self.hall.pools(self.scenario, &campaigns);
         let report = RunReport::new(
             self.scenario,
             options.law,
             options.seed.unwrap_or(self.scenario.seed),
             self.facts,
-            self.hall.reports(),
+            (campaigns, pools),
             self.auditor.told,
         );
         Run { report, record: self.host.into_record(), foreseen: self.foreseen }

@@ -28,6 +28,7 @@ mod parity;
 mod proxy;
 mod redis_faults;
 mod redis_table;
+mod returns;
 mod secure_store;
 #[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
 #[path = "../conformance/server.rs"]

@@ -35,7 +35,7 @@ pub struct Outcome {
     pub audit_failures: u64,
     /// All campaigns together.
     pub total: Metrics,
-    /// In file order.
+    /// In file order, then those that share a budget, each of these as one.
     pub campaigns: Vec<CampaignOutcome>,
 }
 
@@ -43,25 +43,36 @@ impl Outcome {
     /// From a report of a run of this scenario.
     #[must_use]
     pub fn new(scenario: &Scenario, report: &RunReport) -> Self {
-        let pairs = scenario.campaigns.iter().zip(&report.campaigns);
-        let campaigns = pairs.map(|(plan, one)| {
+        let outcome = |place: usize, name: &str, metrics: &Metrics| {
+            let plan = &scenario.campaigns[place];
             let flight = plan.spec.budgets.flights[0].window;
             let start = flight.start().max(scenario.window.start());
             let end = flight.end().min(scenario.window.end());
             CampaignOutcome {
-                name: one.name.clone(),
+                name: name.to_owned(),
                 billing: billing_name(plan.buyer.billing).to_owned(),
                 days: (end - start).ratio_to(Span::DAY),
-                metrics: one.metrics.clone(),
+                metrics: metrics.clone(),
             }
+        };
+        let is_alone =
+            |place: &usize| report.pools.iter().all(|pool| !pool.campaigns.contains(place));
+        let alone = (0..report.campaigns.len()).filter(is_alone).map(|place| {
+            let one = &report.campaigns[place];
+            outcome(place, &one.name, &one.metrics)
         });
+        // Who shares a purse is one buyer.
+        let pooled = report
+            .pools
+            .iter()
+            .filter_map(|pool| Some(outcome(*pool.campaigns.first()?, &pool.name, &pool.metrics)));
         Self {
             world: report.scenario.clone(),
             contender: report.law.clone(),
             seed: report.seed,
             audit_failures: report.run.audit_failures,
             total: report.total.clone(),
-            campaigns: campaigns.collect(),
+            campaigns: alone.chain(pooled).collect(),
         }
     }
 }

@@ -97,7 +97,9 @@ pub(super) fn report(
     is_whole: bool,
 ) -> RunReport {
     facts.audit_failures = u64::try_from(audit.len()).unwrap_or(u64::MAX);
-    let mut report = RunReport::new(scenario, None, seed, facts, hall.reports(), audit);
+    let campaigns = hall.reports();
+    let pools = hall.pools(scenario, &campaigns);
+    let mut report = RunReport::new(scenario, None, seed, facts, (campaigns, pools), audit);
     if is_whole {
         report.misses = report.judge(&scenario.expectations, &[]);
     }

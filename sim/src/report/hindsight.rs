@@ -37,6 +37,18 @@ impl Knapsack {
         self.cap = cap;
     }
 
+    /// What another purse could have bought as well.
+    pub fn merge(&mut self, other: &Self) {
+        if self.bins.is_empty() {
+            self.bins.clone_from(&other.bins);
+            return;
+        }
+        for (bin, more) in self.bins.iter_mut().zip(&other.bins) {
+            bin.0 += more.0;
+            bin.1 += more.1;
+        }
+    }
+
     /// One auction that could have been had for `cost`.
     pub fn add(&mut self, value: CpmMicros, cost: CpmMicros) {
         if value <= CpmMicros::ZERO {
@@ -123,6 +135,13 @@ mod tests {
         // Ratios 4, 2 and 1: all of the first, half of the second.
         let one = knapsack(1_000, &[(100, 100), (400, 100), (400, 200)]);
         assert!((best_value(&[one], Some(Nanos::new(200))) - 600.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_purse_for_two_takes_the_best_of_both() {
+        let mut both = knapsack(150, &[(400, 100), (100, 100)]);
+        both.merge(&knapsack(150, &[(300, 100)]));
+        assert!((best_value(&[both], None) - 550.0).abs() < 1e-9);
     }
 
     #[test]

@@ -44,6 +44,15 @@ impl Oracle {
         }
     }
 
+    /// The knapsacks, one for each window; absent where prices are not second prices.
+    #[must_use]
+    pub fn knapsacks(&self) -> Option<&[Knapsack]> {
+        match self {
+            Self::Knapsack(windows) => Some(windows),
+            Self::Constant(..) => None,
+        }
+    }
+
     /// The knapsack's value in units of currency; absent where prices are not second prices.
     #[must_use]
     pub fn hindsight_value(&self, budget: Option<Nanos>) -> Option<f64> {

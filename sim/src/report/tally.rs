@@ -4,7 +4,7 @@
 //! by the world for every auction, billing and minute.
 
 use super::constant::Chance;
-use super::hindsight;
+use super::hindsight::{self, Knapsack};
 use super::metric::Metrics;
 use super::oracle::Oracle;
 use crate::market::auction::{Auction, Outcome};
@@ -242,6 +242,16 @@ impl Tally {
         }
     }
 
+    /// What it could have bought, by day, or over its flight where no day has a cap; absent where
+    /// prices are not second prices.
+    #[must_use]
+    pub fn knapsacks(&self) -> Option<impl Iterator<Item = (Window, &Knapsack)>> {
+        let flight = std::slice::from_ref(&self.flight);
+        let purses = if self.days.is_empty() { flight } else { &self.days[..] };
+        let windows = purses.iter().map(|purse| purse.window);
+        self.oracle.knapsacks().map(|knapsacks| windows.zip(knapsacks))
+    }
+
     /// The local hours of its flight.
     #[must_use]
     pub fn hours(&self) -> Vec<Hour> {
@@ -437,6 +447,7 @@ pub fn total(each: &[Metrics]) -> Metrics {
     }
 }
 
-fn of_hindsight(value: f64, hindsight: Option<f64>) -> Option<f64> {
+/// Value over hindsight value.
+pub(super) fn of_hindsight(value: f64, hindsight: Option<f64>) -> Option<f64> {
     hindsight.filter(|best| *best > 0.0).map(|best| value / best)
 }

@@ -136,7 +136,6 @@ pub fn suspense_item(engine: &Engine, held: &SuspendedEvent) -> v1::SuspenseItem
         kind: kind as i32,
         price_nanos: held.event.price.get(),
         occurred_at: Some(instant_message(held.event.occurred_at)),
-        expected_results_millionths: held.event.expected_results.get(),
         received_at: Some(instant_message(held.received_at)),
     }
 }

@@ -26,7 +26,7 @@ pub(super) struct Complaint {
     pub(super) rule: &'static str,
 }
 
-const SPEND_FIELDS: [&str; 12] = [
+const SPEND_FIELDS: [&str; 13] = [
     "campaign",
     "event_id",
     "producer",
