@@ -11,6 +11,7 @@ pub mod bridge;
 pub mod compare;
 pub mod contender;
 mod dice;
+pub mod equilibrium;
 pub mod fault;
 pub mod forecast;
 pub mod generate;
