@@ -145,7 +145,7 @@ impl Hall {
     pub fn minute(&mut self, now: Timestamp, campaign: usize, view: MinuteView) {
         let tally = &mut self.tallies[campaign];
         tally.minute(now, view);
-        self.series[campaign].note(now, tally.spent(), view);
+        self.series[campaign].note(now, (tally.spent(), tally.billed_events()), view);
     }
 
     /// Money was billed for an impression served then, by the click for campaigns billed so.

@@ -26,6 +26,7 @@ pub mod rival;
 pub mod rng;
 pub mod run;
 pub mod scenario;
+pub mod self_play;
 pub mod swarm;
 pub mod sweep;
 pub mod trace;

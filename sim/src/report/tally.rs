@@ -153,6 +153,12 @@ impl Tally {
         self.flight.spent
     }
 
+    /// Billing events so far.
+    #[must_use]
+    pub const fn billed_events(&self) -> u64 {
+        self.billed_events
+    }
+
     /// An auction it was eligible for: what it was worth, what would have won it, and what that
     /// would have cost at its greatest multiplier.
     pub fn ask(
