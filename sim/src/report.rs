@@ -10,6 +10,7 @@ pub mod metric;
 pub mod oracle;
 pub mod page;
 pub mod render;
+pub mod resolving;
 pub mod series;
 pub mod tally;
 
