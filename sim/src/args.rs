@@ -42,6 +42,9 @@ pub enum Command {
     Swarm(SwarmArgs),
     /// Runs scenarios with every combination of values of keys, gains and settings.
     Sweep(SweepArgs),
+    /// Plays stationary markets in which every campaign is paced by the same law, and holds them
+    /// against their equilibrium.
+    SelfPlay(SelfPlayArgs),
     /// Asks the engine at random moments of many flights what they will have spent, and judges what
     /// it said.
     Forecast(ForecastArgs),
@@ -289,6 +292,32 @@ pub struct ForecastArgs {
     #[arg(long, value_name = "N", value_parser = value::threads)]
     pub threads: Option<usize>,
     /// Write every forecast, what it was made of and what came of it as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `self-play`: stationary markets against their equilibrium.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim self-play sim/scenarios/self-play-first.toml \
+                        sim/scenarios/self-play-second.toml --seeds 1..5 --html out.html\n\n\
+                        The exit code is 1 when multipliers or gains are beyond their bounds.")]
+pub struct SelfPlayArgs {
+    /// Scenario files: competing campaigns, a market that stays the same, one rule of prices.
+    #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
+    pub scenarios: Vec<PathBuf>,
+    /// Seeds from first to last; in second-price worlds the first chooses and the others judge.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..5")]
+    pub seeds: RangeInclusive<u64>,
+    /// Pacing law or rival instead of the scenarios', as in `run`.
+    #[arg(long, value_name = "NAME", value_parser = value::contender)]
+    pub law: Option<Contender>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every campaign's numbers as JSON.
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write a page with charts.

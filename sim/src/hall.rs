@@ -111,9 +111,12 @@ impl Hall {
     ) -> Self {
         let segments = scenario.segments.len();
         let second = second_priced(scenario);
-        let tallies = scenario.campaigns.iter().map(|plan| {
+        // An oracle that knows the market must be able to know it: rivals of the simulation move.
+        let is_known = !scenario.is_competing && scenario.record.is_empty();
+        let tallies = scenario.campaigns.iter().zip(&buyers).map(|(plan, buyer)| {
             let is_second_price = plan.buyer.segments.iter().all(|&segment| second[segment]);
-            Tally::new(plan, segments, is_second_price)
+            let tally = Tally::new(plan, segments, is_second_price);
+            if is_known { tally.with_resolving(plan, buyer, &market) } else { tally }
         });
         Self {
             tallies: tallies.collect(),
@@ -149,7 +152,7 @@ impl Hall {
     pub fn minute(&mut self, now: Timestamp, campaign: usize, view: MinuteView) {
         let tally = &mut self.tallies[campaign];
         tally.minute(now, view);
-        self.series[campaign].note(now, tally.spent(), view);
+        self.series[campaign].note(now, (tally.spent(), tally.billed_events()), view);
     }
 
     /// Money was billed for an impression served then, by the click for campaigns billed so.

@@ -1,17 +1,19 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, forecast, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, self-play, forecast, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
 #[cfg(feature = "live")]
 mod drive;
+mod output;
 
 use anyhow::{Context, bail};
 use clap::Parser;
+use output::{say, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs,
-    SweepArgs,
+    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, RunArgs,
+    SelfPlayArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -25,15 +27,16 @@ use paceline_sim::generate;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
-use paceline_sim::report::{RunReport, page, render};
+use paceline_sim::report::render;
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
+use paceline_sim::self_play::{self, SelfPlayOptions};
 use paceline_sim::swarm;
 use paceline_sim::sweep;
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
 use paceline_sim::trace::orders::{self, OrderOptions};
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Mutex, PoisonError};
@@ -88,6 +91,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Run(args) => run_scenarios(&args),
         Command::Compare(args) => compare(&args),
         Command::Sweep(args) => sweep(&args),
+        Command::SelfPlay(args) => play_itself(&args),
         Command::Forecast(args) => Ok(foresee(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
@@ -255,6 +259,31 @@ fn search(args: &SwarmArgs) -> anyhow::Result<()> {
     }
 }
 
+/// Plays stationary markets; fails if one is too far from its equilibrium.
+fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
+    let scenarios = load_scenarios(&args.scenarios)?;
+    let options = SelfPlayOptions {
+        contender: args.law.unwrap_or_default(),
+        seeds: args.seeds.clone().collect(),
+        sample: self_play::SAMPLE,
+        threads: args.threads.unwrap_or_else(cores),
+    };
+    let progress = Mutex::new(Progress::of_shares());
+    let played = self_play::play(&scenarios, &options, &teller(&progress));
+    drop(progress);
+    let played = played.map_err(|error| match error {
+        error if error.is_of_asking() => Failure::Usage(error.to_string()),
+        error => anyhow::Error::new(error).into(),
+    })?;
+    say(&played.to_text())?;
+    write_text(args.json.as_deref(), || played.to_json())?;
+    write_text(args.html.as_deref(), || played.to_html())?;
+    match played.worlds.iter().filter(|world| world.is_missed()).count() {
+        0 => Ok(()),
+        missed => Err(anyhow::anyhow!("{missed} bounds missed").into()),
+    }
+}
+
 /// Asks many flights what they will have spent, and tells how often they were right.
 fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
@@ -363,12 +392,6 @@ fn open_store(path: &Path) -> anyhow::Result<Store> {
     Ok(store)
 }
 
-/// Writes a text where it was asked for.
-fn write_text(path: Option<&Path>, text: impl FnOnce() -> String) -> anyhow::Result<()> {
-    let Some(path) = path else { return Ok(()) };
-    fs::write(path, text()).with_context(|| format!("writing {}", path.display()))
-}
-
 /// Replays a trace through the engine.
 fn replay_with_law(args: &ReplayArgs, trace: &Path, law: LawChoice) -> anyhow::Result<()> {
     let options = ReplayOptions {
@@ -407,39 +430,6 @@ fn replay_journal(path: &Path, json: Option<&Path>) -> anyhow::Result<()> {
         None => Ok(()),
         Some(first) => bail!("{} tables differ, first {}", report.mismatches, first.generation),
     }
-}
-
-/// Writes to standard output; that whoever read it has seen enough is no failure.
-fn say(text: &str) -> anyhow::Result<()> {
-    match io::stdout().lock().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other.context("writing to standard output"),
-    }
-}
-
-/// One report as it is; several as a list, and on one page as a table of worlds.
-fn write_reports(
-    reports: &[RunReport],
-    json: Option<&Path>,
-    html: Option<&Path>,
-) -> anyhow::Result<()> {
-    if let [report] = reports {
-        return write_report(report, json, html);
-    }
-    write_text(json, || {
-        let parts: Vec<String> = reports.iter().map(render::to_json).collect();
-        format!("[\n{}]\n", parts.join(","))
-    })?;
-    write_text(html, || page::all_to_html(reports))
-}
-
-fn write_report(
-    report: &RunReport,
-    json: Option<&Path>,
-    html: Option<&Path>,
-) -> anyhow::Result<()> {
-    write_text(json, || render::to_json(report))?;
-    write_text(html, || page::to_html(report))
 }
 
 /// Replays a trace under a fixed policy.

@@ -11,6 +11,7 @@ pub mod oracle;
 pub mod page;
 pub mod pool;
 pub mod render;
+pub mod resolving;
 pub mod series;
 pub mod tally;
 

@@ -18,11 +18,7 @@ fn message(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.as_micros() / 1_000_000, nanos: 0 }
 }
 
-async fn enter(
-    service: &Service,
-    clock: &FastClock,
-    target: Target,
-) -> Vec<v1::CatalogueComplaint> {
+async fn enter(service: &Service, clock: &FastClock, target: Target) -> Vec<v1::Complaint> {
     let flight = v1::Flight {
         start: Some(message(clock.since())),
         end: Some(message(clock.since() + Span::DAY)),

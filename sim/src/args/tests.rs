@@ -31,6 +31,8 @@ fn every_form_is_taken() {
         "swarm",
         "swarm --count 50 --seed 7 --law pass-through --out failures --json out.json",
         "swarm --seeds 1..200 --threads 2",
+        "self-play a.toml b.toml --seeds 1..5 --law descent-entropy --threads 2 --json out.json \
+         --html out.html",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
         "demo",
         "demo --campaigns 5 --hours 2 --scale 120 --for 1m30s --json out.json --html out.html",
@@ -56,6 +58,8 @@ fn a_wrong_value_is_refused_with_flag_value_and_rule() {
         ("swarm --count 0", ["--count", "0", "1..=1000"]),
         ("swarm --law fast", ["--law", "fast", "must be one of log_pid"]),
         ("swarm --seeds 1..3 --seed 2", ["--seeds", "--seed", "cannot be used with"]),
+        ("self-play a.toml --seeds 5", ["--seeds", "5", "must be FIRST..LAST"]),
+        ("self-play a.toml --law fast", ["--law", "fast", "must be one of log_pid"]),
         ("run a.toml --seeds 5..1", ["--seeds", "5..1", "must be FIRST..LAST"]),
         ("replay --auctions a.csv --policy const", ["--policy", "const", "must be const:CPM"]),
         ("replay --auctions a.csv --policy sq:5", ["--policy", "sq:5", "must be const:CPM"]),

@@ -94,6 +94,10 @@ metrics! {
         /// Value of the best multiplier held throughout, at the prices to beat; absent where all
         /// prices are second prices.
         best_constant_value: Option<f64>,
+        /// Value of an oracle that knows the market on average and takes, once a minute, the
+        /// multiplier that spends what is left over what is left of the window; absent for
+        /// campaigns of 200 events a day and more, where campaigns compete, and for records.
+        resolving_value: Option<f64>,
         /// Auctions it was eligible for.
         asks: u64,
         /// Bids submitted.

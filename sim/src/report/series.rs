@@ -16,6 +16,8 @@ pub struct Point {
     pub at: Timestamp,
     /// Billed so far.
     pub spent: Nanos,
+    /// Billing events so far.
+    pub events: u64,
     /// What the plan says should be spent by now; absent without a plan.
     pub planned: Option<Nanos>,
     /// Published multiplier, as a ratio.
@@ -42,8 +44,8 @@ impl Series {
         Self { every, next: window.start(), points: Vec::new() }
     }
 
-    /// A whole minute passed.
-    pub fn note(&mut self, now: Timestamp, spent: Nanos, view: MinuteView) {
+    /// A whole minute passed, by which so much was billed in so many events.
+    pub fn note(&mut self, now: Timestamp, (spent, events): (Nanos, u64), view: MinuteView) {
         if now < self.next {
             return;
         }
@@ -51,6 +53,7 @@ impl Series {
         self.points.push(Point {
             at: now,
             spent,
+            events,
             planned: view.plan.map(|(planned, measured, _)| spent + planned - measured),
             multiplier: view.multiplier,
             participation: view.participation,

@@ -7,8 +7,11 @@ use super::constant::Chance;
 use super::hindsight::{self, Knapsack};
 use super::metric::Metrics;
 use super::oracle::Oracle;
+use super::resolving::Resolving;
+use crate::market::Market;
 use crate::market::auction::{Auction, Outcome};
 use crate::market::billing::Charge;
+use crate::market::buyer::Buyer;
 use crate::number::{amount, length, real};
 use crate::scenario::CampaignPlan;
 use paceline_core::bid::SkipReason;
@@ -65,6 +68,7 @@ pub struct Tally {
     flight: Purse,
     days: Vec<Purse>,
     oracle: Oracle,
+    resolving: Option<Resolving>,
     hours: Vec<Hour>,
     minutes: Minutes,
     metrics: Metrics,
@@ -119,6 +123,7 @@ impl Tally {
             flight: purse(flight.window, flight.budget),
             days,
             oracle: Oracle::new(&caps, is_second_price, most),
+            resolving: None,
             hours: hours.collect(),
             minutes: Minutes::default(),
             metrics: Metrics::default(),
@@ -130,6 +135,17 @@ impl Tally {
         }
     }
 
+    /// The same with an oracle for small campaigns, if it is one.
+    #[must_use]
+    pub fn with_resolving(mut self, plan: &CampaignPlan, buyer: &Buyer, market: &Market) -> Self {
+        let flight = std::slice::from_ref(&self.flight);
+        let purses = if self.days.is_empty() { flight } else { self.days.as_slice() };
+        let cap = |purse: &Purse| (purse.window, purse.cap.unwrap_or(Nanos::new(i64::MAX)));
+        let windows: Vec<(Window, Nanos)> = purses.iter().map(cap).collect();
+        self.resolving = Resolving::try_new(plan, buyer, market, &windows);
+        self
+    }
+
     /// The flight's budget changed.
     pub fn set_budget(&mut self, budget: Nanos) {
         self.flight.cap = Some(budget);
@@ -137,6 +153,9 @@ impl Tally {
         self.flight.alone = self.flight.alone.least(budget);
         if self.days.is_empty() {
             self.oracle.set_cap(0, budget);
+            if let Some(resolving) = &mut self.resolving {
+                resolving.set_cap(0, budget);
+            }
         }
     }
 
@@ -146,6 +165,9 @@ impl Tally {
             if day.window.end() > now {
                 day.cap = Some(cap);
                 self.oracle.set_cap(place, cap);
+                if let Some(resolving) = &mut self.resolving {
+                    resolving.set_cap(place, cap);
+                }
                 let beyond = (day.alone - cap).at_least_zero();
                 day.alone -= beyond;
                 self.flight.alone -= beyond;
@@ -157,6 +179,12 @@ impl Tally {
     #[must_use]
     pub const fn spent(&self) -> Nanos {
         self.flight.spent
+    }
+
+    /// Billing events so far.
+    #[must_use]
+    pub const fn billed_events(&self) -> u64 {
+        self.billed_events
     }
 
     /// An auction it was eligible for: what it was worth, what would have won it, and what that
@@ -185,7 +213,11 @@ impl Tally {
                 auction_type: auction.auction_type,
             };
             self.oracle.add(place, chance);
-            if let Some(price) = charge.filter(|charge| charge.after.is_some()) {
+            let billed = charge.filter(|charge| charge.after.is_some());
+            if let Some(resolving) = &mut self.resolving {
+                resolving.add(auction.at, value, alone.min_to_win, billed);
+            }
+            if let Some(price) = billed {
                 self.spend_alone(place, price.price);
             }
         }
@@ -355,6 +387,7 @@ impl Tally {
         if metrics.asks > 0 {
             metrics.hindsight_value = self.oracle.hindsight_value(self.flight.cap);
             metrics.best_constant_value = self.oracle.best_constant_value(self.flight.cap);
+            metrics.resolving_value = self.resolving.as_ref().map(Resolving::value);
         }
         metrics.billed_events = self.billed_events;
         metrics.revenue_nanos = (spent - overspend).get();
@@ -433,6 +466,7 @@ pub fn total(each: &[Metrics]) -> Metrics {
         value,
         hindsight_value,
         best_constant_value: each.iter().map(|one| one.best_constant_value).sum(),
+        resolving_value: each.iter().map(|one| one.resolving_value).sum(),
         asks: count(|one| one.asks),
         bids: count(|one| one.bids),
         wins: count(|one| one.wins),

@@ -1,7 +1,7 @@
 //! The return law: keeps what results cost on average under a ceiling.
 //!
 //! PI on the cumulative gap between what results are worth at their target and what they cost, in
-//! the logarithm of the multiplier, like the default law; equations (30) to (33) of
+//! the logarithm of the multiplier, like the default law; equations (28) to (31) of
 //! `docs/CONTROL.md`. It says how high a campaign may bid for its returns' sake and knows no
 //! budget: the campaign takes the lesser of this and what its budgets' laws say, and what does not
 //! bind follows what is applied. Called by the engine for campaigns with a return target.
@@ -68,7 +68,7 @@ struct Reading {
 }
 
 impl ReturnSample {
-    /// CONTROL.md (30) to (32).
+    /// CONTROL.md (28) to (30).
     fn read(&self) -> Option<Reading> {
         let sum = self.worth + self.cost + self.squares + self.wins;
         let window = (self.gone_minutes + self.left_minutes).clamp(1.0, WINDOW_MINUTES_MAX);
@@ -118,7 +118,7 @@ impl Default for ReturnState {
 }
 
 impl ReturnState {
-    /// One step. CONTROL.md (33). Numbers that are not finite, and no results yet, hold it.
+    /// One step. CONTROL.md (31). Numbers that are not finite, and no results yet, hold it.
     pub fn advance(&mut self, seen: &ReturnSample) {
         let x_max = limit::x_max(seen.multiplier_max);
         let minutes = seen.traffic_minutes.clamp(0.0, limit::STEP_MINUTES_MAX);
