@@ -1,5 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, self-play, forecast, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -12,8 +12,8 @@ use clap::Parser;
 use output::{say, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, RunArgs,
-    SelfPlayArgs, SwarmArgs, SweepArgs,
+    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, ReturnsArgs,
+    RunArgs, SelfPlayArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -28,6 +28,7 @@ use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
 use paceline_sim::report::render;
+use paceline_sim::returns;
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::self_play::{self, SelfPlayOptions};
@@ -93,6 +94,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Sweep(args) => sweep(&args),
         Command::SelfPlay(args) => play_itself(&args),
         Command::Forecast(args) => Ok(foresee(&args)?),
+        Command::Returns(args) => Ok(give_back(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -294,6 +296,19 @@ fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
     say(&told.to_text())?;
     write_text(args.json.as_deref(), || told.to_json())?;
     write_text(args.html.as_deref(), || told.to_html())
+}
+
+/// Plays campaigns with return targets; fails if ours do too little better than the guide's.
+fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = args.seeds.clone().collect();
+    let progress = Mutex::new(Progress::of_shares());
+    let threads = args.threads.unwrap_or_else(cores);
+    let told = returns::play(&seeds, args.campaigns as usize, threads, &teller(&progress));
+    drop(progress);
+    say(&told.to_text())?;
+    write_text(args.json.as_deref(), || told.to_json())?;
+    write_text(args.html.as_deref(), || told.to_html())?;
+    if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
 }
 
 /// Runs scenarios with every combination of values.

@@ -98,6 +98,19 @@ pub struct Returned {
     pub scores: Vec<Score>,
 }
 
+impl Returned {
+    /// Whether ours keep their targets as often, and get as much by it, as was set out: 65 in 100
+    /// of both, and three points more than the guide's joint rule.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        let [ours, joint] = [0, 1].map(|place| self.scores[place].kept());
+        ours.share >= 0.65
+            && ours.value >= 0.65
+            && ours.share >= joint.share
+            && ours.value >= joint.value + 0.03
+    }
+}
+
 /// Runs as many campaigns for each seed, on at most `threads` threads. `progress` is told the share
 /// done. The guide's steps are the ones that are best in these very worlds, which is to its
 /// advantage; ours has no steps to choose.

@@ -7,7 +7,7 @@ fn targets_are_kept_and_little_is_left_lying() {
     let told = play(&[101, 102], 60, 2, &|_| {});
     let [ours, joint, least] = [0, 1, 2].map(|place| told.scores[place].kept());
     assert!(ours.share >= 0.85 && ours.value >= 0.7, "{:?}", told.scores);
-    assert!(ours.value >= joint.value + 0.03 && ours.value >= least.value, "{:?}", told.scores);
+    assert!(told.is_met() && ours.value >= least.value.max(joint.value), "{:?}", told.scores);
 }
 
 #[test]

@@ -35,6 +35,11 @@ const HOURS_TELL: f64 = 0.15;
 const ECHO_MAX: f64 = 0.97;
 /// Share of a way yet to go in x by which the elasticity may mislead.
 const ELASTICITY_DOUBT: f64 = 0.3;
+/// The parts of the variance overlap, since hours are noisy by their events too: this share of
+/// their sum is found again ...
+const VARIANCE_SHARE: f64 = 0.85;
+/// ... and supply is foreseen low by so many deviations: what was learnt at low bids lags behind.
+const LEANING: f64 = 0.2;
 /// What is left of a budget that could be spent, on average: so many events, for want of one that
 /// fits ...
 const LEFT_EVENTS: f64 = 0.7;
@@ -308,7 +313,9 @@ fn supply(prospect: &Prospect) -> Spread {
         + hours.between(24.0 * level.noise_mass.max(level.mass), 24.0 * ahead)
         + way * way
         + doubt * doubt;
-    Spread { mean, relative_variance: variance }
+    let relative_variance = VARIANCE_SHARE * variance;
+    let leaning = LEANING * libm::sqrt(relative_variance.min(1.0));
+    Spread { mean: mean * (1.0 + leaning), relative_variance }
 }
 
 /// Mean of the squares over the square of the mean of prices of which some hundred recent ones lie

@@ -31,6 +31,7 @@ fn every_form_is_taken() {
         "swarm",
         "swarm --count 50 --seed 7 --law pass-through --out failures --json out.json",
         "swarm --seeds 1..200 --threads 2",
+        "returns --seeds 1..2 --campaigns 50 --threads 2 --json out.json --html out.html",
         "self-play a.toml b.toml --seeds 1..5 --law descent-entropy --threads 2 --json out.json \
          --html out.html",
         "generate --kind auctions --model auctionnet --seed 7 --rows 10 --out a.parquet",
