@@ -3,7 +3,7 @@
 //!
 //! Everything wrong is told with key, value and rule. Called by the sweep and by the command line.
 
-use crate::scenario::draft::Draft;
+use crate::scenario::draft::{Draft, shown};
 use crate::scenario::span::parse_span;
 use paceline_core::engine::EngineConfig;
 use paceline_core::pace::{LogPidGains, ShippedLaw};
@@ -137,7 +137,7 @@ fn json(value: &Value) -> Json {
         Value::Integer(number) => (*number).into(),
         Value::Float(number) => (*number).into(),
         Value::Boolean(is_so) => (*is_so).into(),
-        other => other.to_string().into(),
+        other => shown(other).into(),
     }
 }
 
