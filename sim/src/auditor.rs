@@ -31,6 +31,11 @@ struct Seen {
 impl Seen {
     /// Whether it is new.
     fn note(&mut self, sequence: u64) -> bool {
+        // Nearly all come in their order, and need no set.
+        if sequence == self.all_below + 1 && self.beyond.is_empty() {
+            self.all_below = sequence;
+            return true;
+        }
         if sequence <= self.all_below || !self.beyond.insert(sequence) {
             return false;
         }
