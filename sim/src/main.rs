@@ -1,5 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, forecast, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, forecast, margins, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -10,8 +10,8 @@ use anyhow::{Context, bail};
 use clap::Parser;
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, RunArgs, SwarmArgs,
-    SweepArgs,
+    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, MarginsArgs, ReplayArgs,
+    RunArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -22,6 +22,7 @@ use paceline_sim::compare::{Comparison, play};
 use paceline_sim::contender::Contender;
 use paceline_sim::forecast;
 use paceline_sim::generate;
+use paceline_sim::margins;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
@@ -89,6 +90,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Compare(args) => compare(&args),
         Command::Sweep(args) => sweep(&args),
         Command::Forecast(args) => Ok(foresee(&args)?),
+        Command::Margins(args) => Ok(find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -186,9 +188,7 @@ fn tabulate(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
         (None, Some(seed)) => vec![seed],
         (None, None) => vec![1],
     };
-    let progress = Mutex::new(Progress::of_shares());
-    let grid = run::run_grid(scenarios, &args.law, &seeds, cores(), &teller(&progress))?;
-    drop(progress);
+    let grid = with_bar(|tell| run::run_grid(scenarios, &args.law, &seeds, cores(), tell))?;
     say(&grid.to_text())?;
     write_text(args.json.as_deref(), || grid.to_json())?;
     write_text(args.html.as_deref(), || grid.to_html())?;
@@ -203,11 +203,9 @@ fn compare(args: &CompareArgs) -> Result<(), Failure> {
         return Err(anyhow::anyhow!("no world is left to run").into());
     }
     let store = args.store.as_deref().map(open_store).transpose()?;
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
     let runs =
-        play(&plan, threads, store.as_ref(), &teller(&progress)).map_err(anyhow::Error::new)?;
-    drop(progress);
+        with_bar(|tell| play(&plan, threads, store.as_ref(), tell)).map_err(anyhow::Error::new)?;
     let comparison = Comparison::new(plan.brief, runs);
     say(&comparison.to_text())?;
     write_text(args.json.as_deref(), || comparison.to_json())?;
@@ -227,18 +225,17 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Tells a bar the share done, from any thread.
-fn teller(progress: &Mutex<Progress>) -> impl Fn(f64) + Sync {
-    |share| progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share)
+/// Does work that tells a bar the share done, from any thread.
+fn with_bar<T>(work: impl FnOnce(&(dyn Fn(f64) + Sync)) -> T) -> T {
+    let progress = Mutex::new(Progress::of_shares());
+    work(&|share| progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share))
 }
 
 /// Searches random worlds for one that fails, and writes what it finds.
 fn search(args: &SwarmArgs) -> anyhow::Result<()> {
     let law = args.law.unwrap_or_default();
     let threads = args.threads.unwrap_or_else(cores);
-    let progress = Mutex::new(Progress::of_shares());
-    let found = swarm::search(&args.all_seeds(), law, threads, &teller(&progress));
-    drop(progress);
+    let found = with_bar(|tell| swarm::search(&args.all_seeds(), law, threads, tell));
     say(&found.to_text())?;
     write_text(args.json.as_deref(), || found.to_json())?;
     for find in &found.finds {
@@ -258,13 +255,21 @@ fn search(args: &SwarmArgs) -> anyhow::Result<()> {
 /// Asks many flights what they will have spent, and tells how often they were right.
 fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
-    let told = forecast::play(&seeds, threads, &teller(&progress))?;
-    drop(progress);
+    let told = with_bar(|tell| forecast::play(&seeds, threads, tell))?;
     say(&told.to_text())?;
     write_text(args.json.as_deref(), || told.to_json())?;
     write_text(args.html.as_deref(), || told.to_html())
+}
+
+/// Runs worlds in which the law is wrong about its plant.
+fn find_margins(args: &MarginsArgs) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = args.seeds.clone().collect();
+    let threads = args.threads.unwrap_or_else(cores);
+    let found = with_bar(|tell| margins::play(&margins::grid(), &seeds, threads, tell))?;
+    say(&found.to_text())?;
+    write_text(args.json.as_deref(), || found.to_json())?;
+    write_text(args.html.as_deref(), || found.to_html())
 }
 
 /// Runs scenarios with every combination of values.
@@ -287,11 +292,9 @@ fn sweep(args: &SweepArgs) -> Result<(), Failure> {
     let plan = sweep::Plan::try_new(&worlds, &args.vary, law, &seeds, &data)
         .map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::from(error))))?;
     let store = args.store.as_deref().map(open_store).transpose()?;
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
-    let swept = sweep::play(&plan, threads, store.as_ref(), &teller(&progress))
+    let swept = with_bar(|tell| sweep::play(&plan, threads, store.as_ref(), tell))
         .map_err(anyhow::Error::new)?;
-    drop(progress);
     let metric = args.metric.as_deref();
     say(&swept.to_text(metric))?;
     write_text(args.json.as_deref(), || swept.to_json())?;
