@@ -51,6 +51,8 @@ pub enum Command {
     /// Asks the engine at random moments of many flights what they will have spent, and judges what
     /// it said.
     Forecast(ForecastArgs),
+    /// Runs worlds in which the law is wrong about its plant, and tells how wrong it may be.
+    Margins(MarginsArgs),
     /// Writes a made-up trace; the same options give the same bytes.
     Generate(GenerateArgs),
     /// Runs service, market and console in one process, on a clock sixty times as fast.
@@ -349,6 +351,24 @@ pub struct ReturnsArgs {
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
     /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `margins`: worlds in which delay, gain and shape are off.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim margins --seeds 1..3 --html margins.html")]
+pub struct MarginsArgs {
+    /// Seeds from first to last: every point of the grid with each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..1")]
+    pub seeds: RangeInclusive<u64>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every point and every response as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts and maps.
     #[arg(long, value_name = "FILE")]
     pub html: Option<PathBuf>,
 }

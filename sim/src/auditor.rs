@@ -11,7 +11,7 @@ use paceline_core::ledger::Account;
 use paceline_core::pace::PacingLaw;
 use paceline_core::report::Reason;
 use paceline_core::table::{EntryState, TableEntry};
-use paceline_core::units::{ArmId, CampaignId, ProducerId, Results, Timestamp, WinId, Window};
+use paceline_core::units::{ArmId, CampaignId, ProducerId, Timestamp, WinId, Window};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Failures told in full; more are only counted.
@@ -31,6 +31,11 @@ struct Seen {
 impl Seen {
     /// Whether it is new.
     fn note(&mut self, sequence: u64) -> bool {
+        // Nearly all come in their order, and need no set.
+        if sequence == self.all_below + 1 && self.beyond.is_empty() {
+            self.all_below = sequence;
+            return true;
+        }
         if sequence <= self.all_below || !self.beyond.insert(sequence) {
             return false;
         }
@@ -265,6 +270,7 @@ fn check_move<L: PacingLaw>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paceline_core::units::Results;
     use paceline_core::units::{EventId, Nanos, Ppb, Span};
 
     fn at(seconds: i64) -> Timestamp {

@@ -215,7 +215,10 @@ impl Hall {
         cleared: CpmMicros,
     ) -> Charge {
         let buyer = &self.buyers[campaign];
-        let clicked = buyer.clicks(auction, offer.probability);
+        let clicked = match buyer.billing {
+            Billing::Impression => None,
+            Billing::Click { .. } => buyer.clicks(auction, offer.probability),
+        };
         buyer.billing.charge(buyer.salt, auction.key, cleared, offer.probability, clicked)
     }
 }

@@ -16,6 +16,7 @@ pub mod fault;
 pub mod forecast;
 pub mod generate;
 pub mod hall;
+pub mod margins;
 pub mod market;
 pub mod number;
 pub mod policy;

@@ -1,5 +1,6 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, replay, generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, margins, replay,
+//! generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -12,8 +13,8 @@ use clap::Parser;
 use output::{say, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, ReplayArgs, ReturnsArgs,
-    RunArgs, SelfPlayArgs, SwarmArgs, SweepArgs,
+    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, MarginsArgs, ReplayArgs,
+    ReturnsArgs, RunArgs, SelfPlayArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -24,6 +25,7 @@ use paceline_sim::compare::{Comparison, play};
 use paceline_sim::contender::Contender;
 use paceline_sim::forecast;
 use paceline_sim::generate;
+use paceline_sim::margins;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
@@ -95,6 +97,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::SelfPlay(args) => play_itself(&args),
         Command::Forecast(args) => Ok(foresee(&args)?),
         Command::Returns(args) => Ok(give_back(&args)?),
+        Command::Margins(args) => Ok(find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -192,9 +195,7 @@ fn tabulate(args: &RunArgs, scenarios: &[Scenario]) -> anyhow::Result<()> {
         (None, Some(seed)) => vec![seed],
         (None, None) => vec![1],
     };
-    let progress = Mutex::new(Progress::of_shares());
-    let grid = run::run_grid(scenarios, &args.law, &seeds, cores(), &teller(&progress))?;
-    drop(progress);
+    let grid = with_bar(|tell| run::run_grid(scenarios, &args.law, &seeds, cores(), tell))?;
     say(&grid.to_text())?;
     write_text(args.json.as_deref(), || grid.to_json())?;
     write_text(args.html.as_deref(), || grid.to_html())?;
@@ -209,11 +210,9 @@ fn compare(args: &CompareArgs) -> Result<(), Failure> {
         return Err(anyhow::anyhow!("no world is left to run").into());
     }
     let store = args.store.as_deref().map(open_store).transpose()?;
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
     let runs =
-        play(&plan, threads, store.as_ref(), &teller(&progress)).map_err(anyhow::Error::new)?;
-    drop(progress);
+        with_bar(|tell| play(&plan, threads, store.as_ref(), tell)).map_err(anyhow::Error::new)?;
     let comparison = Comparison::new(plan.brief, runs);
     say(&comparison.to_text())?;
     write_text(args.json.as_deref(), || comparison.to_json())?;
@@ -233,18 +232,17 @@ fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Tells a bar the share done, from any thread.
-fn teller(progress: &Mutex<Progress>) -> impl Fn(f64) + Sync {
-    |share| progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share)
+/// Does work that tells a bar the share done, from any thread.
+fn with_bar<T>(work: impl FnOnce(&(dyn Fn(f64) + Sync)) -> T) -> T {
+    let progress = Mutex::new(Progress::of_shares());
+    work(&|share| progress.lock().unwrap_or_else(PoisonError::into_inner).set_share(share))
 }
 
 /// Searches random worlds for one that fails, and writes what it finds.
 fn search(args: &SwarmArgs) -> anyhow::Result<()> {
     let law = args.law.unwrap_or_default();
     let threads = args.threads.unwrap_or_else(cores);
-    let progress = Mutex::new(Progress::of_shares());
-    let found = swarm::search(&args.all_seeds(), law, threads, &teller(&progress));
-    drop(progress);
+    let found = with_bar(|tell| swarm::search(&args.all_seeds(), law, threads, tell));
     say(&found.to_text())?;
     write_text(args.json.as_deref(), || found.to_json())?;
     for find in &found.finds {
@@ -270,9 +268,7 @@ fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
         sample: self_play::SAMPLE,
         threads: args.threads.unwrap_or_else(cores),
     };
-    let progress = Mutex::new(Progress::of_shares());
-    let played = self_play::play(&scenarios, &options, &teller(&progress));
-    drop(progress);
+    let played = with_bar(|tell| self_play::play(&scenarios, &options, tell));
     let played = played.map_err(|error| match error {
         error if error.is_of_asking() => Failure::Usage(error.to_string()),
         error => anyhow::Error::new(error).into(),
@@ -289,10 +285,8 @@ fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
 /// Asks many flights what they will have spent, and tells how often they were right.
 fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
-    let told = forecast::play(&seeds, threads, &teller(&progress))?;
-    drop(progress);
+    let told = with_bar(|tell| forecast::play(&seeds, threads, tell))?;
     say(&told.to_text())?;
     write_text(args.json.as_deref(), || told.to_json())?;
     write_text(args.html.as_deref(), || told.to_html())
@@ -301,14 +295,23 @@ fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
 /// Plays campaigns with return targets; fails if ours do too little better than the guide's.
 fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
-    let told = returns::play(&seeds, args.campaigns as usize, threads, &teller(&progress));
-    drop(progress);
+    let campaigns = args.campaigns as usize;
+    let told = with_bar(|tell| returns::play(&seeds, campaigns, threads, tell));
     say(&told.to_text())?;
     write_text(args.json.as_deref(), || told.to_json())?;
     write_text(args.html.as_deref(), || told.to_html())?;
     if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
+}
+
+/// Runs worlds in which the law is wrong about its plant.
+fn find_margins(args: &MarginsArgs) -> anyhow::Result<()> {
+    let seeds: Vec<u64> = args.seeds.clone().collect();
+    let threads = args.threads.unwrap_or_else(cores);
+    let found = with_bar(|tell| margins::play(&margins::grid(), &seeds, threads, tell))?;
+    say(&found.to_text())?;
+    write_text(args.json.as_deref(), || found.to_json())?;
+    write_text(args.html.as_deref(), || found.to_html())
 }
 
 /// Runs scenarios with every combination of values.
@@ -331,11 +334,9 @@ fn sweep(args: &SweepArgs) -> Result<(), Failure> {
     let plan = sweep::Plan::try_new(&worlds, &args.vary, law, &seeds, &data)
         .map_err(|error| Failure::Usage(format!("{:#}", anyhow::Error::from(error))))?;
     let store = args.store.as_deref().map(open_store).transpose()?;
-    let progress = Mutex::new(Progress::of_shares());
     let threads = args.threads.unwrap_or_else(cores);
-    let swept = sweep::play(&plan, threads, store.as_ref(), &teller(&progress))
+    let swept = with_bar(|tell| sweep::play(&plan, threads, store.as_ref(), tell))
         .map_err(anyhow::Error::new)?;
-    drop(progress);
     let metric = args.metric.as_deref();
     say(&swept.to_text(metric))?;
     write_text(args.json.as_deref(), || swept.to_json())?;

@@ -67,7 +67,7 @@ enum Occasion {
     /// A bidder sends its report.
     Report(usize),
     /// An input reaches the log.
-    Arrive(Input),
+    Arrive(Box<Input>),
     /// A win is billed.
     Bill {
         /// Whose win, by campaign index.
@@ -266,13 +266,15 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         let (spend, opportunities) = self.bidders[place].report(now);
         let delivery = self.faults.deliver(number, now);
         let arrives = now + plan.report_delay + delivery.first;
+        // In a box, for things on the agenda are moved often.
+        let arrive = |input| Occasion::Arrive(Box::new(input));
         if let Some(second) = delivery.second {
             let again = arrives + second;
-            self.agenda.put(again, Occasion::Arrive(Input::Spend(spend.clone())));
-            self.agenda.put(again, Occasion::Arrive(Input::Opportunities(opportunities.clone())));
+            self.agenda.put(again, arrive(Input::Spend(spend.clone())));
+            self.agenda.put(again, arrive(Input::Opportunities(opportunities.clone())));
         }
-        self.agenda.put(arrives, Occasion::Arrive(Input::Spend(spend)));
-        self.agenda.put(arrives, Occasion::Arrive(Input::Opportunities(opportunities)));
+        self.agenda.put(arrives, arrive(Input::Spend(spend)));
+        self.agenda.put(arrives, arrive(Input::Opportunities(opportunities)));
     }
 
     /// A bidder asks for money ahead of the tick; whether it has some more now.

@@ -1,6 +1,10 @@
-//! The same seed gives the same bytes: twice, and on one thread or many.
+//! The same seed gives the same bytes: twice, on one thread or many, and in every build.
+//!
+//! What builds must agree on stands in `golden/`; debug and release are held to the same files, so
+//! that they agree with each other. `UPDATE_GOLDEN=1` writes them anew.
 
 use paceline_core::engine::{Applied, Engine, EngineConfig};
+use paceline_sim::compare::plan::digest_of;
 use paceline_sim::contender::Contender;
 use paceline_sim::report::render;
 use paceline_sim::run::{self, Request};
@@ -52,8 +56,72 @@ at = "70m"
 lasts = "3m"
 "#;
 
+/// An hour in which ten campaigns of all kinds bid against each other.
+const COMPETING: &str = r#"
+start = "2025-03-03T09:00:00Z"
+lasts = "1h"
+mode = "competing"
+tie = "win"
+[bidders]
+count = 3
+outcome_delay = "500ms"
+waits_for_draws = false
+[[segment]]
+name = "a"
+per_day = 150_000
+prices = { median_cpm = 4.0, sigma = 0.6 }
+rivals = 3
+price_season = { amplitude = 0.2, peak_hour = 10 }
+jumps = [{ at = "20m", times = 1.5 }]
+floor_cpm = 2.0
+[[segment]]
+name = "b"
+per_day = 50_000
+auction = "first"
+prices = { quantiles_cpm = [1.0, 2.0, 4.0, 9.0] }
+surges = [{ at = "30m", lasts = "10m", times = 3 }]
+[[advertiser]]
+name = "shared"
+zone = "Europe/Paris"
+daily_cap_micros = 3_000_000
+[[campaign]]
+name = "even"
+count = 4
+advertiser = "shared"
+budget_micros = [2_000_000]
+value = { median_cpm = 6.0, sigma = 0.8 }
+value_most_cpm = 20.0
+[[campaign]]
+name = "part"
+count = 3
+daily_cap_micros = [4_000_000]
+reach = 0.5
+multiplier_max = 2.0
+value = { median_cpm = 4.0, sigma = 0.5 }
+[[campaign]]
+name = "click"
+count = 2
+budget_micros = [1_000_000]
+value = { median_cpm = 5.0, sigma = 0.4 }
+billing = "click"
+click_probability = 0.04
+click_sigma = 0.5
+click_truth = { from = 0.5, to = 2.0 }
+[[campaign]]
+name = "late"
+from = "15m"
+budget_micros = [1_000_000]
+segments = ["b"]
+value = { cpm = 8.0 }
+law = "pass_through"
+"#;
+
+fn parsed(text: &str) -> Scenario {
+    Scenario::parse("world.toml", "world", text, Path::new("nowhere")).expect("a sound scenario")
+}
+
 fn scenario() -> Scenario {
-    Scenario::parse("world.toml", "world", WORLD, Path::new("nowhere")).expect("a sound scenario")
+    parsed(WORLD)
 }
 
 #[test]
@@ -65,6 +133,35 @@ fn the_same_seed_gives_the_same_bytes_twice() {
     };
     assert_eq!(json(7), json(7));
     assert_ne!(json(7), json(8));
+}
+
+#[test]
+fn every_build_gives_the_bytes_of_the_golden_files() {
+    for (name, text) in [("everything", WORLD), ("competing", COMPETING)] {
+        let options = RunOptions { has_record: true, ..RunOptions::default() };
+        let run = world::run(&parsed(text), &options, &mut |_| {}).unwrap();
+        // Inputs and rounds as they reached the engine: what bidders did, to the event.
+        let log = format!("{:?}", run.record.unwrap());
+        let log = digest_of(log.as_bytes());
+        let found = format!("{}log {log}\n", render::to_json(&run.report));
+        let path = format!("{}/tests/golden/{name}.txt", env!("CARGO_MANIFEST_DIR"));
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            assert!(std::env::var_os("CI").is_none(), "CI rewrites no golden files");
+            std::fs::write(&path, &found).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(found == golden, "{path} differs; look at it with UPDATE_GOLDEN=1 and git diff");
+    }
+}
+
+#[test]
+fn a_table_of_seeds_is_the_same_on_one_thread_and_two() {
+    let laws = ["log-pid", "pass-through"].map(|name| Contender::named(name).unwrap());
+    let table = |threads| {
+        let grid = run::run_grid(&[parsed(COMPETING)], &laws, &[1, 2], threads, &|_| {}).unwrap();
+        grid.to_json() + &grid.to_text() + &grid.to_html()
+    };
+    assert!(table(1) == table(2), "threads make a difference");
 }
 
 #[test]

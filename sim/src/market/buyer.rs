@@ -66,9 +66,10 @@ impl Buyer {
     /// What the auction is worth to it.
     #[must_use]
     pub fn offer(&self, auction: &Auction) -> Offer {
+        let chance = self.chance(auction);
         Offer {
-            value: to_cpm(self.scale * self.worth(auction)),
-            probability: self.probability(auction),
+            value: to_cpm(self.scale * self.worth(auction, chance)),
+            probability: self.probability(auction, chance),
         }
     }
 
@@ -95,13 +96,18 @@ impl Buyer {
         Results::new(whole(value.per_impression().as_f64() * per_nano * 1e6))
     }
 
-    fn probability(&self, auction: &Auction) -> Ppb {
+    /// The chance of a click as it is drawn; absent for campaigns that do not count clicks.
+    fn chance(&self, auction: &Auction) -> Option<f64> {
+        let response = self.response.as_ref()?;
+        Some(response.at(draw::unit(Use::Response, self.salt, auction.key)))
+    }
+
+    fn probability(&self, auction: &Auction, chance: Option<f64>) -> Ppb {
         let recorded = auction.recorded.and_then(|recorded| recorded.probability);
         if let (Billing::Click { .. }, Some(probability)) = (self.billing, recorded) {
             return probability;
         }
-        self.response.as_ref().map_or(Ppb::ONE, |response| {
-            let chance = response.at(draw::unit(Use::Response, self.salt, auction.key));
+        chance.map_or(Ppb::ONE, |chance| {
             let ppb = whole((chance * 1e9).clamp(1.0, 1e9));
             u32::try_from(ppb).ok().and_then(Ppb::new).unwrap_or(Ppb::ONE)
         })
@@ -109,16 +115,16 @@ impl Buyer {
 
     /// Value before the scale, in units per thousand. With response, the value is drawn as a value
     /// per click times the click probability, so good impressions are those likely to be clicked.
-    fn worth(&self, auction: &Auction) -> f64 {
+    fn worth(&self, auction: &Auction, chance: Option<f64>) -> f64 {
         if let (Some(values), Some(recorded)) = (&self.recorded, auction.recorded) {
             let place = usize::try_from(recorded.index).unwrap_or(usize::MAX);
             return values.get(place).copied().unwrap_or(0.0);
         }
         let value = self.value.at(draw::unit(Use::Value, self.salt, auction.key));
-        let worth = self.response.as_ref().map_or(value, |response| {
-            let chance = response.at(draw::unit(Use::Response, self.salt, auction.key));
-            value * chance / response.at(0.5)
-        });
+        let worth = match (&self.response, chance) {
+            (Some(response), Some(chance)) => value * chance / response.at(0.5),
+            _ => value,
+        };
         worth.min(self.value_most)
     }
 
@@ -139,7 +145,7 @@ impl Buyer {
         for n in 0..SAMPLE {
             let (auction, weight) = sample(n);
             weight_sum += weight;
-            let worth = self.worth(&auction);
+            let worth = self.worth(&auction, self.chance(&auction));
             let price = auction.min_to_win(CpmMicros::ZERO).per_impression().as_f64() / 1e9;
             let paid = match auction.auction_type {
                 AuctionType::FirstPrice => worth / 1e3 * weight,

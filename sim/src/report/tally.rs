@@ -70,6 +70,8 @@ pub struct Tally {
     oracle: Oracle,
     resolving: Option<Resolving>,
     hours: Vec<Hour>,
+    /// Place of the hour found last.
+    hour: usize,
     minutes: Minutes,
     metrics: Metrics,
     billed_events: u64,
@@ -125,6 +127,7 @@ impl Tally {
             oracle: Oracle::new(&caps, is_second_price, most),
             resolving: None,
             hours: hours.collect(),
+            hour: 0,
             minutes: Minutes::default(),
             metrics: Metrics::default(),
             billed_events: 0,
@@ -197,7 +200,7 @@ impl Tally {
         charge: Option<Charge>,
     ) {
         self.metrics.asks += 1;
-        if let Some(hour) = at(&mut self.hours, auction.at, |hour| hour.window) {
+        if let Some(hour) = self.hour_at(auction.at) {
             hour.asks += 1;
         }
         let place = if self.days.is_empty() {
@@ -223,6 +226,16 @@ impl Tally {
         }
     }
 
+    /// The hour that holds an instant. Most instants lie in the hour of the one before.
+    fn hour_at(&mut self, now: Timestamp) -> Option<&mut Hour> {
+        let holds = |hour: &&mut Hour| hour.window.contains(now);
+        if !self.hours.get(self.hour).is_some_and(|hour| hour.window.contains(now)) {
+            let after = self.hours.partition_point(|hour| hour.window.start() <= now);
+            self.hour = after.checked_sub(1)?;
+        }
+        self.hours.get_mut(self.hour).filter(holds)
+    }
+
     fn spend_alone(&mut self, day: usize, price: Nanos) {
         let fits = |purse: &Purse| purse.cap.is_none_or(|cap| purse.alone + price <= cap);
         if fits(&self.flight) && self.days.get(day).is_none_or(fits) {
@@ -236,7 +249,7 @@ impl Tally {
     /// A bid was submitted.
     pub fn bid(&mut self, now: Timestamp) {
         self.metrics.bids += 1;
-        if let Some(hour) = at(&mut self.hours, now, |hour| hour.window) {
+        if let Some(hour) = self.hour_at(now) {
             hour.bids += 1;
         }
     }
@@ -269,7 +282,7 @@ impl Tally {
         if let Some(day) = self.days.iter_mut().find(|day| day.window.contains(served_at)) {
             day.spent += price;
         }
-        if let Some(hour) = at(&mut self.hours, served_at, |hour| hour.window) {
+        if let Some(hour) = self.hour_at(served_at) {
             hour.spent += price;
         }
     }
@@ -303,7 +316,7 @@ impl Tally {
         }
         self.note_plan(now, view);
         let has_budget = self.has_budget(now);
-        if !has_budget && let Some(hour) = at(&mut self.hours, now, |hour| hour.window) {
+        if !has_budget && let Some(hour) = self.hour_at(now) {
             hour.had_budget = false;
         }
         if has_budget && view.signal > 0.0 {
@@ -334,7 +347,7 @@ impl Tally {
         self.minutes.last_plan = Some((planned, made_at));
         // The minute that passed, which may have been the last of its hour.
         let passed = now - Span::from_secs(30);
-        if let Some(hour) = at(&mut self.hours, passed, |hour| hour.window) {
+        if let Some(hour) = self.hour_at(passed) {
             hour.planned += (planned - before).at_least_zero();
         }
     }
@@ -415,12 +428,6 @@ impl Tally {
         });
         u64::try_from(dark.count()).unwrap_or(u64::MAX)
     }
-}
-
-/// The piece of a row of windows, in order and without overlap, that holds an instant.
-fn at<T>(row: &mut [T], now: Timestamp, window: impl Fn(&T) -> Window) -> Option<&mut T> {
-    let after = row.partition_point(|piece| window(piece).start() <= now);
-    row.get_mut(after.checked_sub(1)?).filter(|piece| window(piece).contains(now))
 }
 
 /// All campaigns together: sums, and means weighted by what they are shares of.
