@@ -358,7 +358,9 @@ impl<S: Clone> Owner<S> {
         let Some(pace) = &mut self.pace else { return true };
         let mark = view.watermark.unwrap_or(pace.stepped_to).min(pace.window.end());
         let elapsed = mark - pace.stepped_to;
-        if !view.is_stale && elapsed > Span::ZERO {
+        // An old watermark that moves on is news all the same: plan and spend are held against each
+        // other as of then. One that stands still moves nothing.
+        if elapsed > Span::ZERO {
             let rate = rhythm.traffic(view, self.zone, self.shape, mark);
             let decays = rhythm.decays(elapsed);
             let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());

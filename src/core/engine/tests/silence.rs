@@ -76,3 +76,28 @@ fn a_flight_that_begins_in_silence_starts_like_a_fresh_campaign() {
     let entry = world.entry("d");
     assert_eq!((entry.state, entry.multiplier), (EntryState::Safe, fresh().multiplier));
 }
+
+#[test]
+fn reports_that_are_always_minutes_late_still_steer() {
+    let mut world = one_day();
+    let mut underway = std::collections::VecDeque::new();
+    for _ in 0..6 * 1_440 {
+        world.say(Input::Tick);
+        world.now += Span::from_secs(10);
+        let through = world.now;
+        let batch = SpendBatch {
+            producer: Some(PRODUCER),
+            reported_through: Some(through),
+            events: world.spend(),
+        };
+        underway.push_back((through + Span::from_mins(4), batch));
+        while underway.front().is_some_and(|(due, _)| *due <= world.now) {
+            let (_, batch) = underway.pop_front().unwrap();
+            world.say(Input::Spend(batch));
+        }
+    }
+    let spent = world.spent("c");
+    // What nobody has seen yet is spent beyond the budget where no allowances are in use: four
+    // minutes of a day.
+    assert!((97.0..=100.0 + 100.0 * 5.0 / 1_440.0).contains(&spent), "{spent}");
+}
