@@ -85,9 +85,11 @@ const fn billing_name(billing: Billing) -> &'static str {
     }
 }
 
-/// Value over what was to be had in the same run; absent where nothing was, or nobody knows.
+/// Value over what was to be had in the same run: by the oracle that re-solves for small campaigns,
+/// of which a clairvoyant one is out of anybody's reach; absent where nothing was, or nobody knows.
 #[must_use]
 pub fn of_oracle(metrics: &Metrics) -> Option<f64> {
-    let oracle = metrics.hindsight_value.or(metrics.best_constant_value)?;
+    let clairvoyant = metrics.hindsight_value.or(metrics.best_constant_value);
+    let oracle = metrics.resolving_value.or(clairvoyant)?;
     (oracle > 0.0).then(|| metrics.value / oracle)
 }

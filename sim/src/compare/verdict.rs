@@ -2,7 +2,7 @@
 //!
 //! A rule that these runs cannot judge is open, and says why. Called by `compare`.
 
-use super::cell::{self, Cell, Overall};
+use super::cell::{self, Cell, Class, Overall};
 use super::outcome::{CampaignOutcome, Outcome, of_oracle};
 use super::plan::Brief;
 use super::world_line::{WorldLine, over_worlds};
@@ -156,7 +156,9 @@ fn levels(brief: &Brief, runs: &[Outcome]) -> Vec<Verdict> {
         let found = format!("{} % over {} campaign runs", points(mean(&each)), each.len());
         verdict(rule, Ruling::of(mean(&each) >= least), found)
     };
-    let is_second = |one: &CampaignOutcome| one.metrics.hindsight_value.is_some();
+    let is_small = |one: &CampaignOutcome| one.metrics.resolving_value.is_some();
+    let is_second = |one: &CampaignOutcome| one.metrics.hindsight_value.is_some() && !is_small(one);
+    let is_first = |one: &CampaignOutcome| one.metrics.hindsight_value.is_none() && !is_small(one);
     let is_billed = |one: &CampaignOutcome, what: &str| one.billing == what;
     vec![
         level("impressions, second price: 98.5 % of hindsight", 0.985, &|one, _| {
@@ -165,13 +167,31 @@ fn levels(brief: &Brief, runs: &[Outcome]) -> Vec<Verdict> {
         level("clicks, 200 a day or more: 96 % of hindsight", 0.96, &|one, events| {
             is_second(one) && is_billed(one, "click") && events >= 200.0
         }),
-        verdict(
-            "every class: 97 % of the re-solving oracle",
-            Ruling::Open,
-            "no run has a re-solving oracle",
-        ),
-        level("first price: 95 % of the best constant multiplier", 0.95, &|one, _| !is_second(one)),
+        classes(brief, runs),
+        level("first price: 95 % of the best constant multiplier", 0.95, &|one, _| is_first(one)),
     ]
+}
+
+/// Every class for which an oracle re-solves.
+fn classes(brief: &Brief, runs: &[Outcome]) -> Verdict {
+    let rule = "3 to 20 and 20 to 200 a day: each 97 % of the re-solving oracle";
+    let of_class = |class: Class| {
+        let each = of_default(brief, runs, &|one, events| {
+            one.metrics.resolving_value.is_some() && Class::of(events) == class
+        });
+        (!each.is_empty()).then(|| (class, mean(&each), each.len()))
+    };
+    let known: Vec<_> =
+        [Class::Under20, Class::Under200].into_iter().filter_map(of_class).collect();
+    if known.is_empty() {
+        return verdict(rule, Ruling::Open, "no such campaign");
+    }
+    let found = known
+        .iter()
+        .map(|(class, ratio, count)| format!("{class}: {} % over {count}", points(*ratio)))
+        .collect::<Vec<_>>()
+        .join(", ");
+    verdict(rule, Ruling::of(known.iter().all(|(_, ratio, _)| *ratio >= 0.97)), found)
 }
 
 /// The default's value over oracle of campaigns that are picked, by what they are and how often
