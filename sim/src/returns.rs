@@ -2,11 +2,11 @@
 //! is worth, under our laws and under those of the guide that the protocol is from.
 //!
 //! Balseiro, Bhawalkar, Feng, Lu, Mirrokni, Sivan, Wang: "A Field Guide for Pacing Budget and ROS
-//! Constraints", ICML 2024, section 6. There as here: a day of 144 periods; clicks are Poisson about
-//! a landscape, what they cost and what they are worth has a tenth of noise by period; the yardstick
-//! is the best multiplier held throughout, were the landscape all there is to it. Their landscapes
-//! are not public: these are drawn, clicks at log-normal prices. Our side is the engine itself.
-//! Called by the command line and by tests.
+//! Constraints", ICML 2024, section 6. There as here: a day of 144 periods; clicks are Poisson
+//! about a landscape, what they cost and what they are worth has a tenth of noise by period; the
+//! yardstick is the best multiplier held throughout, were the landscape all there is to it. Their
+//! landscapes are not public: these are drawn, clicks at log-normal prices. Our side is the engine
+//! itself. Called by the command line and by tests.
 
 mod guide;
 pub mod landscape;

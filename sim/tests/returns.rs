@@ -1,4 +1,4 @@
-//! Return targets by the guide's protocol: ours keeps them more often, and with more to show for it.
+//! Return targets by the guide's protocol: ours are kept more often, with more to show for it.
 
 use paceline_sim::returns::play;
 

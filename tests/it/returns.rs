@@ -8,9 +8,9 @@ use paceline_proto::v1;
 use paceline_proto::v1::return_target::Target;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 
-/// A result may cost so much; those below cost a tenth more.
+/// A result may cost so much; those below cost three times that.
 const MOST_MICROS: i64 = 10_000_000;
-const PRICE_NANOS: i64 = 1_100_000_000;
+const PRICE_NANOS: i64 = 3_000_000_000;
 /// A tenth of a result.
 const EXPECTED: u64 = 100_000;
 
@@ -22,7 +22,8 @@ async fn enter(service: &Service, clock: &FastClock, target: Target) -> Vec<v1::
     let flight = v1::Flight {
         start: Some(message(clock.since())),
         end: Some(message(clock.since() + Span::DAY)),
-        budget_micros: Some(100_000_000_000),
+        // Far more than is spent, so that the budget asks for full bids.
+        budget_micros: Some(1_000_000_000_000),
     };
     let request = v1::ApplyCatalogueRequest {
         advertisers: vec![v1::Advertiser {

@@ -89,9 +89,7 @@ pub(super) fn engine(errors: &Errors, believed: f64) -> EngineConfig {
         return config;
     }
     let late = errors.delay() + REPORT_EVERY + usual.tick;
-    let ticks = late.as_micros() / usual.tick.as_micros() + 1;
     EngineConfig {
-        stale_ticks: usual.stale_ticks.max(ticks),
         blind_limit: usual.blind_limit.max(late + Span::MINUTE),
         // What was granted stays out until it is told what became of it.
         allowance_horizon: usual.allowance_horizon.map(|horizon| horizon + errors.delay()),

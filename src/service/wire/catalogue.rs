@@ -5,10 +5,13 @@
 //! into the message's. Called by the admin service, and by `ctl` for what it read from a file.
 
 mod portion;
+mod returns;
 mod shown;
 mod sort;
 
 pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
+use returns::returns;
+pub use returns::returns_message;
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
 pub use sort::read;
@@ -18,7 +21,7 @@ use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec, LawChoice,
-    RefundPolicy, ReturnTarget, SpecError, SpendSource,
+    RefundPolicy, SpecError, SpendSource,
 };
 use paceline_core::input::{Input, ShapeChange};
 use paceline_core::plan::TrafficShape;
@@ -305,22 +308,6 @@ fn value_cap(micros: Option<i64>) -> Result<Option<CpmMicros>, Refusal> {
     Ok(cap.and(micros).map(CpmMicros::new))
 }
 
-fn returns(message: Option<v1::ReturnTarget>) -> Result<Option<ReturnTarget>, Refusal> {
-    use v1::return_target::Target;
-    let Some(message) = message else { return Ok(None) };
-    let target = match message.target {
-        None => return Err(Refusal::absent("returns")),
-        Some(Target::CostPerClickMicros(micros)) => {
-            ReturnTarget::CostPerClick(money("returns.cost_per_click_micros", micros)?)
-        }
-        Some(Target::CostPerActionMicros(micros)) => {
-            ReturnTarget::CostPerAction(money("returns.cost_per_action_micros", micros)?)
-        }
-        Some(Target::ReturnOnSpendPpm(ppm)) => ReturnTarget::ReturnOnSpend(Ppm::new(ppm)),
-    };
-    Ok(Some(target))
-}
-
 /// A campaign. `due` is its advertiser's currency, where that is known.
 pub fn campaign(
     path: &str,
@@ -442,18 +429,6 @@ pub struct CampaignNames {
     pub group: Option<String>,
     /// Its shape, if it has one.
     pub shape: Option<String>,
-}
-
-/// The message of a return target.
-#[must_use]
-pub fn returns_message(target: ReturnTarget) -> v1::ReturnTarget {
-    use v1::return_target::Target;
-    let target = match target {
-        ReturnTarget::CostPerClick(most) => Target::CostPerClickMicros(micros(most)),
-        ReturnTarget::CostPerAction(most) => Target::CostPerActionMicros(micros(most)),
-        ReturnTarget::ReturnOnSpend(least) => Target::ReturnOnSpendPpm(least.get()),
-    };
-    v1::ReturnTarget { target: Some(target) }
 }
 
 /// The message of a campaign.

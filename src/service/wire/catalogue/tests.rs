@@ -1,6 +1,7 @@
 //! Specifications to messages and back, and what is refused.
 
 use super::*;
+use paceline_core::campaign::ReturnTarget;
 use paceline_core::units::{Timestamp, Window};
 use proptest::prelude::*;
 

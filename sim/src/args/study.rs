@@ -1,0 +1,97 @@
+//! Commands that study the law by worlds of their own: forecasts, self-play, returns, margins.
+//!
+//! Called by the command line's front door.
+
+use super::{parse_seeds, value};
+use crate::contender::Contender;
+use clap::Args;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+
+/// `forecast`: flights that are asked what they will have spent.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim forecast --seeds 621..900 --html forecasts.html\n\n\
+                        The constants of forecasts were chosen on seeds 1..300: judge on others.")]
+pub struct ForecastArgs {
+    /// Seeds from first to last: a world of six flights for each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "621..660")]
+    pub seeds: RangeInclusive<u64>,
+    /// Worlds at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every forecast, what it was made of and what came of it as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `self-play`: stationary markets against their equilibrium.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim self-play sim/scenarios/self-play-first.toml \
+                        sim/scenarios/self-play-second.toml --seeds 1..5 --html out.html\n\n\
+                        The exit code is 1 when multipliers or gains are beyond their bounds.")]
+pub struct SelfPlayArgs {
+    /// Scenario files: competing campaigns, a market that stays the same, one rule of prices.
+    #[arg(value_name = "SCENARIO", required = true, num_args = 1..)]
+    pub scenarios: Vec<PathBuf>,
+    /// Seeds from first to last; in second-price worlds the first chooses and the others judge.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..5")]
+    pub seeds: RangeInclusive<u64>,
+    /// Pacing law or rival instead of the scenarios', as in `run`.
+    #[arg(long, value_name = "NAME", value_parser = value::contender)]
+    pub law: Option<Contender>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every campaign's numbers as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `returns`: campaigns with return targets.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim returns --seeds 201..210 --html returns.html\n\n\
+                        The exit code is 1 when our campaigns keep their targets less often than \
+                        65 in 100, get less than that share of the yardstick, or less than three \
+                        points more than the guide's joint rule.")]
+pub struct ReturnsArgs {
+    /// Seeds from first to last: a fleet for each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "201..210")]
+    pub seeds: RangeInclusive<u64>,
+    /// Campaigns of a fleet, 1 to 10000.
+    #[arg(long, value_name = "N", default_value_t = 1_000,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub campaigns: u32,
+    /// Fleets at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every score as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
+/// `margins`: worlds in which delay, gain and shape are off.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim margins --seeds 1..3 --html margins.html")]
+pub struct MarginsArgs {
+    /// Seeds from first to last: every point of the grid with each.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..1")]
+    pub seeds: RangeInclusive<u64>,
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write every point and every response as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts and maps.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
