@@ -47,8 +47,8 @@ pub struct Errors {
     pub level: f64,
     /// Hours by which the told course of the day is late.
     pub shift_hours: f64,
-    /// Whether the engine was told to wait for reports so late. As it ships a law holds while
-    /// reports are more than three ticks late, and safe values stand after five minutes.
+    /// Whether the engine was told to wait for reports so late. As it ships safe values stand when
+    /// spend was not seen for five minutes.
     pub waits: bool,
 }
 

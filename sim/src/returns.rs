@@ -22,7 +22,7 @@ use serde::Serialize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Steps that the guide's duals are searched over, each with each.
-pub const STEPS: [f64; 6] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0];
+pub const STEPS: [f64; 8] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
 /// A campaign is within a tolerance when what it paid is at most so much above what it got.
 pub const TOLERANCES: [f64; 5] = [0.0, 0.05, 0.1, 0.15, f64::INFINITY];
 
@@ -39,7 +39,11 @@ impl Got {
     /// How much was paid above what was got, as a share of that; below zero is within the target.
     #[must_use]
     pub fn error(self) -> f64 {
-        if self.worth > 0.0 { self.cost / self.worth - 1.0 } else { 0.0 }
+        match (self.cost > 0.0, self.worth > 0.0) {
+            (_, true) => self.cost / self.worth - 1.0,
+            (true, false) => f64::INFINITY,
+            (false, false) => 0.0,
+        }
     }
 }
 

@@ -135,3 +135,26 @@ fn a_forecast_of_its_own_leaves_the_market_alone() {
     let weights = shape.unwrap();
     assert_eq!((weights[0] * 3 + 1, weights[48]), (weights[48], 1_000_000));
 }
+
+#[test]
+fn a_campaign_has_one_return_target_that_means_something() {
+    let with = |returns: &str| format!("{SOUND}returns = {{ {returns} }}\n");
+    assert!(parse(&with("return_on_spend = 4.0, worth = 0.5")).is_ok());
+    for (returns, told) in [
+        ("worth = 1.0", "campaign[0].returns = 0 targets: must have one of"),
+        (
+            "cost_per_click_micros = 5, cost_per_action_micros = 5",
+            "campaign[0].returns = 2 targets: must have one of",
+        ),
+        (
+            "cost_per_action_micros = 5, return_on_spend = -1.0",
+            "campaign[0].returns.return_on_spend = -1: must be at least 0.000001 and below 4294",
+        ),
+        ("return_on_spend = 5000.0", "returns.return_on_spend = 5000: must be at least"),
+        ("cost_per_click_micros = -3", "returns.cost_per_click_micros = -3: must be above zero"),
+        ("return_on_spend = 4.0, worth = nan", "returns.worth = NaN: must be a number from"),
+    ] {
+        let found = complaint(&with(returns));
+        assert!(found.contains(told), "{told} is not in {found}");
+    }
+}

@@ -22,7 +22,7 @@ mod traffic;
 use crate::budget::BudgetOwner;
 use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError, SpendSource};
 use crate::days::KnownDays;
-use crate::event::{CounterRead, OpportunityBatch, SpendBatch, SpendEvent, Verdict};
+use crate::event::{CounterRead, OpportunityBatch, SpendBatch, SpendEvent, SpendKind, Verdict};
 use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
@@ -273,11 +273,17 @@ impl<L: PacingLaw> Engine<L> {
         event: &SpendEvent,
         posted: &Posted,
     ) {
-        if posted.committed <= crate::units::Nanos::ZERO {
+        let Some(slot) = self.state.ledger.slot_of(event.campaign) else { return };
+        let is_cost = posted.committed > crate::units::Nanos::ZERO;
+        // A win's results count once, also where it was free or its billing overtook it.
+        let is_booked = matches!(posted.verdict, Verdict::Posted | Verdict::PostedLate);
+        if is_booked && (event.kind == SpendKind::Win || is_cost) {
+            self.state.campaigns[slot].note_win(posted, event.expected_results);
+        }
+        if !is_cost {
             return;
         }
-        let Some(slot) = self.state.ledger.slot_of(event.campaign) else { return };
-        self.state.campaigns[slot].note_win(now, posted, event.expected_results);
+        self.state.campaigns[slot].note_cost(now, posted.committed);
         if let Some(producer) = producer
             && let Some(grants) = self.state.grants.get_mut(&slot)
         {

@@ -93,7 +93,8 @@ impl Buyer {
     #[must_use]
     pub fn results(&self, value: CpmMicros) -> Results {
         let per_nano = self.results_per_nano.unwrap_or(0.0);
-        Results::new(whole(value.per_impression().as_f64() * per_nano * 1e6))
+        let millionths = whole(value.per_impression().as_f64() * per_nano * 1e6);
+        Results::new(millionths.min(Results::EVENT_MAX.get()))
     }
 
     /// The chance of a click as it is drawn; absent for campaigns that do not count clicks.

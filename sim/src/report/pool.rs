@@ -33,6 +33,8 @@ pub fn together(members: &[(&Tally, &Metrics)], days: &[Window], cap: Nanos) -> 
     total.utilisation =
         (feasible > Nanos::ZERO).then(|| Nanos::new(total.spend_nanos).ratio_to(feasible).min(1.0));
     total.hindsight_value = purse(members, days, cap);
+    // Sums of what each alone could have had with a purse of its own say nothing of this one.
+    (total.best_constant_value, total.resolving_value) = (None, None);
     total.of_hindsight = tally::of_hindsight(total.value, total.hindsight_value);
     total
 }
@@ -40,17 +42,12 @@ pub fn together(members: &[(&Tally, &Metrics)], days: &[Window], cap: Nanos) -> 
 /// The value of one purse a day; absent where a member's auctions are not told by the day, or
 /// their prices are not second prices.
 fn purse(members: &[(&Tally, &Metrics)], days: &[Window], cap: Nanos) -> Option<f64> {
-    let of_day = |day: &Window| {
-        let mut all = Knapsack::new(cap);
-        for (tally, _) in members {
-            for (window, part) in tally.knapsacks()? {
-                if day.intersect(window) == Some(window) {
-                    all.merge(part);
-                }
-            }
+    let mut purses: Vec<Knapsack> = days.iter().map(|_| Knapsack::new(cap)).collect();
+    for (tally, _) in members {
+        for (window, part) in tally.knapsacks()? {
+            let holds = |day: &Window| day.intersect(window) == Some(window);
+            purses[days.iter().position(holds)?].merge(part);
         }
-        Some(all)
-    };
-    let purses: Option<Vec<Knapsack>> = days.iter().map(of_day).collect();
-    purses.map(|purses| hindsight::best_value(&purses, None) / 1e9)
+    }
+    Some(hindsight::best_value(&purses, None) / 1e9)
 }

@@ -141,6 +141,10 @@ impl Tally {
     /// The same with an oracle for small campaigns, if it is one.
     #[must_use]
     pub fn with_resolving(mut self, plan: &CampaignPlan, buyer: &Buyer, market: &Market) -> Self {
+        // It knows one bound at a time.
+        if self.flight.cap.is_some() && !self.days.is_empty() {
+            return self;
+        }
         let flight = std::slice::from_ref(&self.flight);
         let purses = if self.days.is_empty() { flight } else { self.days.as_slice() };
         let cap = |purse: &Purse| (purse.window, purse.cap.unwrap_or(Nanos::new(i64::MAX)));

@@ -33,40 +33,38 @@ pub(super) struct Stated {
 impl RawReturns {
     /// Checks it; `at` is the campaign's path.
     pub(super) fn check(self, at: &str, complaints: &mut Complaints) -> Option<Stated> {
-        let mut money = |field: &str, micros: Option<i64>| {
-            let amount = Nanos::try_budget(Micros::new(micros?));
-            amount
-                .map_err(|error| {
-                    let key = format!("{at}.returns.{field}");
-                    complaints.add(key, micros.unwrap_or(0), &error.to_string());
-                })
-                .ok()
+        let key = |field: &str| format!("{at}.returns.{field}");
+        let mut money = |field: &str, micros: i64| {
+            let amount = Nanos::try_budget(Micros::new(micros));
+            amount.map_err(|error| complaints.add(key(field), micros, &error.to_string())).ok()
         };
-        let click = money("cost_per_click_micros", self.cost_per_click_micros);
-        let action = money("cost_per_action_micros", self.cost_per_action_micros);
-        let revenue = self.return_on_spend.and_then(Ppm::try_from_ratio);
-        let targets = [
-            click.map(ReturnTarget::CostPerClick),
-            action.map(ReturnTarget::CostPerAction),
-            revenue.filter(|least| least.get() > 0).map(ReturnTarget::ReturnOnSpend),
-        ];
-        let mut targets = targets.into_iter().flatten();
-        let (target, second) = (targets.next(), targets.next());
+        let click = self
+            .cost_per_click_micros
+            .map(|micros| money("cost_per_click_micros", micros).map(ReturnTarget::CostPerClick));
+        let action = self
+            .cost_per_action_micros
+            .map(|micros| money("cost_per_action_micros", micros).map(ReturnTarget::CostPerAction));
+        let revenue = self.return_on_spend.map(|ratio| {
+            let least = Ppm::try_from_ratio(ratio).filter(|least| least.get() > 0);
+            let rule = "must be at least 0.000001 and below 4294";
+            complaints.require(least.is_some(), key("return_on_spend"), ratio, rule);
+            least.map(ReturnTarget::ReturnOnSpend)
+        });
+        let given: Vec<_> = [click, action, revenue].into_iter().flatten().collect();
+        complaints.require(
+            given.len() == 1,
+            format!("{at}.returns"),
+            format!("{} targets", given.len()),
+            "must have one of cost_per_click_micros, cost_per_action_micros and return_on_spend",
+        );
         let worth = self.worth.unwrap_or(1.0);
         complaints.require(
-            target.is_some() && second.is_none(),
-            format!("{at}.returns"),
-            "this",
-            "must have one of cost_per_click_micros, cost_per_action_micros and return_on_spend, \
-             above 0",
-        );
-        complaints.require(
-            worth > 0.0 && worth.is_finite(),
-            format!("{at}.returns.worth"),
+            (1e-6..=1e6).contains(&worth),
+            key("worth"),
             worth,
-            "must be a finite number above 0",
+            "must be a number from 0.000001 to 1000000",
         );
-        let target = target.filter(|_| second.is_none())?;
+        let target = given.into_iter().flatten().next()?;
         Some(Stated { target, results_per_nano: worth / target.cost_per_result() })
     }
 }

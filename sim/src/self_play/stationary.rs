@@ -63,6 +63,7 @@ fn campaign(scenario: &Scenario, plan: &CampaignPlan, complaints: &mut Complaint
         most.ppm().as_f64().to_string(),
         "must be 1",
     );
+    rule(spec.returns.is_none(), "returns", "a target".to_owned(), "must not be given");
     let is_plain = matches!(plan.buyer.billing, Billing::Impression) && plan.buyer.truth.is_none();
     rule(is_plain, "billing, click_truth", "by the click".to_owned(), "must be by the impression");
 }

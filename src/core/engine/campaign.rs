@@ -13,7 +13,7 @@ use crate::report::Reason;
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
 use crate::units::{
-    ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm, Results, Span,
+    ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Ppm, Results, Span,
     Timestamp, Window,
 };
 use serde::{Deserialize, Serialize};
@@ -149,9 +149,13 @@ impl CampaignState {
         }
     }
 
+    /// A win or billing of this expected cost came.
+    pub(super) fn note_cost(&mut self, now: Timestamp, cost: Nanos) {
+        self.event_cost.step(now, EVENT_MEMORY, cost);
+    }
+
     /// A win, or a billing without one, was posted; it is expected to bring these results.
-    pub(super) fn note_win(&mut self, now: Timestamp, posted: &Posted, expected: Results) {
-        self.event_cost.step(now, EVENT_MEMORY, posted.committed);
+    pub(super) fn note_win(&mut self, posted: &Posted, expected: Results) {
         if let Some(returns) = &mut self.returns {
             returns.note(posted, expected);
         }
@@ -198,7 +202,8 @@ impl CampaignState {
         let law_participation =
             lowest(1.0, |s| s.participation, ceiling.map(|one| one.participation));
         let mut reason = if least.is_some() { Reason::Law } else { Reason::Unbounded };
-        let returned = ceiling.filter(|ceiling| least.is_none_or(|least| ceiling.x < least.x));
+        let most = least.map_or_else(|| limit::x_max(max), |least| least.x);
+        let returned = ceiling.filter(|ceiling| ceiling.x < most);
         if returned.is_some() {
             reason = Reason::Returns;
         }

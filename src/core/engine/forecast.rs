@@ -54,6 +54,9 @@ impl<L: PacingLaw> Engine<L> {
         let x = self.config.laws.get(owner.law_choice()).signal(&pace.law).x;
         let x_max = limit::x_max(owner.multiplier_max);
         let held = self.held_at(campaign);
+        // A return target holds it from there on, whatever binds at this moment.
+        let returns = self.state.campaigns[campaign].returns.as_ref();
+        let ceiling = returns.map_or(x_max, |returns| returns.ceiling().x);
         let ahead = self.ahead(own, Window::try_new(at, window.end()).ok());
         let traffic: f64 = ahead.iter().map(|day| day.traffic).sum();
         let left = pace.plan.curve.planned_at(window.end()) - pace.sample.measured - pace.forgone;
@@ -87,8 +90,8 @@ impl<L: PacingLaw> Engine<L> {
             level: owner.course.level(),
             is_shaped: owner.shape.is_some_and(|shape| self.state.shapes.contains_key(&shape)),
             x,
-            x_most: held.map_or(x_max, |held| held.min(x_max)),
-            is_held: held.is_some(),
+            x_most: held.map_or(x_max, |held| held.min(x_max)).min(ceiling),
+            is_held: held.is_some() || ceiling < x_max,
             elasticity: self.config.elasticity,
             event_price: self.state.ledger.event_price(own, Some(campaign)),
             event_prices: (totals.dearest, totals.cheapest),

@@ -53,6 +53,8 @@ pub(super) struct Pace<S> {
     pub law: S,
     pub sample: PaceSample,
     pub stepped_to: Timestamp,
+    /// When the watermark last moved on.
+    moved_at: Timestamp,
     pub brake: Brake,
     idle_minutes: f64,
     /// Planned while next to no traffic came: not to be caught up with, but spread anew.
@@ -83,7 +85,8 @@ impl<S> Pace<S> {
                 planned,
                 event_cost: Nanos::floor_from(view.book.totals().dearest),
                 events: if is_done { 0.0 } else { self.sample.events },
-                is_stale: view.is_stale,
+                // Old news that keep coming are news; an old watermark that stands still is silence.
+                is_stale: view.is_stale && view.now - self.moved_at > view.silence,
             },
         );
     }
@@ -146,6 +149,8 @@ pub(super) struct OwnerView<'a, L> {
     /// Spend is known up to here; absent before the first report.
     pub watermark: Option<Timestamp>,
     pub is_stale: bool,
+    /// A watermark that has not moved for so long stands still.
+    pub silence: Span,
     pub days: &'a KnownDays,
     pub shape: &'a TrafficShape,
     pub book: &'a Book,
@@ -265,6 +270,7 @@ impl<S: Clone> Owner<S> {
             law: law.start(x0),
             sample: self.empty_sample(view),
             stepped_to: at,
+            moved_at: before.as_ref().map_or(view.now, |before| before.moved_at),
             brake: Brake::new(view.now),
             idle_minutes: 0.0,
             forgone: Nanos::ZERO,
@@ -378,6 +384,7 @@ impl<S: Clone> Owner<S> {
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.stepped_to = mark;
+            pace.moved_at = view.now;
             law.advance(&mut pace.law, view.now, &pace.sample);
             let x = law.signal(&pace.law).x;
             if !law.is_sound(&pace.law) || !x.is_finite() {

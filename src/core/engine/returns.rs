@@ -3,14 +3,14 @@
 //! Worth and cost come with the same events, so that late ones put neither ahead of the other and
 //! silence moves nothing. Kept beside the campaign; called by the engine.
 
-use super::owner::calibration;
-use super::{Engine, EngineConfig};
+use super::Engine;
 use crate::campaign::ReturnTarget;
-use crate::ledger::{Posted, Slot, SpendTotals};
+use crate::ledger::{Posted, Slot};
 use crate::pace::PacingLaw;
 use crate::pace::limit;
 use crate::pace::returns::{ReturnSample, ReturnState};
 use crate::report::ReturnExplanation;
+use crate::table::EntryState;
 use crate::units::{Nanos, PacingMultiplier, Results, Timestamp, Window};
 use serde::{Deserialize, Serialize};
 
@@ -24,21 +24,24 @@ pub(super) struct Ceiling {
 }
 
 /// A flight's results so far, and the law.
+///
+/// Worth and cost are both as expected at the win: what predictions have wrong about clicks strikes
+/// results and billing alike.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Returns {
     pub target: ReturnTarget,
     /// The flight; absent before the first.
     window: Option<Window>,
     results: Results,
+    /// At the target in force at each win.
+    worth: Nanos,
     cost: Nanos,
-    /// Sum of (worth − cost)² over wins, in nanos².
-    squares: f64,
+    /// Sum over wins that cost more than they are worth of the square of the difference, in nanos².
+    losses: f64,
     wins: u64,
     law: ReturnState,
     stepped_to: Timestamp,
     gone_minutes: f64,
-    /// Billed over expected, as of the last step.
-    calibration: f64,
 }
 
 impl Returns {
@@ -47,19 +50,19 @@ impl Returns {
             target,
             window: None,
             results: Results::ZERO,
+            worth: Nanos::ZERO,
             cost: Nanos::ZERO,
-            squares: 0.0,
+            losses: 0.0,
             wins: 0,
             law: ReturnState::default(),
             stepped_to: Timestamp::MIN,
             gone_minutes: 0.0,
-            calibration: 1.0,
         }
     }
 
     /// Whether another target counts the same results.
     pub(super) fn is_like(&self, target: ReturnTarget) -> bool {
-        self.target.as_str() == target.as_str()
+        std::mem::discriminant(&self.target) == std::mem::discriminant(&target)
     }
 
     /// A win was posted, or a billing without one.
@@ -67,58 +70,66 @@ impl Returns {
         if !self.window.is_some_and(|window| window.contains(posted.served_at)) {
             return;
         }
-        let gap = self.target.worth(expected) - posted.committed.as_f64();
+        let worth = Nanos::floor_from(self.target.worth(expected));
         self.results = self.results.saturating_add(expected);
+        self.worth = self.worth.saturating_add(worth);
         self.cost = self.cost.saturating_add(posted.committed);
-        self.squares += gap * gap;
+        let loss = (posted.committed.as_f64() - worth.as_f64()).max(0.0);
+        self.losses += loss * loss;
         self.wins = self.wins.saturating_add(1);
     }
 
-    /// Another flight begins with empty hands, and with the level that the last one ended with.
+    /// Another flight begins with empty hands, and with the level that the last one found. One whose
+    /// dates were edited goes on, as its account does.
     fn enter(&mut self, window: Window, now: Timestamp) {
-        if self.window != Some(window) {
-            let law = self.law;
-            *self = Self { window: Some(window), law, stepped_to: now, ..Self::new(self.target) };
+        if self.window == Some(window) {
+            return;
         }
+        if self.window.is_some_and(|before| before.intersect(window).is_some()) {
+            self.window = Some(window);
+            return;
+        }
+        let law = self.law.next();
+        *self = Self { window: Some(window), law, stepped_to: now, ..Self::new(self.target) };
     }
 
-    /// Steps the law to the watermark.
-    fn step(
-        &mut self,
-        mark: Timestamp,
-        weight: f64,
-        calibration: f64,
-        multiplier_max: PacingMultiplier,
-    ) {
+    /// Steps the law to the watermark, or lets the time pass while nothing may be won.
+    fn step(&mut self, mark: Timestamp, seen: &Seen) {
         let Some(window) = self.window else { return };
-        let elapsed = (window.clamp(mark) - self.stepped_to).as_minutes();
+        let mark = window.clamp(mark);
+        let elapsed = (mark - self.stepped_to).as_minutes();
         if elapsed <= 0.0 {
             return;
         }
-        self.stepped_to = window.clamp(mark);
-        let minutes = elapsed * weight;
-        self.gone_minutes += minutes;
-        self.calibration = calibration;
+        self.stepped_to = mark;
+        self.gone_minutes += elapsed * seen.weight;
+        if !seen.runs {
+            return;
+        }
         self.law.advance(&ReturnSample {
-            traffic_minutes: minutes,
-            worth: self.target.worth(self.results),
-            cost: self.cost.as_f64() * calibration,
-            squares: self.squares,
+            traffic_minutes: (elapsed * seen.weight).min(seen.minutes_max),
+            worth: self.worth.as_f64(),
+            cost: self.cost.as_f64(),
+            losses: self.losses,
             wins: count(self.wins),
             gone_minutes: self.gone_minutes,
-            left_minutes: (window.end() - self.stepped_to).as_minutes(),
-            multiplier_max,
+            left_minutes: (window.end() - mark).as_minutes(),
+            multiplier_max: seen.multiplier_max,
         });
     }
 
-    fn ceiling(&self) -> Ceiling {
+    pub(super) fn ceiling(&self) -> Ceiling {
         let (multiplier, participation) = limit::split(self.law.x);
         Ceiling { x: self.law.x, multiplier, participation }
     }
 
-    /// Budgets or hands hold the campaign lower.
-    pub(super) fn bound(&mut self, applied_x: f64) {
-        self.law.bound(applied_x);
+    /// Budgets hold the campaign lower, or a hand holds it.
+    pub(super) fn track(&mut self, applied_x: f64, is_held: bool) {
+        if is_held {
+            self.law.follow(applied_x);
+        } else {
+            self.law.bound(applied_x);
+        }
     }
 
     pub(super) fn explain(&self) -> ReturnExplanation {
@@ -126,12 +137,23 @@ impl Returns {
             target: self.target,
             window: self.window,
             results: self.results,
-            worth: Nanos::floor_from(self.target.worth(self.results)),
-            cost: Nanos::floor_from(self.cost.as_f64() * self.calibration),
+            worth: self.worth,
+            cost: self.cost,
             reserve: Nanos::floor_from(self.law.reserve),
             law: self.law,
         }
     }
+}
+
+/// What a step sees of the campaign beside its results.
+struct Seen {
+    /// Of the traffic expected, the share that came.
+    weight: f64,
+    /// It bids.
+    runs: bool,
+    /// More traffic time than this is not made up for at once, in minutes.
+    minutes_max: f64,
+    multiplier_max: PacingMultiplier,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts for control")]
@@ -147,6 +169,7 @@ impl<L: PacingLaw> Engine<L> {
         slot: Slot,
         mark: Option<Timestamp>,
     ) -> Option<Ceiling> {
+        let minutes_max = self.step_minutes_max(now);
         let campaign = &mut self.state.campaigns[slot];
         let returns = campaign.returns.as_mut()?;
         let spec = &campaign.entered.spec;
@@ -154,16 +177,13 @@ impl<L: PacingLaw> Engine<L> {
             returns.enter(flight.window, now);
         }
         let own = self.state.ledger.campaign(slot).owners.own();
-        let totals = self.state.ledger.book(own).totals();
-        let known = known(totals, &self.config);
-        let weight = self.state.owners[own].traffic.weight();
-        returns.step(mark.unwrap_or(Timestamp::MIN), weight, known, spec.multiplier_max);
+        let seen = Seen {
+            weight: self.state.owners[own].traffic.weight(),
+            runs: campaign.entry.is_some_and(|entry| entry.state == EntryState::Run),
+            minutes_max,
+            multiplier_max: spec.multiplier_max,
+        };
+        returns.step(mark.unwrap_or(Timestamp::MIN), &seen);
         Some(returns.ceiling())
     }
-}
-
-/// Billed over expected of an owner, as the laws take it.
-fn known<L>(totals: &SpendTotals, config: &EngineConfig<L>) -> f64 {
-    // In units of what was expected so far: a fifth of it must be ripe to tell.
-    calibration(totals, config, totals.expected)
 }

@@ -128,6 +128,11 @@ impl<L: PacingLaw> Engine<L> {
         Marks { events, counters }
     }
 
+    /// What passed while nobody led moves no multiplier at a bound, in minutes.
+    pub(super) fn step_minutes_max(&self, now: Timestamp) -> f64 {
+        (now - self.state.led_from).as_minutes().max(FIRST_STEP_MINUTES)
+    }
+
     fn is_stale(&self, now: Timestamp, watermark: Option<Timestamp>) -> bool {
         watermark.is_none_or(|mark| now - mark > self.config.tick.times(self.config.stale_ticks))
     }
@@ -174,6 +179,7 @@ impl<L: PacingLaw> Engine<L> {
     ) -> bool {
         let watermark = marks.of(self.state.owners[slot].feed);
         let is_stale = self.is_stale(now, watermark);
+        let step_minutes_max = self.step_minutes_max(now);
         let state = &mut self.state;
         state.ledger.book_mut(slot).refresh(now);
         let first = (campaign < state.campaigns.len()).then_some(campaign);
@@ -183,12 +189,12 @@ impl<L: PacingLaw> Engine<L> {
             now,
             watermark,
             is_stale,
+            silence: self.config.tick.times(self.config.stale_ticks),
             days: &state.days,
             shape: shape.unwrap_or(&self.flat),
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
-            // What passed while nobody led moves no multiplier at a bound.
-            step_minutes_max: (now - state.led_from).as_minutes().max(FIRST_STEP_MINUTES),
+            step_minutes_max,
             config: &self.config,
         };
         owner.step(&view, rhythm)
@@ -267,8 +273,8 @@ impl<L: PacingLaw> Engine<L> {
         let runs = campaign.entry.is_some_and(|entry| entry.state == EntryState::Run);
         let applied = campaign.applied_x;
         let is_held = hands.is_held();
-        if let Some(returns) = &mut campaign.returns {
-            returns.bound(applied);
+        if let Some(returns) = campaign.returns.as_mut().filter(|_| runs) {
+            returns.track(applied, is_held);
         }
         for signal in &gathered.signals {
             let seen = Track {

@@ -94,7 +94,13 @@ fn an_edit_keeps_what_was_won_under_a_target_of_the_same_kind() {
     edit(&mut world, Some(ReturnTarget::CostPerAction(Nanos::from_units(12))));
     let after = told(&world).returns.unwrap();
     assert_eq!((after.results, after.law), (before.results, before.law));
-    assert!(after.worth > before.worth, "{after:?}");
+    // What was won before counts as it did then.
+    assert_eq!(after.worth, before.worth);
+    minutes(&mut world, 10);
+    let later = told(&world).returns.unwrap();
+    let won = later.results.as_f64() - after.results.as_f64();
+    let worth = (later.worth - after.worth).as_f64() / 1e9;
+    assert!(won > 0.0 && (worth / won - 12.0).abs() < 1e-3, "{worth} for {won}");
     edit(&mut world, Some(ReturnTarget::CostPerClick(Nanos::from_units(1))));
     assert_eq!(told(&world).returns.unwrap().results, Results::ZERO);
     edit(&mut world, None);
@@ -115,4 +121,42 @@ fn a_target_of_nothing_and_one_on_a_counter_are_refused_by_name() {
         ["returns: must be above zero"]
     );
     assert!(rules(&counted)[0].starts_with("returns: a return target needs spend_source events"));
+}
+
+#[test]
+fn a_new_flight_goes_on_from_the_level_and_a_longer_one_with_its_books() {
+    let mut world = returning(TEN);
+    minutes(&mut world, 600);
+    let before = told(&world).returns.unwrap();
+    let flights = |ends: &[i64]| {
+        let mut spec = CampaignSpec { returns: Some(TEN), ..campaign("c", 1, 100) };
+        let starts = std::iter::once(0).chain(ends.iter().copied());
+        spec.budgets.flights = starts
+            .zip(ends)
+            .map(|(start, &end)| Flight {
+                window: Window::try_new(at(start), at(end)).unwrap(),
+                budget: Some(Nanos::from_units(100)),
+            })
+            .collect();
+        Input::Campaign(spec)
+    };
+    world.say(flights(&[90_000, 180_000]));
+    minutes(&mut world, 10);
+    let longer = told(&world).returns.unwrap();
+    assert!(longer.results > before.results && longer.window.unwrap().end() == at(90_000));
+    minutes(&mut world, 920);
+    let next = told(&world).returns.unwrap();
+    assert!(next.results < before.results && next.window.unwrap().start() == at(90_000));
+    assert!((next.law.integral - longer.law.integral).abs() < 0.5, "{next:?} {longer:?}");
+}
+
+#[test]
+fn a_pause_moves_no_ceiling() {
+    let mut world = returning(TEN);
+    minutes(&mut world, 600);
+    let before = told(&world).returns.unwrap().law;
+    world.say(hand(&world, OverrideAction::Pause, 300));
+    minutes(&mut world, 299);
+    let after = told(&world).returns.unwrap().law;
+    assert!((after.x - before.x).abs() < 0.1, "{before:?} {after:?}");
 }

@@ -1,6 +1,7 @@
 //! What begins while nobody reports spend.
 
 use super::*;
+use std::collections::VecDeque;
 
 /// A campaign that has run for an hour, and ten minutes in which nobody reported.
 fn silent() -> World {
@@ -77,27 +78,42 @@ fn a_flight_that_begins_in_silence_starts_like_a_fresh_campaign() {
     assert_eq!((entry.state, entry.multiplier), (EntryState::Safe, fresh().multiplier));
 }
 
-#[test]
-fn reports_that_are_always_minutes_late_still_steer() {
-    let mut world = one_day();
-    let mut underway = std::collections::VecDeque::new();
-    for _ in 0..6 * 1_440 {
+/// Minutes in which every report is on its way for so long.
+fn late_minutes(world: &mut World, underway: &mut VecDeque<(Timestamp, SpendBatch)>, minutes: i64) {
+    for _ in 0..6 * minutes {
         world.say(Input::Tick);
         world.now += Span::from_secs(10);
-        let through = world.now;
-        let batch = SpendBatch {
-            producer: Some(PRODUCER),
-            reported_through: Some(through),
-            events: world.spend(),
-        };
-        underway.push_back((through + Span::from_mins(4), batch));
+        let (producer, through) = (Some(PRODUCER), Some(world.now));
+        let batch = SpendBatch { producer, reported_through: through, events: world.spend() };
+        underway.push_back((world.now + Span::from_mins(4), batch));
         while underway.front().is_some_and(|(due, _)| *due <= world.now) {
             let (_, batch) = underway.pop_front().unwrap();
             world.say(Input::Spend(batch));
         }
     }
+}
+
+#[test]
+fn reports_that_are_always_minutes_late_still_steer() {
+    let mut world = one_day();
+    late_minutes(&mut world, &mut VecDeque::new(), 1_440);
     let spent = world.spent("c");
     // What nobody has seen yet is spent beyond the budget where no allowances are in use: four
     // minutes of a day.
     assert!((97.0..=100.0 + 100.0 * 5.0 / 1_440.0).contains(&spent), "{spent}");
+}
+
+#[test]
+fn reports_that_are_always_minutes_late_let_the_brake_go() {
+    let mut world = one_day();
+    let mut underway = VecDeque::new();
+    late_minutes(&mut world, &mut underway, 300);
+    let brake = |world: &World| world.engine.explain(CampaignId::of("c")).unwrap().owners[0].brake;
+    let usual = world.market[&CampaignId::of("c")];
+    world.market.insert(CampaignId::of("c"), 30.0 * usual);
+    late_minutes(&mut world, &mut underway, 8);
+    let braked = brake(&world);
+    world.market.insert(CampaignId::of("c"), usual);
+    late_minutes(&mut world, &mut underway, 30);
+    assert!(braked < 0.5 && brake(&world) == 1.0, "{braked} {}", brake(&world));
 }
