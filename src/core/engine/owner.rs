@@ -85,7 +85,7 @@ impl<S> Pace<S> {
                 planned,
                 event_cost: Nanos::floor_from(view.book.totals().dearest),
                 events: if is_done { 0.0 } else { self.sample.events },
-                // Old news that keep coming are news; an old watermark that stands still is silence.
+                // Old news that keeps coming is news; an old watermark that stands is silence.
                 is_stale: view.is_stale && view.now - self.moved_at > view.silence,
             },
         );

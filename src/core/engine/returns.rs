@@ -79,8 +79,8 @@ impl Returns {
         self.wins = self.wins.saturating_add(1);
     }
 
-    /// Another flight begins with empty hands, and with the level that the last one found. One whose
-    /// dates were edited goes on, as its account does.
+    /// Another flight begins with empty hands, and with the level that the last one found. One
+    /// whose dates were edited goes on, as its account does.
     fn enter(&mut self, window: Window, now: Timestamp) {
         if self.window == Some(window) {
             return;

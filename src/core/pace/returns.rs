@@ -32,8 +32,8 @@ const RESERVE_DEVIATIONS: f64 = 2.0;
 /// by half as fast as the bid rises, a gap is made up for fastest at 2 ln 1.5 below break-even, and
 /// slower further down, where next to nothing is won.
 const DEPTH_MAX: f64 = 0.81;
-/// A gap is closing when a minute mends a twentieth of what a minute costs on average, however large
-/// it is: asking for more would lower bids that mend it.
+/// A gap is closing when a minute mends a twentieth of what a minute costs on average, however
+/// large it is: asking for more would lower bids that mend it.
 const CLOSING_MAX: f64 = 0.05;
 /// How long what was won of late says whether the gap is closing, as a share of the settling time.
 const DRIFT_SHARE: f64 = 0.25;
