@@ -26,8 +26,8 @@ const NOISE_SHARE_MIN: f64 = 0.25;
 /// Gaps beyond this share of a day's spend count as this.
 const ERROR_CLIP: f64 = 0.15;
 /// Standard deviations of what chance may take in a settling time that are kept in hand, so that a
-/// flight ends above its target and not about it. Two would do 39 of 40 times by the normal law, but
-/// wins of an hour share their luck, of which single ones tell too little.
+/// flight ends above its target and not about it. Two would do 39 of 40 times by the normal law,
+/// but wins of an hour share their luck, of which single ones tell too little.
 const RESERVE_DEVIATIONS: f64 = 3.5;
 /// The proportional part goes no lower than this: with spend ~ exp(1.5 x) and a return that falls
 /// by half as fast as the bid rises, a gap is made up for fastest at 2 ln 1.5 below break-even, and
