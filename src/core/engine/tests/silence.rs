@@ -115,5 +115,5 @@ fn reports_that_are_always_minutes_late_let_the_brake_go() {
     let braked = brake(&world);
     world.market.insert(CampaignId::of("c"), usual);
     late_minutes(&mut world, &mut underway, 30);
-    assert!(braked < 0.5 && brake(&world) == 1.0, "{braked} {}", brake(&world));
+    assert!(braked < 0.5 && brake(&world) > 0.999, "{braked} {}", brake(&world));
 }
