@@ -323,8 +323,11 @@ fn win<V: Venue>(
     let seat = stand.seat;
     let charge = hall.charge(seat.campaign, auction, stand.offer, cleared);
     let value = hall.buyers[seat.campaign].really(stand.offer.value, auction);
-    let expected_results = hall.buyers[seat.campaign].results(value);
-    hall.tallies[seat.campaign].win(auction, value, expected_results);
+    let buyer = &hall.buyers[seat.campaign];
+    // The bidder tells what it expects; the books hold what that really is on average.
+    let expected_results = buyer.results(stand.offer.value);
+    let results = buyer.results(value);
+    hall.tallies[seat.campaign].win(auction, value, results);
     let heard_at = auction.at + hall.outcome_delay;
     let billing = hall.buyers[seat.campaign].billing;
     let key = win_key(auction.key, hall.buyers[seat.campaign].salt);

@@ -10,7 +10,7 @@ mod output;
 
 use anyhow::{Context, bail};
 use clap::Parser;
-use output::{say, write_report, write_reports, write_text};
+use output::{say, show, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
     Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, MarginsArgs, ReplayArgs,
@@ -266,16 +266,14 @@ fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
         contender: args.law.unwrap_or_default(),
         seeds: args.seeds.clone().collect(),
         sample: self_play::SAMPLE,
-        threads: args.threads.unwrap_or_else(cores),
+        threads: args.common.threads.unwrap_or_else(cores),
     };
     let played = with_bar(|tell| self_play::play(&scenarios, &options, tell));
     let played = played.map_err(|error| match error {
         error if error.is_of_asking() => Failure::Usage(error.to_string()),
         error => anyhow::Error::new(error).into(),
     })?;
-    say(&played.to_text())?;
-    write_text(args.json.as_deref(), || played.to_json())?;
-    write_text(args.html.as_deref(), || played.to_html())?;
+    show(&args.common, &played.to_text(), || played.to_json(), || played.to_html())?;
     match played.worlds.iter().filter(|world| world.is_missed()).count() {
         0 => Ok(()),
         missed => Err(anyhow::anyhow!("{missed} bounds missed").into()),
@@ -285,33 +283,27 @@ fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
 /// Asks many flights what they will have spent, and tells how often they were right.
 fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.threads.unwrap_or_else(cores);
+    let threads = args.common.threads.unwrap_or_else(cores);
     let told = with_bar(|tell| forecast::play(&seeds, threads, tell))?;
-    say(&told.to_text())?;
-    write_text(args.json.as_deref(), || told.to_json())?;
-    write_text(args.html.as_deref(), || told.to_html())
+    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())
 }
 
 /// Plays campaigns with return targets; fails if ours do too little better than the guide's.
 fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.threads.unwrap_or_else(cores);
+    let threads = args.common.threads.unwrap_or_else(cores);
     let campaigns = args.campaigns as usize;
     let told = with_bar(|tell| returns::play(&seeds, campaigns, threads, tell));
-    say(&told.to_text())?;
-    write_text(args.json.as_deref(), || told.to_json())?;
-    write_text(args.html.as_deref(), || told.to_html())?;
+    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
     if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
 }
 
 /// Runs worlds in which the law is wrong about its plant.
 fn find_margins(args: &MarginsArgs) -> anyhow::Result<()> {
     let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.threads.unwrap_or_else(cores);
+    let threads = args.common.threads.unwrap_or_else(cores);
     let found = with_bar(|tell| margins::play(&margins::grid(), &seeds, threads, tell))?;
-    say(&found.to_text())?;
-    write_text(args.json.as_deref(), || found.to_json())?;
-    write_text(args.html.as_deref(), || found.to_html())
+    show(&args.common, &found.to_text(), || found.to_json(), || found.to_html())
 }
 
 /// Runs scenarios with every combination of values.

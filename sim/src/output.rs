@@ -3,6 +3,7 @@
 //! Called by `main`, command by command.
 
 use anyhow::Context;
+use paceline_sim::args::study::Common;
 use paceline_sim::report::{RunReport, page, render};
 use std::fs;
 use std::io::{self, Write};
@@ -20,6 +21,18 @@ pub(crate) fn say(text: &str) -> anyhow::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.context("writing to standard output"),
     }
+}
+
+/// What a study found: as text, and where else it was asked for.
+pub(crate) fn show(
+    common: &Common,
+    text: &str,
+    json: impl FnOnce() -> String,
+    html: impl FnOnce() -> String,
+) -> anyhow::Result<()> {
+    say(text)?;
+    write_text(common.json.as_deref(), json)?;
+    write_text(common.html.as_deref(), html)
 }
 
 /// One report as it is; several as a list, and on one page as a table of worlds.

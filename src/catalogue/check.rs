@@ -228,7 +228,7 @@ fn returns(
     let money = |text: &str| value::budget(text, due);
     let click = section.text(faults, "cost_per_click", value::MONEY, money);
     let action = section.text(faults, "cost_per_action", value::MONEY, money);
-    let revenue = section.text(faults, "return_on_spend", value::SHARE, value::share);
+    let revenue = section.text(faults, "return_on_spend", value::SHARE, value::return_on_spend);
     let targets = [
         ("cost_per_click", click.map(ReturnTarget::CostPerClick)),
         ("cost_per_action", action.map(ReturnTarget::CostPerAction)),

@@ -75,26 +75,26 @@ pub(crate) fn cpm(text: &str, due: Option<Currency>) -> Result<CpmMicros, String
     money_micros(text, due).map(CpmMicros::new)
 }
 
-/// Above 0 %, at most 400 %.
-pub(crate) fn multiplier(text: &str) -> Result<PacingMultiplier, String> {
+/// Parts per million; `rule` is told of what is none, or out of their range.
+fn share(text: &str, rule: &str) -> Result<Ppm, String> {
     let Some(number) = text.trim().strip_suffix('%') else {
         return Err(format!("must end in %: {SHARE} is due"));
     };
-    let rule = || "must be above 0% and at most 400%".to_owned();
     let ppm = decimal(number.trim_end(), SHARE_DIGITS)?;
-    let ppm = u32::try_from(ppm).ok().filter(|ppm| *ppm > 0).ok_or_else(rule)?;
-    PacingMultiplier::try_new(Ppm::new(ppm)).map_err(|_| rule())
+    u32::try_from(ppm).map(Ppm::new).map_err(|_| rule.to_owned())
 }
 
-/// Above 0 %, at most 400000 %.
-pub(crate) fn share(text: &str) -> Result<Ppm, String> {
-    let Some(number) = text.trim().strip_suffix('%') else {
-        return Err(format!("must end in %: {SHARE} is due"));
-    };
-    let rule = || "must be above 0% and at most 400000%".to_owned();
-    let ppm = decimal(number.trim_end(), SHARE_DIGITS)?;
-    let ppm = u32::try_from(ppm).ok().filter(|ppm| (1..=4_000_000_000).contains(ppm));
-    ppm.map(Ppm::new).ok_or_else(rule)
+/// Above 0 %, at most 400 %.
+pub(crate) fn multiplier(text: &str) -> Result<PacingMultiplier, String> {
+    let rule = "must be above 0% and at most 400%";
+    let ppm = share(text, rule)?;
+    let multiplier = PacingMultiplier::try_new(ppm).ok().filter(|_| ppm.get() > 0);
+    multiplier.ok_or_else(|| rule.to_owned())
+}
+
+/// Revenue over spend; the specification bounds it.
+pub(crate) fn return_on_spend(text: &str) -> Result<Ppm, String> {
+    share(text, "must be above 0% and at most 400000%")
 }
 
 /// A choice of words.

@@ -132,6 +132,9 @@ pub enum CampaignStatus {
     Archived,
 }
 
+/// The most revenue for a unit of spend that can be asked: four thousand units.
+const RETURN_MAX: Ppm = Ppm::new(4_000_000_000);
+
 /// What its results may cost on average over a flight, or must bring in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -170,10 +173,20 @@ impl ReturnTarget {
         }
     }
 
-    const fn is_above_zero(self) -> bool {
+    /// Rules that it breaks, under its own word.
+    fn check(self, source: SpendSource, complaints: &mut Vec<SpecError>) {
+        let mut refuse = |rule: &str| complaints.push(SpecError::new(self.as_str(), rule));
         match self {
-            Self::CostPerClick(most) | Self::CostPerAction(most) => most.get() > 0,
-            Self::ReturnOnSpend(least) => least.get() > 0,
+            Self::CostPerClick(most) | Self::CostPerAction(most) if most <= Nanos::ZERO => {
+                refuse("must be above zero");
+            }
+            Self::ReturnOnSpend(least) if least.get() == 0 || least > RETURN_MAX => {
+                refuse("must be above 0% and at most 400000%");
+            }
+            _ => {}
+        }
+        if source == SpendSource::Counters {
+            refuse("needs spend_source events: a counter does not say what was won");
         }
     }
 }
@@ -269,14 +282,8 @@ impl CampaignSpec {
         if self.value_cap.is_some_and(|cap| cap.get() <= 0) {
             complaints.push(SpecError::new("value_cap", "must be above zero"));
         }
-        if self.returns.is_some_and(|target| !target.is_above_zero()) {
-            complaints.push(SpecError::new("returns", "must be above zero"));
-        }
-        if self.returns.is_some() && self.spend_source == SpendSource::Counters {
-            complaints.push(SpecError::new(
-                "returns",
-                "a return target needs spend_source events: a counter does not say what was won",
-            ));
+        if let Some(target) = self.returns {
+            target.check(self.spend_source, &mut complaints);
         }
         complaints
     }

@@ -113,7 +113,7 @@ pub enum Limit {
     Budget,
     /// What there is to buy at its highest bids.
     Supply,
-    /// A hand, or another owner's budget.
+    /// A hand, a return target, or another owner's budget.
     Held,
 }
 

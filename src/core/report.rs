@@ -178,9 +178,9 @@ pub struct ReturnExplanation {
     pub window: Option<Window>,
     /// Expected of what was won in it.
     pub results: Results,
-    /// What those may cost.
+    /// What those may cost, at the target in force at each win.
     pub worth: Nanos,
-    /// What they cost: expected spend, calibrated by what was billed.
+    /// What they cost, as expected at each win.
     pub cost: Nanos,
     /// Kept in hand against chance.
     pub reserve: Nanos,

@@ -1455,7 +1455,7 @@ pub mod return_target {
         /// At most this for an action, in micros, above 0.
         #[prost(int64, tag = "2")]
         CostPerActionMicros(i64),
-        /// At least this revenue for a unit of spend, in parts per million, above 0.
+        /// At least this revenue for a unit of spend, in parts per million, 1 to 4000000000.
         #[prost(uint32, tag = "3")]
         ReturnOnSpendPpm(u32),
     }
@@ -2371,7 +2371,7 @@ pub enum ForecastLimit {
     Budget = 1,
     /// What there is to buy at its highest bids.
     Supply = 2,
-    /// A hand, or another owner's budget.
+    /// A hand, a return target, or another owner's budget.
     Held = 3,
 }
 impl ForecastLimit {
@@ -2635,10 +2635,10 @@ pub struct ReturnExplanation {
     /// Expected of what was won, in millionths of a result.
     #[prost(uint64, tag = "2")]
     pub results_millionths: u64,
-    /// What those may cost, in nanos.
+    /// What those may cost, in nanos, at the target in force at each win.
     #[prost(int64, tag = "3")]
     pub worth_nanos: i64,
-    /// What they cost, in nanos: expected spend, calibrated by what was billed.
+    /// What they cost, in nanos, as expected at each win.
     #[prost(int64, tag = "4")]
     pub cost_nanos: i64,
     /// Kept in hand against chance, in nanos.

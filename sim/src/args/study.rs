@@ -8,6 +8,20 @@ use clap::Args;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 
+/// What every study takes.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// Runs at a time; as many as there are cores when absent.
+    #[arg(long, value_name = "N", value_parser = value::threads)]
+    pub threads: Option<usize>,
+    /// Write everything that was found, piece by piece, as JSON.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Write a page with charts.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+}
+
 /// `forecast`: flights that are asked what they will have spent.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example: paceline-sim forecast --seeds 621..900 --html forecasts.html\n\n\
@@ -16,15 +30,9 @@ pub struct ForecastArgs {
     /// Seeds from first to last: a world of six flights for each.
     #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "621..660")]
     pub seeds: RangeInclusive<u64>,
-    /// Worlds at a time; as many as there are cores when absent.
-    #[arg(long, value_name = "N", value_parser = value::threads)]
-    pub threads: Option<usize>,
-    /// Write every forecast, what it was made of and what came of it as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write a page with charts.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `self-play`: stationary markets against their equilibrium.
@@ -42,15 +50,9 @@ pub struct SelfPlayArgs {
     /// Pacing law or rival instead of the scenarios', as in `run`.
     #[arg(long, value_name = "NAME", value_parser = value::contender)]
     pub law: Option<Contender>,
-    /// Runs at a time; as many as there are cores when absent.
-    #[arg(long, value_name = "N", value_parser = value::threads)]
-    pub threads: Option<usize>,
-    /// Write every campaign's numbers as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write a page with charts.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `returns`: campaigns with return targets.
@@ -67,15 +69,9 @@ pub struct ReturnsArgs {
     #[arg(long, value_name = "N", default_value_t = 1_000,
           value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub campaigns: u32,
-    /// Fleets at a time; as many as there are cores when absent.
-    #[arg(long, value_name = "N", value_parser = value::threads)]
-    pub threads: Option<usize>,
-    /// Write every score as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write a page with charts.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
 }
 
 /// `margins`: worlds in which delay, gain and shape are off.
@@ -85,13 +81,7 @@ pub struct MarginsArgs {
     /// Seeds from first to last: every point of the grid with each.
     #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..1")]
     pub seeds: RangeInclusive<u64>,
-    /// Runs at a time; as many as there are cores when absent.
-    #[arg(long, value_name = "N", value_parser = value::threads)]
-    pub threads: Option<usize>,
-    /// Write every point and every response as JSON.
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
-    /// Write a page with charts and maps.
-    #[arg(long, value_name = "FILE")]
-    pub html: Option<PathBuf>,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
 }

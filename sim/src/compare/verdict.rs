@@ -172,17 +172,18 @@ fn levels(brief: &Brief, runs: &[Outcome]) -> Vec<Verdict> {
     ]
 }
 
-/// Every class for which an oracle re-solves.
+/// Every class for which an oracle re-solves, but for less than three events a day, of which a
+/// single one makes the day.
 fn classes(brief: &Brief, runs: &[Outcome]) -> Verdict {
-    let rule = "3 to 20 and 20 to 200 a day: each 97 % of the re-solving oracle";
+    let rule = "3 to 20, to 200, to 2000 a day: each 97 % of the re-solving oracle, where told";
     let of_class = |class: Class| {
         let each = of_default(brief, runs, &|one, events| {
             one.metrics.resolving_value.is_some() && Class::of(events) == class
         });
         (!each.is_empty()).then(|| (class, mean(&each), each.len()))
     };
-    let known: Vec<_> =
-        [Class::Under20, Class::Under200].into_iter().filter_map(of_class).collect();
+    let judged = [Class::Under20, Class::Under200, Class::Under2000];
+    let known: Vec<_> = judged.into_iter().filter_map(of_class).collect();
     if known.is_empty() {
         return verdict(rule, Ruling::Open, "no such campaign");
     }

@@ -79,7 +79,9 @@ pub fn world(seed: u64) -> Draft {
     let segments: Vec<Value> =
         (0..dice.whole(1, 4)).map(|n| segment(&mut dice, n, &mut frame).into()).collect();
     put("segment", segments.into());
-    let demand = demand::draw(&mut Dice::new(seed, "swarm campaigns"), &mut frame);
+    let mut demand = demand::draw(&mut Dice::new(seed, "swarm campaigns"), &mut frame);
+    // Dice of their own, so that worlds without targets are what they were.
+    demand.ask_returns(&mut Dice::new(seed, "swarm returns"));
     let trouble = trouble::draw(seed, &frame, &demand);
     for (key, rows) in [
         ("advertiser", demand.advertisers),

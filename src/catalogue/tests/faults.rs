@@ -2,8 +2,8 @@
 
 use paceline_catalogue::{CatalogueError, Complaint, parse, read};
 use paceline_core::budget::Horizon;
-use paceline_core::campaign::{CampaignSpec, LawChoice};
-use paceline_core::units::{AdvertiserId, GroupId, Nanos, ShapeId, Span};
+use paceline_core::campaign::{CampaignSpec, LawChoice, ReturnTarget};
+use paceline_core::units::{AdvertiserId, GroupId, Nanos, Ppm, ShapeId, Span};
 use std::path::Path;
 
 const ADVERTISER: &str = "[[advertisers]]\nname = \"a\"\ncurrency = \"USD\"\n";
@@ -150,9 +150,9 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "cost_per_click = \"1 USD\"\nspend_source = \"counters\"",
-        "returns",
-        "",
-        "a return target needs spend_source events: a counter does not say what was won",
+        "cost_per_click",
+        "\"1 USD\"",
+        "needs spend_source events: a counter does not say what was won",
     ),
     ("shape = \"none\"", "shape", "\"none\"", "no shape has this name"),
     ("group = \"none\"", "group", "\"none\"", "no group has this name"),
@@ -299,6 +299,7 @@ fn the_example_is_sound_and_shows_every_key() {
     assert_eq!(holiday.shape, Some(ShapeId::of("web")));
     assert_eq!(holiday.budgets.cap(Horizon::Hour), Some(Nanos::from_units(150)));
     assert_eq!(holiday.value_cap.unwrap().get(), 25_000_000);
+    assert_eq!(holiday.returns, Some(ReturnTarget::ReturnOnSpend(Ppm::new(4_000_000))));
     let flight = holiday.budgets.flights[0];
     assert_eq!(flight.budget, Some(Nanos::from_units(8_000)));
     // 23 November 2026, 00:00 in New York is 05:00 UTC.

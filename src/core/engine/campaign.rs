@@ -2,14 +2,14 @@
 //!
 //! Called by the engine once a tick, after every owner's law was stepped.
 
-use crate::campaign::{CampaignSpec, CampaignStatus};
+use crate::campaign::{CampaignSpec, CampaignStatus, ReturnTarget};
 use crate::engine::returns::{Ceiling, Returns};
 use crate::hash;
 use crate::ledger::{Posted, Slot};
 use crate::overrides::{Hands, OverrideAction};
 use crate::pace::filter::RecentMax;
 use crate::pace::limit;
-use crate::report::Reason;
+use crate::report::{Reason, ReturnExplanation};
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
 use crate::units::{
@@ -136,7 +136,7 @@ impl PartialEq for LastFlight {
 impl CampaignState {
     pub(super) fn new(now: Timestamp, spec: CampaignSpec) -> Self {
         Self {
-            returns: spec.returns.map(|target| Box::new(Returns::new(target))),
+            returns: spec.returns.map(|_| Box::default()),
             entered: spec.into(),
             history: SafeHistory::new(now),
             event_cost: RecentMax::default(),
@@ -156,17 +156,22 @@ impl CampaignState {
 
     /// A win, or a billing without one, was posted; it is expected to bring these results.
     pub(super) fn note_win(&mut self, posted: &Posted, expected: Results) {
-        if let Some(returns) = &mut self.returns {
-            returns.note(posted, expected);
+        if let (Some(returns), Some(target)) = (&mut self.returns, self.entered.spec.returns) {
+            returns.note(target, posted, expected);
         }
+    }
+
+    /// Where it stands with its return target, if it has one.
+    pub(super) fn explain_returns(&self) -> Option<ReturnExplanation> {
+        Some(self.returns.as_ref()?.explain(self.entered.spec.returns?))
     }
 
     /// Takes an edited specification.
     pub(super) fn edit(&mut self, spec: CampaignSpec) {
         // A target of the same kind goes on with what was won under the last one.
-        match (&mut self.returns, spec.returns) {
-            (Some(returns), Some(target)) if returns.is_like(target) => returns.target = target,
-            (returns, target) => *returns = target.map(|target| Box::new(Returns::new(target))),
+        let kind = |target: Option<ReturnTarget>| target.map(|target| target.as_str());
+        if kind(self.entered.spec.returns) != kind(spec.returns) {
+            self.returns = spec.returns.map(|_| Box::default());
         }
         self.entered = spec.into();
         self.flight = LastFlight::default();

@@ -34,7 +34,7 @@ impl<L: PacingLaw> Engine<L> {
             reason: state.reason,
             binding: state.binding.map(|owner| self.state.owners[owner].owner),
             owners: owners.iter().map(|owner| self.explain_owner(owner)).collect(),
-            returns: state.returns.as_ref().map(|returns| returns.explain()),
+            returns: state.explain_returns(),
             overrides: overrides.into_iter().flatten().cloned().collect(),
             outstanding: self.outstanding_of(slot),
             in_flight: self.state.ledger.campaign(slot).at_risk().0,

@@ -23,13 +23,12 @@ pub(super) struct Ceiling {
     pub participation: f64,
 }
 
-/// A flight's results so far, and the law.
+/// A flight's results so far, and the law; the target is the specification's.
 ///
 /// Worth and cost are both as expected at the win: what predictions have wrong about clicks strikes
 /// results and billing alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Returns {
-    pub target: ReturnTarget,
     /// The flight; absent before the first.
     window: Option<Window>,
     results: Results,
@@ -45,32 +44,12 @@ pub(super) struct Returns {
 }
 
 impl Returns {
-    pub(super) fn new(target: ReturnTarget) -> Self {
-        Self {
-            target,
-            window: None,
-            results: Results::ZERO,
-            worth: Nanos::ZERO,
-            cost: Nanos::ZERO,
-            losses: 0.0,
-            wins: 0,
-            law: ReturnState::default(),
-            stepped_to: Timestamp::MIN,
-            gone_minutes: 0.0,
-        }
-    }
-
-    /// Whether another target counts the same results.
-    pub(super) fn is_like(&self, target: ReturnTarget) -> bool {
-        std::mem::discriminant(&self.target) == std::mem::discriminant(&target)
-    }
-
     /// A win was posted, or a billing without one.
-    pub(super) fn note(&mut self, posted: &Posted, expected: Results) {
+    pub(super) fn note(&mut self, target: ReturnTarget, posted: &Posted, expected: Results) {
         if !self.window.is_some_and(|window| window.contains(posted.served_at)) {
             return;
         }
-        let worth = Nanos::floor_from(self.target.worth(expected));
+        let worth = Nanos::floor_from(target.worth(expected));
         self.results = self.results.saturating_add(expected);
         self.worth = self.worth.saturating_add(worth);
         self.cost = self.cost.saturating_add(posted.committed);
@@ -90,7 +69,7 @@ impl Returns {
             return;
         }
         let law = self.law.next();
-        *self = Self { window: Some(window), law, stepped_to: now, ..Self::new(self.target) };
+        *self = Self { window: Some(window), law, stepped_to: now, ..Self::default() };
     }
 
     /// Steps the law to the watermark, or lets the time pass while nothing may be won.
@@ -132,9 +111,9 @@ impl Returns {
         }
     }
 
-    pub(super) fn explain(&self) -> ReturnExplanation {
+    pub(super) fn explain(&self, target: ReturnTarget) -> ReturnExplanation {
         ReturnExplanation {
-            target: self.target,
+            target,
             window: self.window,
             results: self.results,
             worth: self.worth,

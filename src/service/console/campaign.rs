@@ -4,8 +4,9 @@
 
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
+use crate::wire::catalogue::returns_words;
 use paceline_core::budget::{BudgetOwner, Horizon};
-use paceline_core::campaign::{CampaignSpec, ReturnTarget};
+use paceline_core::campaign::CampaignSpec;
 use paceline_core::engine::Engine;
 use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::report::{Explanation, OwnerExplanation};
@@ -54,16 +55,6 @@ impl Story {
         let all = self.explanation.iter().flat_map(|told| &told.owners).zip(&self.owners);
         let found = all.into_iter().find(|(told, _)| told.owner == owner);
         found.map_or_else(|| NONE.to_owned(), |(_, name)| name.clone())
-    }
-
-    fn target(&self, target: ReturnTarget) -> String {
-        match target {
-            ReturnTarget::CostPerClick(most) => format!("at most {} a click", self.amount(most)),
-            ReturnTarget::CostPerAction(most) => format!("at most {} an action", self.amount(most)),
-            ReturnTarget::ReturnOnSpend(least) => {
-                format!("revenue at least {} of spend", percent(least.as_f64(), 1))
-            }
-        }
     }
 
     fn amount(&self, amount: Nanos) -> String {
@@ -164,7 +155,7 @@ fn forecasts(story: &Story) -> Table {
             Cell::text(match told.limit {
                 Limit::Budget => "its budgets",
                 Limit::Supply => "what there is to buy",
-                Limit::Held => "a hand or another's budget",
+                Limit::Held => "a hand, a return target or another's budget",
             }),
         ])
     });
@@ -233,7 +224,7 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
     if let Some(returns) = &told.returns {
         let most = fixed(returns.law.x.exp(), 3);
         facts.extend([
-            text("return target", story.target(returns.target)),
+            text("return target", returns_words(returns.target, |most| story.amount(most))),
             text("results expected of this flight's wins", returns.results.to_string()),
             text("those may cost", story.amount(returns.worth)),
             text("and cost", story.amount(returns.cost)),

@@ -24,18 +24,6 @@ pub(super) fn millionths(value: i64) -> String {
     number::fixed(value as f64 / 1e6, 4)
 }
 
-/// What results may cost or must bring in.
-pub(super) fn return_target(target: Option<v1::ReturnTarget>, currency: &str) -> String {
-    use v1::return_target::Target;
-    let most = |micros: i64| money(micros.saturating_mul(1_000), currency);
-    match target.and_then(|target| target.target) {
-        None => or_dash(None),
-        Some(Target::CostPerClickMicros(micros)) => format!("at most {} a click", most(micros)),
-        Some(Target::CostPerActionMicros(micros)) => format!("at most {} an action", most(micros)),
-        Some(Target::ReturnOnSpendPpm(ppm)) => format!("revenue at least {} of spend", share(ppm)),
-    }
-}
-
 /// A number in thousandths.
 #[expect(clippy::cast_precision_loss, reason = "one decimal is shown")]
 pub(super) fn thousandths(value: i64) -> String {

@@ -10,8 +10,7 @@ mod shown;
 mod sort;
 
 pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
-use returns::returns;
-pub use returns::returns_message;
+pub use returns::{returns, returns_message, returns_words};
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
 pub use sort::read;
@@ -199,6 +198,8 @@ pub fn translated(field: &str) -> String {
         "zone" => "time_zone".to_owned(),
         "multiplier_max" => "multiplier_max_ppm".to_owned(),
         "value_cap" => "value_cap_cpm_micros".to_owned(),
+        "cost_per_click" | "cost_per_action" => format!("returns.{word}_micros"),
+        "return_on_spend" => "returns.return_on_spend_ppm".to_owned(),
         part if part.starts_with("flights") || part.starts_with("caps") => {
             format!("budgets.{part}")
         }

@@ -2,6 +2,7 @@
 
 use super::{Bench, HEALTHY};
 use paceline_proto::v1;
+use paceline_proto::v1::return_target::Target;
 
 type Request = v1::ApplyCatalogueRequest;
 
@@ -188,6 +189,21 @@ const CAMPAIGNS: &[(&str, Spoil, &[&str])] = &[
         "a value cap of nothing",
         |c| c.value_cap_cpm_micros = Some(0),
         &["value_cap_cpm_micros = 0", "must be above zero"],
+    ),
+    (
+        "a return target of nothing",
+        |c| c.returns = Some(v1::ReturnTarget { target: Some(Target::CostPerClickMicros(0)) }),
+        &["returns.cost_per_click_micros = 0", "must be above zero"],
+    ),
+    (
+        "a return that nothing can bring",
+        |c| c.returns = Some(v1::ReturnTarget { target: Some(Target::ReturnOnSpendPpm(u32::MAX)) }),
+        &["returns.return_on_spend_ppm = 4294967295", "at most 400000%"],
+    ),
+    (
+        "a return target that says nothing",
+        |c| c.returns = Some(v1::ReturnTarget { target: None }),
+        &["returns", "required"],
     ),
     (
         "spend from counters on the embedded store",

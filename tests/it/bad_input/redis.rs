@@ -65,6 +65,11 @@ const ENTRIES: &[(&str, &str, &[&str])] = &[
         &["bill_probability_ppb is \"1000000001\"", "0 to 1000000000"],
     ),
     (
+        "an entry with results below none",
+        "price_nanos 1 expected_results_millionths -1",
+        &["expected_results_millionths is \"-1\"", "0 to 1000000000000"],
+    ),
+    (
         "an entry served after 2200",
         "price_nanos 1 served_at_us 7258118400000001",
         &["served_at_us is \"7258118400000001\"", "before 2200"],

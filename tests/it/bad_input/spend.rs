@@ -73,6 +73,11 @@ const EVENTS: &[(&str, Spoil, &[&str])] = &[
         |e| e.bill_probability_ppb = Some(1_000_000_001),
         &["bill_probability_ppb is 1000000001", "must be at most 1000000000"],
     ),
+    (
+        "more results than a win can bring",
+        |e| e.expected_results_millionths = 1_000_000_000_001,
+        &["expected_results_millionths is 1000000000001", "must be at most 1000000000000"],
+    ),
     ("an arm of 256", |e| e.arm = 256, &["arm is 256", "must be at most 255"]),
     ("a win id of no bytes", |e| e.win_id = Some(String::new()), &["win_id is \"\"", "1 to 64"]),
     ("an event of no time", |e| e.occurred_at = None, &["occurred_at is absent", "required"]),

@@ -46,6 +46,21 @@ pub(super) fn draw(dice: &mut Dice, frame: &mut Frame) -> Demand {
     demand
 }
 
+impl Demand {
+    /// Gives some campaigns a return target, from one that nothing can keep to one that all do.
+    pub(super) fn ask_returns(&mut self, dice: &mut Dice) {
+        for campaign in &mut self.campaigns {
+            if dice.chance(0.2) {
+                let target = [
+                    ("cost_per_action_micros", micros(dice.log((0.1, 100.0))).into()),
+                    ("worth", dice.log_rounded((0.2, 5.0)).into()),
+                ];
+                campaign.insert("returns".to_owned(), entries(target).into());
+            }
+        }
+    }
+}
+
 /// What all auctions of a segment cost by the middle price of one rival, in units.
 fn cost(supply: &super::Supply) -> f64 {
     supply.auctions * supply.median / 1e3

@@ -118,9 +118,15 @@ fn a_target_of_nothing_and_one_on_a_counter_are_refused_by_name() {
     };
     assert_eq!(
         rules(&CampaignSpec { returns: Some(nothing), ..campaign("c", 1, 100) }),
-        ["returns: must be above zero"]
+        ["cost_per_action: must be above zero"]
     );
-    assert!(rules(&counted)[0].starts_with("returns: a return target needs spend_source events"));
+    let [counter] = &rules(&counted)[..] else { panic!("{:?}", rules(&counted)) };
+    assert!(counter.starts_with("cost_per_action: needs spend_source events"), "{counter}");
+    let much = Some(ReturnTarget::ReturnOnSpend(Ppm::new(u32::MAX)));
+    assert_eq!(
+        rules(&CampaignSpec { returns: much, ..campaign("c", 1, 100) }),
+        ["return_on_spend: must be above 0% and at most 400000%"]
+    );
 }
 
 #[test]

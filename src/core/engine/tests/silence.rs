@@ -1,4 +1,4 @@
-//! What begins while nobody reports spend.
+//! What begins and what goes on while reports of spend are missing or late.
 
 use super::*;
 use std::collections::VecDeque;

@@ -2,6 +2,7 @@
 
 use super::super::{Caller, CtlError, hands, json, pretty, text};
 use crate::args::ctl::ExplainArgs;
+use crate::wire::catalogue;
 use paceline_proto::v1;
 use paceline_view::{Cell, Column, Table};
 use serde_json::{Value, json as object};
@@ -46,7 +47,10 @@ fn head(told: &Told) -> String {
     fact("safe multiplier", text::ratio(told.safe_multiplier_ppm));
     fact("binding owner", text::owner_text(told.binding_owner.as_ref()));
     if let Some(returns) = &told.returns {
-        fact("return target", text::return_target(returns.target, &told.currency));
+        let target = catalogue::returns(returns.target).ok().flatten();
+        let target =
+            target.map(|target| catalogue::returns_words(target, |most| money(most.get())));
+        fact("return target", text::or_dash(target));
         let results =
             text::millionths(i64::try_from(returns.results_millionths).unwrap_or(i64::MAX));
         fact("results", format!("{results} expected of what was won in this flight"));

@@ -72,7 +72,7 @@ fn campaign(message: &v1::Campaign, field: &str) -> Option<String> {
         "group_id" => message.group_id.clone(),
         "shape_id" => message.shape_id.clone(),
         "multiplier_max_ppm" => message.multiplier_max_ppm.map(|ppm| ppm.to_string()),
-        "returns" => returns(message.returns?),
+        _ if field.starts_with("returns.") => returns(message.returns?),
         "value_cap_cpm_micros" => message.value_cap_cpm_micros.map(|micros| micros.to_string()),
         "spend_source" => Some(message.spend_source().as_str_name().to_owned()),
         _ => budgets(message.budgets.as_ref()?, field),
