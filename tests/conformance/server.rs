@@ -97,7 +97,12 @@ impl Server {
     /// A connection for what the store has no call for.
     pub(crate) async fn connection(&self) -> redis::aio::MultiplexedConnection {
         let url = format!("redis+unix://{}", self.socket().display());
-        redis::Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+        // The crate's half a second is short for a busy machine: a lost server still ends the test.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(Duration::from_secs(20)))
+            .set_response_timeout(Some(Duration::from_secs(20)));
+        let client = redis::Client::open(url).unwrap();
+        client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
     }
 
     /// Sends one command, words apart.
