@@ -31,9 +31,11 @@ const RATIO_MAX: f64 = 4.0;
 /// x counts as no further from the integral part than this, in the logarithm of spend.
 const LEAD_MAX: f64 = 3.0;
 
-/// Share of what the first guess says that is believed: half, as it may be wrong by as much as it
-/// tells.
-const GUESS_SHARE: f64 = 0.5;
+/// The first guess may be wrong by this in the logarithm of spend, a factor of twelve: what it says
+/// within that is let be ...
+const GUESS_DOUBT: f64 = 2.5;
+/// ... and of what it says beyond, this share is believed.
+const GUESS_SHARE: f64 = 0.7;
 /// Events from which on the level is known better than the guess could tell it.
 const GUESS_WEIGHT: f64 = 4.0;
 /// Share of its asks a campaign wins at its full value, before anything is known.
@@ -126,6 +128,6 @@ impl Evidence {
         }
         let over = WON_AT_FULL_VALUE * seen.reach / seen.planned_rate;
         let excess = libm::log(over) + elasticity * integral;
-        -GUESS_SHARE * excess.max(0.0) / elasticity
+        -GUESS_SHARE * (excess - GUESS_DOUBT).max(0.0) / elasticity
     }
 }
