@@ -54,6 +54,9 @@ pub struct PaceSample {
     /// What was served since the last step is expected to cost, less the share that is forgone, in
     /// nanos per minute of traffic time.
     pub spend_rate: f64,
+    /// What winning every ask would cost at the mean price of a win, in nanos per minute of traffic
+    /// time; 0 where asks or the price are unknown.
+    pub reach: f64,
 }
 
 /// What a law says.
@@ -183,5 +186,6 @@ pub(crate) fn test_sample() -> PaceSample {
         multiplier_max: PacingMultiplier::ONE,
         planned_rate: 1e8,
         spend_rate: 1e8,
+        reach: 0.0,
     }
 }

@@ -20,6 +20,7 @@ fn seen(planned: f64, measured: f64) -> PaceSample {
         multiplier_max: PacingMultiplier::ONE,
         planned_rate: 1e9,
         spend_rate: 1e9,
+        reach: 0.0,
     }
 }
 

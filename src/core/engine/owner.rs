@@ -114,6 +114,7 @@ impl<S> Pace<S> {
             multiplier_max,
             planned_rate: outlook.rate,
             spend_rate: if minutes > 0.0 { spent / minutes } else { 0.0 },
+            reach: 0.0,
         };
     }
 }
@@ -156,6 +157,8 @@ pub(super) struct OwnerView<'a, L> {
     pub book: &'a Book,
     /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
     pub event_price: f64,
+    /// The same where every win is billed; else 0: what a win costs is not kept then.
+    pub win_price: f64,
     /// More traffic time than this is not made up for at once, in minutes.
     pub step_minutes_max: f64,
     pub config: &'a EngineConfig<L>,
@@ -383,6 +386,7 @@ impl<S: Clone> Owner<S> {
             // As of the plan's: what comes before traffic is known to be back is no surprise.
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
+            pace.sample.reach = self.traffic.volume() * rate * view.win_price;
             pace.stepped_to = mark;
             pace.moved_at = view.now;
             law.advance(&mut pace.law, view.now, &pace.sample);
@@ -411,6 +415,7 @@ impl<S: Clone> Owner<S> {
             multiplier_max: self.multiplier_max,
             planned_rate: 0.0,
             spend_rate: 0.0,
+            reach: 0.0,
         }
     }
 

@@ -194,6 +194,7 @@ impl<L: PacingLaw> Engine<L> {
             shape: shape.unwrap_or(&self.flat),
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
+            win_price: state.ledger.win_price(slot, first),
             step_minutes_max,
             config: &self.config,
         };

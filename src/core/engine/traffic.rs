@@ -77,6 +77,11 @@ impl Traffic {
         self.weight.weight()
     }
 
+    /// Asks per unit of the shape's traffic, of the last day or so; 0 while nobody reported any.
+    pub(super) fn volume(&self) -> f64 {
+        if self.share > 0.0 { self.asks / self.share } else { 0.0 }
+    }
+
     /// The weight of the time just passed, and how surely there was next to no traffic in it;
     /// `share` is the traffic expected in it.
     pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> (f64, f64) {
@@ -85,8 +90,7 @@ impl Traffic {
         let asks = asks.map(|asks| asks as f64);
         // Without any report yet, traffic is unknown; after the first, silence is no traffic.
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
-        let volume = if self.share > 0.0 { self.asks / self.share } else { 0.0 };
-        let weight = self.weight.step(short, asks, volume * share);
+        let weight = self.weight.step(short, asks, self.volume() * share);
         let absence = self.weight.absence();
         if let Some(asks) = asks {
             // An outage says little of what comes after it.

@@ -1,6 +1,7 @@
 //! Who pays for a campaign, and what the events of an owner cost.
 
 use super::{Slot, SpendLedger};
+use crate::campaign::BillingEvent;
 use serde::{Deserialize, Serialize};
 
 /// The owners that pay for a campaign, itself first; held in place, since every tick looks at them.
@@ -47,5 +48,16 @@ impl SpendLedger {
             Some(payers) => payers.iter().map(price).find(|price| *price > 0.0).unwrap_or(0.0),
             None => own,
         }
+    }
+
+    /// Mean price of a win in nanos where every win is billed: of a campaign by the impression, by
+    /// [`Self::event_price`]. 0 if unknown.
+    #[must_use]
+    pub fn win_price(&self, slot: Slot, campaign: Option<Slot>) -> f64 {
+        let is_billed = campaign.is_some_and(|campaign| {
+            let book = self.campaign(campaign);
+            book.owners.own() == slot && book.billing == BillingEvent::Impression
+        });
+        if is_billed { self.event_price(slot, campaign) } else { 0.0 }
     }
 }

@@ -31,6 +31,16 @@ const RATIO_MAX: f64 = 4.0;
 /// x counts as no further from the integral part than this, in the logarithm of spend.
 const LEAD_MAX: f64 = 3.0;
 
+/// The first guess may be wrong by this in the logarithm of spend, a factor of twelve: what it says
+/// within that is let be ...
+const GUESS_DOUBT: f64 = 2.5;
+/// ... and of what it says beyond, this share is believed.
+const GUESS_SHARE: f64 = 0.7;
+/// Events from which on the level is known better than the guess could tell it.
+const GUESS_WEIGHT: f64 = 4.0;
+/// Share of its asks a campaign wins at its full value, before anything is known.
+const WON_AT_FULL_VALUE: f64 = 0.5;
+
 /// What is known, and what has not been weighed yet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Evidence {
@@ -43,17 +53,24 @@ pub(super) struct Evidence {
     minutes: f64,
     planned: f64,
     spent: f64,
+    /// Whether the first guess is still to come.
+    is_new: bool,
 }
 
 impl Evidence {
     /// A guess.
     pub(super) const fn start() -> Self {
-        Self { weight: START, period: PERIOD, minutes: 0.0, planned: 0.0, spent: 0.0 }
+        Self { weight: START, period: PERIOD, minutes: 0.0, planned: 0.0, spent: 0.0, is_new: true }
     }
 
     /// A hand lay on the wheel: what was spent meanwhile says nothing of the law's own level.
     pub(super) const fn set_aside(&mut self) {
-        *self = Self { weight: self.weight, period: AFTER_HAND, ..Self::start() };
+        *self = Self { period: AFTER_HAND, ..self.weighed(self.weight) };
+    }
+
+    /// Nothing gathered, and so much known.
+    const fn weighed(self, weight: f64) -> Self {
+        Self { weight, is_new: self.is_new, ..Self::start() }
     }
 
     /// Events that the standing level is worth.
@@ -65,13 +82,13 @@ impl Evidence {
         (self.weight + self.planned + self.spent).is_finite()
     }
 
-    /// How far the integral part moves in a step of `minutes` that was driven `lead` above it.
-    /// `elasticity` is within its bounds, `settling` in minutes.
+    /// How far the integral part moves in a step of `minutes` that ends at `x`, driven from
+    /// `integral`. `elasticity` is within its bounds, `settling` in minutes.
     pub(super) fn step(
         &mut self,
         seen: &PaceSample,
         minutes: f64,
-        lead: f64,
+        (x, integral): (f64, f64),
         (settling, elasticity): (f64, f64),
     ) -> f64 {
         let is_finite = seen.planned_rate.is_finite() && seen.spend_rate.is_finite();
@@ -85,16 +102,32 @@ impl Evidence {
         if self.minutes < self.period {
             return 0.0;
         }
+        let guess = self.guess(seen, integral, elasticity);
         let event = seen.day_budget.as_f64() / seen.events.max(1.0);
         let worth = (EVENTS_PER_MINUTE_MAX * event * self.minutes / self.planned).min(1.0) / event;
-        let led = libm::exp((elasticity * lead).clamp(-LEAD_MAX, LEAD_MAX));
+        let led = libm::exp((elasticity * (x - integral)).clamp(-LEAD_MAX, LEAD_MAX));
         let (planned, spent) = (self.planned * worth, self.spent * worth);
         let weight = self.weight.max(SETTLING_SHARE * settling * planned / self.minutes);
         let off = libm::log((weight + planned * led) / (weight + spent));
         let off = off.clamp(-RATIO_MAX, RATIO_MAX);
         let doubt = (MOVE_DOUBT * off) * (MOVE_DOUBT * off) + DRIFT_PER_MINUTE * self.minutes;
         let known = weight + spent;
-        *self = Self { weight: known / (1.0 + known * doubt), ..Self::start() };
-        off / elasticity
+        *self = self.weighed(known / (1.0 + known * doubt));
+        off / elasticity + guess
+    }
+
+    /// CONTROL.md (34): once, when asks and the price of a win are first known, how far down what
+    /// they would cost says the level is. Few events tell it late and at the price of a day.
+    fn guess(&mut self, seen: &PaceSample, integral: f64, elasticity: f64) -> f64 {
+        if !self.is_new || !seen.reach.is_finite() || seen.reach <= 0.0 {
+            return 0.0;
+        }
+        self.is_new = false;
+        if self.weight >= GUESS_WEIGHT {
+            return 0.0;
+        }
+        let over = WON_AT_FULL_VALUE * seen.reach / seen.planned_rate;
+        let excess = libm::log(over) + elasticity * integral;
+        -GUESS_SHARE * (excess - GUESS_DOUBT).max(0.0) / elasticity
     }
 }

@@ -396,7 +396,8 @@ impl PacingLaw for LogPidGains {
             state.differentiate(self, seen, minutes);
             let Reading { settling, elasticity, integral_minutes, .. } = reading;
             let found = if self.has_evidence {
-                state.evidence.step(seen, minutes, state.x - state.integral, (settling, elasticity))
+                let (x, integral) = (state.x, state.integral);
+                state.evidence.step(seen, minutes, (x, integral), (settling, elasticity))
             } else {
                 0.0
             };

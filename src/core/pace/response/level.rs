@@ -87,20 +87,21 @@ fn little_that_is_new_moves_little_that_is_known() {
     let seen = PaceSample {
         planned_rate: 1e9,
         spend_rate: 1e9,
+        reach: 0.0,
         day_budget: Nanos::new(1_440_000_000_000),
         events: 1_440.0,
         ..test_sample()
     };
     let twice = PaceSample { spend_rate: 2e9, ..seen };
-    let first = { evidence }.step(&twice, 1.0, 0.0, (107.0, 1.5));
+    let first = { evidence }.step(&twice, 1.0, (0.0, 0.0), (107.0, 1.5));
     for _ in 0..1_440 {
-        assert_eq!(evidence.step(&seen, 1.0, 0.0, (107.0, 1.5)), 0.0);
+        assert_eq!(evidence.step(&seen, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
     }
-    let later = { evidence }.step(&twice, 1.0, 0.0, (107.0, 1.5));
+    let later = { evidence }.step(&twice, 1.0, (0.0, 0.0), (107.0, 1.5));
     assert!(first < later && later < 0.0);
     // What x is driven to on purpose is no evidence against the level.
     let lead = std::f64::consts::LN_2 / 1.5;
-    assert!(evidence.step(&twice, 1.0, lead, (107.0, 1.5)).abs() < 1e-12);
+    assert!(evidence.step(&twice, 1.0, (lead, 0.0), (107.0, 1.5)).abs() < 1e-12);
 }
 
 #[test]
@@ -133,7 +134,27 @@ fn hours_without_a_plan_say_nothing_of_the_level() {
     let seen = PaceSample { planned_rate: 1e8, spend_rate: 1e8, ..test_sample() };
     let unplanned = PaceSample { planned_rate: 0.0, spend_rate: 2e7, ..seen };
     for _ in 0..360 {
-        assert_eq!(evidence.step(&unplanned, 1.0, 0.0, (107.0, 1.5)), 0.0);
+        assert_eq!(evidence.step(&unplanned, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
     }
-    assert_eq!(evidence.step(&seen, 1.0, 0.0, (107.0, 1.5)), 0.0);
+    assert_eq!(evidence.step(&seen, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
+}
+
+#[test]
+fn what_all_asks_would_cost_is_believed_beyond_doubt_and_once() {
+    let seen = PaceSample { planned_rate: 1e8, spend_rate: 1e8, reach: 2e11, ..test_sample() };
+    let moved = |evidence: &mut Evidence, seen: &PaceSample| {
+        evidence.step(seen, 1.0, (-1.0, -1.0), (107.0, 1.5))
+    };
+    let mut evidence = Evidence::start();
+    let guess = moved(&mut evidence, &seen);
+    assert!((guess + 0.7 * (libm::log(1_000.0) - 1.5 - 2.5) / 1.5).abs() < 1e-9, "{guess}");
+    assert_eq!(moved(&mut evidence, &seen), 0.0);
+    // It never moves up, lets a small excess be, and says nothing where more is known than it could tell.
+    assert_eq!(moved(&mut Evidence::start(), &PaceSample { reach: 1e8, ..seen }), 0.0);
+    assert_eq!(moved(&mut Evidence::start(), &PaceSample { reach: 8e9, ..seen }), 0.0);
+    let mut known = Evidence::start();
+    for _ in 0..1_440 {
+        moved(&mut known, &PaceSample { reach: 0.0, ..seen });
+    }
+    assert_eq!(moved(&mut known, &seen), 0.0);
 }
