@@ -12,8 +12,10 @@ mod config;
 mod explain;
 mod feed;
 mod forecast;
+mod learn;
 mod members;
 mod owner;
+mod reading;
 mod reports;
 mod returns;
 mod round;
@@ -39,6 +41,7 @@ use crate::units::{
 };
 use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
+use learn::Learner;
 use owner::Owner;
 use reports::Reports;
 use serde::{Deserialize, Serialize};
@@ -104,6 +107,10 @@ pub struct EngineState<S> {
     members_until: Timestamp,
     days: KnownDays,
     shapes: BTreeMap<ShapeId, TrafficShape>,
+    /// What was learnt of everybody's traffic.
+    everybody: Option<Box<Learner>>,
+    /// No local hour ends before this.
+    learn_at: Timestamp,
     ledger: SpendLedger,
     event_sources: Sources,
     counter_sources: Sources,
@@ -144,6 +151,8 @@ impl<L: PacingLaw> Engine<L> {
             members_until: Timestamp::MIN,
             days: KnownDays::default(),
             shapes: BTreeMap::new(),
+            everybody: None,
+            learn_at: Timestamp::MIN,
             ledger: SpendLedger::new(config.ledger),
             event_sources: sources.clone(),
             counter_sources: sources,
@@ -337,7 +346,9 @@ impl<L: PacingLaw> Engine<L> {
                     grants.note_demand(now, bidder, asks);
                 }
             }
-            for owner in self.state.ledger.campaign(slot).owners.iter() {
+            let owners = self.state.ledger.campaign(slot).owners;
+            self.note_asks(owners.own(), count.asks);
+            for owner in owners.iter() {
                 let pending = &mut self.state.owners[owner].traffic.pending;
                 *pending = Some(pending.unwrap_or(0).saturating_add(count.asks));
             }

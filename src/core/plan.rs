@@ -36,6 +36,7 @@
 pub mod curve;
 mod fill;
 pub mod piece;
+pub mod profile;
 pub mod shape;
 mod traffic;
 mod tree;

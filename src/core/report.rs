@@ -119,6 +119,37 @@ pub struct TickReport {
     pub quarantined: usize,
 }
 
+/// Where the traffic shape that an owner's plan goes by is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShapeOrigin {
+    /// The same traffic at all times: nothing is known.
+    #[default]
+    Flat,
+    /// The caller's.
+    Supplied,
+    /// The caller's, corrected by strong evidence.
+    Corrected,
+    /// Learnt from its own asks.
+    Learnt,
+    /// Learnt from those of its group, its advertiser or everybody.
+    Inherited,
+}
+
+impl ShapeOrigin {
+    /// The word for it in reports.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Flat => "flat",
+            Self::Supplied => "supplied",
+            Self::Corrected => "corrected",
+            Self::Learnt => "learnt",
+            Self::Inherited => "inherited",
+        }
+    }
+}
+
 /// One owner's part in a campaign's entry.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OwnerExplanation {
@@ -130,6 +161,8 @@ pub struct OwnerExplanation {
     pub law: LawChoice,
     /// Its plan, if it has one.
     pub plan: Option<PlanExplanation>,
+    /// Where the traffic shape of its plan is from.
+    pub shape: ShapeOrigin,
     /// Its signal, before hands: ln(multiplier × participation).
     pub x: Option<f64>,
     /// The parts of the signal.

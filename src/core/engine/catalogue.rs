@@ -118,7 +118,7 @@ impl<L: PacingLaw> Engine<L> {
         }
         let known = self.state.advertisers.get(&spec.id).map(|&(_, slot)| slot);
         let owner = BudgetOwner::Advertiser(spec.id);
-        let slot = self.enter_shared(known, owner, spec.zone, &spec.budgets);
+        let slot = self.enter_shared(known, (owner, None), spec.zone, &spec.budgets);
         self.state.advertisers.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -145,9 +145,11 @@ impl<L: PacingLaw> Engine<L> {
         if !complaints.is_empty() {
             return Err(complaints);
         }
-        let zone = self.state.advertisers[&spec.advertiser].0.zone;
+        let (payer, parent) = &self.state.advertisers[&spec.advertiser];
+        let (zone, parent) = (payer.zone, Some(*parent));
         let known = self.state.groups.get(&spec.id).map(|&(_, slot)| slot);
-        let slot = self.enter_shared(known, BudgetOwner::Group(spec.id), zone, &spec.budgets);
+        let owner = BudgetOwner::Group(spec.id);
+        let slot = self.enter_shared(known, (owner, parent), zone, &spec.budgets);
         self.state.groups.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -208,9 +210,10 @@ impl<L: PacingLaw> Engine<L> {
         let (law, delivery) = (spec.law, spec.delivery);
         let mut opened = Owner::new(owner, zone, delivery, law, spec.shape, spec.multiplier_max);
         opened.feed = Feed::None.with(spec.spend_source);
-        self.state.owners.push(opened);
         let group = spec.group.map(|group| self.state.groups[&group].1);
         let advertiser = self.state.advertisers[&spec.advertiser].1;
+        opened.parent = group.or(Some(advertiser));
+        self.state.owners.push(opened);
         let owners = OwnerSlots::new(own, group, advertiser);
         let book = CampaignBook::new(owners, spec.spend_source, spec.refund_policy, spec.billing);
         let slot = self.state.ledger.enter_campaign(spec.id, book);
@@ -242,7 +245,7 @@ impl<L: PacingLaw> Engine<L> {
     fn enter_shared(
         &mut self,
         known: Option<Slot>,
-        owner: BudgetOwner,
+        (owner, parent): (BudgetOwner, Option<Slot>),
         zone: ZoneId,
         budgets: &Budgets,
     ) -> Slot {
@@ -251,7 +254,9 @@ impl<L: PacingLaw> Engine<L> {
             return slot;
         }
         let (delivery, law) = (DeliveryMode::Even, LawChoice::LogPid);
-        self.state.owners.push(Owner::new(owner, zone, delivery, law, None, PacingMultiplier::ONE));
+        let mut opened = Owner::new(owner, zone, delivery, law, None, PacingMultiplier::ONE);
+        opened.parent = parent;
+        self.state.owners.push(opened);
         self.state.ledger.open_book(Book::new(owner, zone, budgets.clone()))
     }
 

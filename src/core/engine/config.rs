@@ -82,6 +82,8 @@ pub struct EngineConfig<L = ShippedLaw> {
     pub allowance_horizon: Option<Span>,
     /// Whether the brake may act.
     pub has_brake: bool,
+    /// Whether traffic shapes are learnt from the asks that are reported.
+    pub learns_traffic: bool,
 }
 
 impl Default for EngineConfig<ShippedLaw> {
@@ -114,6 +116,7 @@ impl<L> EngineConfig<L> {
             start_multiplier: 0.3,
             allowance_horizon: Some(Span::from_secs(120)),
             has_brake: true,
+            learns_traffic: true,
         }
     }
 }

@@ -53,6 +53,7 @@ impl<L: PacingLaw> Engine<L> {
             accounts: accounts.iter().filter(|held| held.window.contains(now)).cloned().collect(),
             law: owner.law_choice(),
             plan: owner.pace.as_ref().map(explain_plan),
+            shape: self.shape_of(slot).1,
             x: signal.map(|signal| signal.x),
             terms: signal.map(|signal| signal.terms),
             sample: owner.pace.as_ref().map(|pace| pace.sample),

@@ -4,14 +4,15 @@
 //! by explanations alone.
 
 use super::Engine;
-use super::owner::{Pace, calibration};
+use super::owner::Pace;
+use super::reading::calibration;
 use crate::budget::Horizon;
 use crate::forecast::{DayAhead, Forecast, Prospect};
 use crate::input::LocalDay;
 use crate::ledger::Slot;
 use crate::pace::{PacingLaw, limit};
 use crate::plan::{TrafficShape, days_of_traffic};
-use crate::report::Reason;
+use crate::report::{Reason, ShapeOrigin};
 use crate::units::{CampaignId, Nanos, Timestamp, Window};
 
 impl<L: PacingLaw> Engine<L> {
@@ -88,7 +89,7 @@ impl<L: PacingLaw> Engine<L> {
             room,
             portion,
             level: owner.course.level(),
-            is_shaped: owner.shape.is_some_and(|shape| self.state.shapes.contains_key(&shape)),
+            is_shaped: self.shape_of(own).1 != ShapeOrigin::Flat,
             x,
             x_most: held.map_or(x_max, |held| held.min(x_max)).min(ceiling),
             is_held: held.is_some() || ceiling < x_max,
@@ -118,8 +119,7 @@ impl<L: PacingLaw> Engine<L> {
     fn ahead(&self, own: Slot, window: Option<Window>) -> Vec<DayAhead> {
         let Some(window) = window else { return Vec::new() };
         let owner = &self.state.owners[own];
-        let shape = owner.shape.and_then(|shape| self.state.shapes.get(&shape));
-        let shape = shape.unwrap_or(&self.flat);
+        let (shape, _) = self.shape_of(own);
         let days = self.state.days.from(owner.zone, window.start());
         let book = self.state.ledger.book(own);
         let Some(cap) = book.budgets().cap(Horizon::Day) else {

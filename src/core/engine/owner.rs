@@ -9,31 +9,29 @@ use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::feed::Feed;
+use crate::engine::learn::Learner;
+use crate::engine::reading::{calibration, finish, measured, planned_from, recent};
 use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
-use crate::ledger::{Book, Slot, SpendTotals};
+use crate::ledger::{Book, Slot};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
 use crate::plan::{Near, Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
-use crate::units::{ArmId, Nanos, PacingMultiplier, Ppm, ShapeId, Span, Timestamp, Window, ZoneId};
+use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
 use serde::{Deserialize, Serialize};
 
 /// An owner whose numbers went bad is tried again after this.
 const QUARANTINE: Span = Span::from_mins(10);
 /// Traffic time lost before what is left is spread anew: an outage must not read as being behind.
 const IDLE_MINUTES_MAX: f64 = 5.0;
-/// Events for which traffic is kept behind the plan's end ...
-const LAST_EVENTS: f64 = 4.0;
-/// ... and the least share of its traffic by which a plan is done.
-const FINISH_MIN: f64 = 0.85;
 /// Events assumed in a day while no price is known.
 const EVENTS_UNKNOWN: f64 = 100.0;
 
 /// Running totals at a moment: what came before the curve is not measured against it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Base {
-    billed: Nanos,
-    expected: Nanos,
+pub(super) struct Base {
+    pub billed: Nanos,
+    pub expected: Nanos,
 }
 
 /// What the owner is about to spend, and the law that sees to it.
@@ -48,7 +46,7 @@ pub(super) struct Pace<S> {
     /// The books when the curve began.
     base: Base,
     /// Measured in the flight's last day before the plan was made.
-    recent: Nanos,
+    pub recent: Nanos,
     replan_at: Timestamp,
     pub law: S,
     pub sample: PaceSample,
@@ -133,6 +131,10 @@ pub(super) struct Owner<S> {
     /// How many campaigns it has, ended and archived ones too.
     pub members: u32,
     pub traffic: Traffic,
+    /// Whose shape is the prior of its own: its group or advertiser.
+    pub parent: Option<Slot>,
+    /// What it knows of its traffic; absent before the first report.
+    pub learner: Option<Box<Learner>>,
     /// What its spend did of late, for forecasts alone.
     pub course: Course,
     /// Absent while it bounds nothing or is outside its flights.
@@ -154,6 +156,8 @@ pub(super) struct OwnerView<'a, L> {
     pub silence: Span,
     pub days: &'a KnownDays,
     pub shape: &'a TrafficShape,
+    /// Whether others go by the same shape.
+    pub is_common: bool,
     pub book: &'a Book,
     /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
     pub event_price: f64,
@@ -184,6 +188,8 @@ impl<S: Clone> Owner<S> {
             feed: Feed::None,
             members: 0,
             traffic: Traffic::new(),
+            parent: None,
+            learner: None,
             course: Course::default(),
             pace: None,
             quarantined_until: None,
@@ -236,6 +242,11 @@ impl<S: Clone> Owner<S> {
             self.quarantined_until = Some(view.now + QUARANTINE);
         }
         !is_sound
+    }
+
+    /// Whether the next step plans anew what was planned before.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.pace.as_ref().is_some_and(|pace| !self.is_current(pace, now))
     }
 
     /// Whether the plan stands.
@@ -396,7 +407,7 @@ impl<S: Clone> Owner<S> {
             }
             // What no traffic could have bought says nothing of the level.
             let here = 1.0 - absence;
-            let share = here * rate * elapsed.as_minutes() / view.shape.day_minutes();
+            let share = here * rate * elapsed.ratio_to(Span::DAY);
             self.course.step(mark, share, here * served, x, view.config.elasticity);
         }
         pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
@@ -439,61 +450,4 @@ impl<S: Clone> Owner<S> {
         let pace = self.pace.as_ref()?;
         Some(config.laws.get(self.law_choice()).signal(&pace.law))
     }
-}
-
-/// Where a new plan begins: at the watermark. A first plan made in silence begins now, and what is
-/// planned anew later in that silence goes no further back: nothing was to be spent before.
-fn planned_from<S, L>(before: Option<&Pace<S>>, view: &OwnerView<'_, L>) -> Timestamp {
-    let Some(mark) = view.watermark else { return view.now };
-    let began = before.map_or(view.now, |before| before.planned_at);
-    if view.is_stale { mark.max(began).min(view.now) } else { mark.min(view.now) }
-}
-
-/// What was measured in the last day of a flight, or in all of a shorter one, before `at`.
-fn recent<S, L>(
-    before: Option<&Pace<S>>,
-    at: Timestamp,
-    window: Window,
-    view: &OwnerView<'_, L>,
-) -> Nanos {
-    if window.span() <= Span::DAY {
-        let account = view.book.account_at(Horizon::Flight, at);
-        return account.map_or(Nanos::ZERO, |account| account.drawn());
-    }
-    let last_day = window.end() - Span::DAY;
-    let Some(before) = before.filter(|before| before.window == window && at >= last_day) else {
-        return Nanos::ZERO;
-    };
-    let since = if before.planned_at >= last_day { before.sample.measured } else { Nanos::ZERO };
-    before.recent + since.at_least_zero()
-}
-
-/// The share of its traffic by which a plan of so many events is done. The last few are a matter
-/// of luck, and of what the guard keeps for those in flight: the fewer, the more time they need.
-pub(super) fn finish(most: Ppm, events: f64) -> Ppm {
-    let share = (1.0 - LAST_EVENTS / events.max(1.0)).max(FINISH_MIN);
-    Ppm::try_from_ratio(share).map_or(most, |share| most.min(share))
-}
-
-/// Ĉ: the calibrated blend of billed and expected spend since the curve began.
-fn measured<L>(view: &OwnerView<'_, L>, base: &Base, day_budget: Nanos) -> Nanos {
-    let totals = view.book.totals();
-    let share = view.config.billed_share;
-    let billed = (totals.billed - base.billed).as_f64();
-    let expected = (totals.expected - base.expected).as_f64();
-    let blend =
-        share * billed + (1.0 - share) * expected * calibration(totals, view.config, day_budget);
-    #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
-    Nanos::new(blend as i64)
-}
-
-/// k: billed ÷ expected of what has had time to bill, shrunk towards one.
-pub(super) fn calibration<L>(
-    totals: &SpendTotals,
-    config: &EngineConfig<L>,
-    day_budget: Nanos,
-) -> f64 {
-    let prior = (day_budget.as_f64() * config.calibration_share).max(1.0);
-    let ripe = (totals.expected - totals.in_flight).as_f64();
-    ((totals.billed.as_f64() + prior) / (ripe + prior)).clamp(0.25, 4.0)
 }

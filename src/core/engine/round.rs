@@ -3,6 +3,7 @@
 use super::allowances::digest_allowances;
 use super::campaign::{OwnerSignal, Standing};
 use super::feed::Feed;
+use super::learn::Shapes;
 use super::owner::OwnerView;
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
@@ -11,7 +12,7 @@ use crate::campaign::CampaignStatus;
 use crate::ledger::Slot;
 use crate::overrides::Hands;
 use crate::pace::PacingLaw;
-use crate::report::{NOTES_MAX, Note, StateCounts, TickReport};
+use crate::report::{NOTES_MAX, Note, ShapeOrigin, StateCounts, TickReport};
 use crate::table::{EntryState, Lease, TableDelta, TableEntry};
 use crate::units::{ArmId, CampaignId, Nanos, Span, Timestamp};
 use std::collections::BTreeMap;
@@ -89,6 +90,7 @@ impl<L: PacingLaw> Engine<L> {
             self.state.event_sources.bury(now) + self.state.counter_sources.bury(now);
         self.age(now);
         self.fold_members(now);
+        self.learn_traffic(now);
         let marks = self.marks();
         let mut report = TickReport {
             now,
@@ -180,25 +182,40 @@ impl<L: PacingLaw> Engine<L> {
         let watermark = marks.of(self.state.owners[slot].feed);
         let is_stale = self.is_stale(now, watermark);
         let step_minutes_max = self.step_minutes_max(now);
+        if self.state.owners[slot].is_due(now) {
+            self.draw_shape(slot);
+        }
+        self.state.ledger.book_mut(slot).refresh(now);
         let state = &mut self.state;
-        state.ledger.book_mut(slot).refresh(now);
         let first = (campaign < state.campaigns.len()).then_some(campaign);
-        let owner = &mut state.owners[slot];
-        let shape = owner.shape.and_then(|shape| state.shapes.get(&shape));
+        // Parents stand before their children.
+        let (before, from) = state.owners.split_at_mut(slot);
+        let owner = &mut from[0];
+        let learner = owner.learner.take();
+        let known = Shapes {
+            supplied: owner.shape.and_then(|shape| state.shapes.get(&shape)),
+            own: learner.as_deref(),
+            everybody: state.everybody.as_deref(),
+            flat: &self.flat,
+        };
+        let (shape, origin) = known.in_force(before, owner.parent);
         let view = OwnerView {
             now,
             watermark,
             is_stale,
             silence: self.config.tick.times(self.config.stale_ticks),
             days: &state.days,
-            shape: shape.unwrap_or(&self.flat),
+            shape,
+            is_common: matches!(origin, ShapeOrigin::Flat | ShapeOrigin::Supplied),
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
             win_price: state.ledger.win_price(slot, first),
             step_minutes_max,
             config: &self.config,
         };
-        owner.step(&view, rhythm)
+        let is_bad = owner.step(&view, rhythm);
+        owner.learner = learner;
+        is_bad
     }
 
     fn resolve_campaign(
@@ -271,6 +288,11 @@ impl<L: PacingLaw> Engine<L> {
         };
         let campaign = &mut self.state.campaigns[slot];
         let news = campaign.resolve(&gathered.signals, &hands, &standing);
+        if campaign.entry.is_some_and(|entry| entry.state == EntryState::Paused)
+            && let Some(learner) = &mut self.state.owners[owners.own()].learner
+        {
+            learner.interrupt();
+        }
         let runs = campaign.entry.is_some_and(|entry| entry.state == EntryState::Run);
         let applied = campaign.applied_x;
         let is_held = hands.is_held();

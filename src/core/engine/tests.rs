@@ -2,6 +2,7 @@
 
 mod bidders;
 mod foresight;
+mod learn;
 mod members;
 mod returns;
 mod silence;
@@ -429,7 +430,7 @@ fn a_plan_that_is_done_holds_nothing_back() {
 fn a_plan_of_few_events_is_done_earlier() {
     let most = Ppm::new(985_000);
     for (events, share) in [(1_000.0, 985_000), (100.0, 960_000), (30.0, 866_666), (4.0, 850_000)] {
-        assert_eq!(owner::finish(most, events), Ppm::new(share), "{events} events");
+        assert_eq!(reading::finish(most, events), Ppm::new(share), "{events} events");
     }
 }
 

@@ -43,13 +43,15 @@ impl Rhythm {
     ) -> f64 {
         match self.traffic {
             Some((known_zone, known_shape, known_at, rate))
-                if (known_zone, known_shape, known_at) == (zone, shape, at) =>
+                if view.is_common && (known_zone, known_shape, known_at) == (zone, shape, at) =>
             {
                 rate
             }
             _ => {
                 let rate = traffic_at(view, zone, at);
-                self.traffic = Some((zone, shape, at, rate));
+                if view.is_common {
+                    self.traffic = Some((zone, shape, at, rate));
+                }
                 rate
             }
         }
@@ -103,7 +105,7 @@ impl Traffic {
     }
 }
 
-/// Expected traffic per minute at a moment, in the shape's own unit.
+/// Expected traffic at a moment, over the shape's mean: shapes may change under what was counted.
 pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
     let hour = view.days.day_at(zone, at).and_then(|day| {
         let place = day.hours.partition_point(|hour| hour.window.end() <= at);
@@ -119,5 +121,5 @@ pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp
         reason = "a place among at most four slots"
     )]
     let place = (done * slots.len() as f64) as usize;
-    slots.get(place).or(slots.last()).map_or(1.0, |&weight| f64::from(weight))
+    slots.get(place).or(slots.last()).map_or(1.0, |&weight| f64::from(weight)) / view.shape.mean()
 }

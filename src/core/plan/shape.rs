@@ -72,6 +72,13 @@ impl TrafficShape {
         self.sum as f64 / self.weights.len() as f64 * 1_440.0
     }
 
+    /// Mean weight of a slot, above zero.
+    #[must_use]
+    #[expect(clippy::cast_precision_loss, reason = "fifteen digits of traffic will do")]
+    pub fn mean(&self) -> f64 {
+        self.sum as f64 / self.weights.len() as f64
+    }
+
     /// Sum of all weights, above zero. Divided by [`Self::slot_count`] it is the mean weight.
     #[must_use]
     pub const fn sum(&self) -> u64 {
