@@ -1,6 +1,6 @@
 //! How much is known of the right pace: a filter on the rate of spend, as sure as its events.
 //!
-//! Equations (16) to (18) of `docs/CONTROL.md`. The cumulative error needs hours to tell a wrong
+//! Equations (16) to (18a) of `docs/CONTROL.md`. The cumulative error needs hours to tell a wrong
 //! level from chance; ten events where the plan had one tell it at once. What is known is kept as
 //! a number of events: few at a start, so that the first ones move x far, and many later, so that
 //! they hardly move it. Adds to the integral part, so there is still one integrator. Called by the
@@ -116,7 +116,7 @@ impl Evidence {
         off / elasticity + guess
     }
 
-    /// CONTROL.md (34): once, when asks and the price of a win are first known, how far down what
+    /// CONTROL.md (18a): once, when asks and the price of a win are first known, how far down what
     /// they would cost says the level is. Few events tell it late and at the price of a day.
     fn guess(&mut self, seen: &PaceSample, integral: f64, elasticity: f64) -> f64 {
         if !self.is_new || !seen.reach.is_finite() || seen.reach <= 0.0 {
