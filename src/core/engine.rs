@@ -9,6 +9,7 @@ mod allowances;
 mod campaign;
 mod catalogue;
 mod config;
+mod decide;
 mod explain;
 mod feed;
 mod forecast;
@@ -27,6 +28,7 @@ use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
 use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
+use crate::object::ObjectId;
 use crate::overrides::{OverrideChange, OverrideSet};
 use crate::pace::{PacingLaw, ShippedLaw};
 use crate::plan::TrafficShape;
@@ -34,8 +36,8 @@ use crate::report::TickReport;
 use crate::sources::Sources;
 use crate::table::{Allowance, BidderAllowances, Lease, MultiplierTable, TableDelta};
 use crate::units::{
-    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, ProducerId, ShapeId,
-    Span, Timestamp,
+    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, Name, ProducerId,
+    ShapeId, Span, Timestamp,
 };
 use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
@@ -104,6 +106,11 @@ pub struct EngineState<S> {
     members_until: Timestamp,
     days: KnownDays,
     shapes: BTreeMap<ShapeId, TrafficShape>,
+    /// Of shapes that were given one.
+    shape_names: BTreeMap<ShapeId, Name>,
+    /// How often each object was changed, from one.
+    #[serde(with = "crate::pairs")]
+    generations: BTreeMap<ObjectId, u64>,
     ledger: SpendLedger,
     event_sources: Sources,
     counter_sources: Sources,
@@ -144,6 +151,8 @@ impl<L: PacingLaw> Engine<L> {
             members_until: Timestamp::MIN,
             days: KnownDays::default(),
             shapes: BTreeMap::new(),
+            shape_names: BTreeMap::new(),
+            generations: BTreeMap::new(),
             ledger: SpendLedger::new(config.ledger),
             event_sources: sources.clone(),
             counter_sources: sources,
@@ -245,6 +254,7 @@ impl<L: PacingLaw> Engine<L> {
                 Applied::Done
             }
             Input::Published(_) => Applied::Done,
+            Input::Decided(decision) => self.take_decision(now, decision),
             Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
         }
     }
