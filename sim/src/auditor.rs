@@ -107,7 +107,7 @@ impl Auditor {
 
     /// An input and what it came to.
     pub fn observe(&mut self, at: Timestamp, input: &Input, applied: &Applied) {
-        match (input, applied) {
+        match (input.bare(), applied) {
             (Input::Spend(batch), Applied::Verdicts(verdicts)) => {
                 if verdicts.len() != batch.events.len() {
                     self.fail(at, "not one verdict for each event");

@@ -20,4 +20,4 @@
 mod hour;
 pub mod zone;
 
-pub use zone::{TimeError, Zone, ZoneError};
+pub use zone::{TimeError, Zone, ZoneError, instant_text};

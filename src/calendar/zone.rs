@@ -201,5 +201,13 @@ fn preceding(date: Date) -> Date {
     date.checked_sub(1.day()).expect("dates lie within 1969 to 2201")
 }
 
+/// A moment as [`Zone::instant`] reads it in any zone: RFC 3339 in UTC, to the microsecond.
+#[must_use]
+pub fn instant_text(at: Timestamp) -> String {
+    let at = at.clamp(Timestamp::MIN, Timestamp::MAX);
+    let moment = jiff::Timestamp::from_microsecond(at.as_micros());
+    moment.expect("the years 1970 to 2200 are within its range").to_string()
+}
+
 #[cfg(test)]
 mod tests;

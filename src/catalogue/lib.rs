@@ -29,12 +29,14 @@ mod check;
 mod complaint;
 mod cursor;
 mod value;
+mod write;
 
 pub use complaint::{COMPLAINTS_MAX, CatalogueError, Complaint};
 use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use paceline_core::input::ShapeChange;
 use paceline_core::units::{Name, ShapeId};
 use std::path::Path;
+pub use write::{WriteError, to_toml};
 
 /// Advertisers, groups, campaigns and shapes in one file, each; a service of ten thousand campaigns
 /// is the largest that was measured.
@@ -59,7 +61,7 @@ impl Shape {
     /// The same as an input for the engine.
     #[must_use]
     pub fn change(&self) -> ShapeChange {
-        ShapeChange { id: self.id, weights: self.weights.clone() }
+        ShapeChange { id: self.id, name: Some(self.name.clone()), weights: self.weights.clone() }
     }
 }
 

@@ -9,6 +9,7 @@ mod allowances;
 mod campaign;
 mod catalogue;
 mod config;
+mod decide;
 mod explain;
 mod feed;
 mod forecast;
@@ -29,6 +30,7 @@ use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
 use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
+use crate::object::ObjectId;
 use crate::overrides::{OverrideChange, OverrideSet};
 use crate::pace::{PacingLaw, ShippedLaw};
 use crate::plan::TrafficShape;
@@ -36,8 +38,8 @@ use crate::report::TickReport;
 use crate::sources::Sources;
 use crate::table::{Allowance, BidderAllowances, Lease, MultiplierTable, TableDelta};
 use crate::units::{
-    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, ProducerId, ShapeId,
-    Span, Timestamp,
+    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, Name, ProducerId,
+    ShapeId, Span, Timestamp,
 };
 use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
@@ -111,6 +113,11 @@ pub struct EngineState<S> {
     everybody: Option<Box<Learner>>,
     /// No local hour ends before this.
     learn_at: Timestamp,
+    /// Of shapes that were given one.
+    shape_names: BTreeMap<ShapeId, Name>,
+    /// How often each object was changed, from one.
+    #[serde(with = "crate::pairs")]
+    generations: BTreeMap<ObjectId, u64>,
     ledger: SpendLedger,
     event_sources: Sources,
     counter_sources: Sources,
@@ -153,6 +160,8 @@ impl<L: PacingLaw> Engine<L> {
             shapes: BTreeMap::new(),
             everybody: None,
             learn_at: Timestamp::MIN,
+            shape_names: BTreeMap::new(),
+            generations: BTreeMap::new(),
             ledger: SpendLedger::new(config.ledger),
             event_sources: sources.clone(),
             counter_sources: sources,
@@ -254,6 +263,7 @@ impl<L: PacingLaw> Engine<L> {
                 Applied::Done
             }
             Input::Published(_) => Applied::Done,
+            Input::Decided(decision) => self.take_decision(now, decision),
             Input::Tick => Applied::Ticked(Box::new(self.tick(now))),
         }
     }

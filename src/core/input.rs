@@ -4,9 +4,10 @@
 use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch};
 use crate::hash::Digest;
+use crate::object::Expected;
 use crate::overrides::OverrideChange;
 use crate::units::{
-    BidderId, CampaignId, Epoch, EventId, Generation, Nanos, ProducerId, ShapeId, Timestamp,
+    BidderId, CampaignId, Epoch, EventId, Generation, Name, Nanos, ProducerId, ShapeId, Timestamp,
     Window, ZoneId,
 };
 use serde::{Deserialize, Serialize};
@@ -52,6 +53,36 @@ pub enum Input {
     /// What a tick came to: written before its table leaves the process. Changes nothing; a replay
     /// compares.
     Published(Published),
+    /// A person's decision, with who, why and by which request.
+    Decided(Decision),
+}
+
+impl Input {
+    /// What it comes to, whoever decided it.
+    #[must_use]
+    pub fn bare(&self) -> &Self {
+        match self {
+            Self::Decided(decision) => &decision.input,
+            other => other,
+        }
+    }
+}
+
+/// An input that a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decision {
+    /// Who, as the service knows the caller.
+    pub author: String,
+    /// Why; may be empty where no reason is asked for.
+    pub reason: String,
+    /// By which request; may be empty.
+    pub request_id: String,
+    /// Generations that were read before: when one has moved on, nothing is done.
+    pub expected: Vec<Expected>,
+    /// The number of the change that this takes back, in the trail of the partition.
+    pub undoes: Option<u64>,
+    /// What is to be done; not a decision itself.
+    pub input: Box<Input>,
 }
 
 /// The mark that a replay must come to as well.
@@ -142,6 +173,9 @@ pub struct CalendarChange {
 pub struct ShapeChange {
     /// Which shape.
     pub id: ShapeId,
+    /// Outside identity; absent where nobody needs to read it.
+    #[serde(default)]
+    pub name: Option<Name>,
     /// Relative weight of each slot of the week, Monday 00:00 local first: 168, 336 or 672 slots
     /// (an hour, a half, a quarter).
     pub weights: Vec<u32>,

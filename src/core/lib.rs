@@ -10,6 +10,7 @@ pub mod units;
 
 pub mod budget;
 pub mod campaign;
+pub mod object;
 
 pub mod days;
 pub mod event;

@@ -4,7 +4,9 @@
 //! durable and applied. Called by the RPC server; the calendar's keeper is run by `app`.
 
 mod apply;
+mod audit;
 mod calendar;
+mod decide;
 mod find;
 mod list;
 
@@ -16,6 +18,7 @@ use crate::partition::Partitions;
 use crate::store::Store;
 use crate::wire::catalogue::Complaints;
 use crate::wire::{self, admin as message, status};
+use decide::By;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService;
 use std::collections::BTreeSet;
@@ -83,6 +86,7 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::ApplyCatalogueRequest>,
     ) -> Answer<v1::ApplyCatalogueResponse> {
+        let author = author(&request);
         let request = request.get_ref();
         if matches!(self.partitions.store(), Store::Embedded(_)) {
             let complaints = wire::catalogue::fed_by_counters(request);
@@ -91,7 +95,7 @@ impl AdminService for Admin {
                 return Ok(Response::new(answer));
             }
         }
-        let mut answer = apply::catalogue(&self.partitions, request).await?;
+        let mut answer = apply::catalogue(&self.partitions, request, author).await?;
         wire::catalogue::fill_values(request, &mut answer.complaints);
         Ok(Response::new(answer))
     }
@@ -100,12 +104,17 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::PutShapeRequest>,
     ) -> Answer<v1::PutShapeResponse> {
+        let by = By {
+            author: author(&request),
+            reason: wire::audit::optional_reason(&request.get_ref().reason)?,
+            request_id: wire::audit::optional_request(&request.get_ref().request_id)?,
+        };
         let mut complaints = Complaints::default();
         let shape = wire::catalogue::lone_shape(request.get_ref(), &mut complaints);
         if let Some(shape) = shape {
             // A campaign in any partition may name it.
             for handle in self.partitions.all() {
-                submit(handle, shape.clone()).await?;
+                submit(handle, by.decide(shape.clone(), Vec::new())).await?;
             }
         }
         Ok(Response::new(v1::PutShapeResponse { complaints: complaints.into_vec() }))
@@ -152,10 +161,19 @@ impl AdminService for Admin {
         let unknown = message::unknown_owner("target", request.get_ref().target.as_ref());
         let handle = find::owner(&self.partitions, hand.target, &unknown).await?;
         let checked = hand.clone();
-        let question = move |engine: &find::Engine| find::check_hand(engine, &checked);
-        handle.ask(question).await.map_err(|error| loop_status(&error))??;
-        submit(handle, find::set(hand.clone())).await?;
-        handle.hasten();
+        let question = move |engine: &find::Engine| {
+            find::check_hand(engine, &checked).map(|()| find::is_on(engine, &checked))
+        };
+        let is_on = handle.ask(question).await.map_err(|error| loop_status(&error))??;
+        if !is_on {
+            let by = By {
+                author: hand.author.clone(),
+                reason: hand.reason.clone(),
+                request_id: request.get_ref().request_id.clone(),
+            };
+            submit(handle, by.decide(find::set(hand.clone()), Vec::new())).await?;
+            handle.hasten();
+        }
         let question = move |engine: &find::Engine| message::hand_message(engine, &hand);
         let applied = handle.ask(question).await.map_err(|error| loop_status(&error))?;
         Ok(Response::new(v1::SetOverrideResponse { applied: Some(applied) }))
@@ -166,12 +184,17 @@ impl AdminService for Admin {
         request: Request<v1::ClearOverrideRequest>,
     ) -> Answer<v1::ClearOverrideResponse> {
         let id = message::override_id(&request.get_ref().override_id)?;
-        wire::name("request_id", &request.get_ref().request_id)?;
+        let by = By {
+            author: author(&request),
+            reason: wire::audit::optional_reason(&request.get_ref().reason)?,
+            request_id: wire::name("request_id", &request.get_ref().request_id)?.to_string(),
+        };
         let has = move |engine: &find::Engine| engine.overrides().iter().any(|hand| hand.id == id);
         let rule = "must name a hand that is on: it has ended, or was taken off already";
         let unknown = wire::Refusal::new("override_id", &request.get_ref().override_id, rule);
         let handle = find::partition(&self.partitions, &unknown, has).await?;
-        submit(handle, find::clear(id, author(&request))).await?;
+        let cleared = find::clear(id, by.author.clone());
+        submit(handle, by.decide(cleared, Vec::new())).await?;
         handle.hasten();
         Ok(Response::new(v1::ClearOverrideResponse {}))
     }
@@ -187,9 +210,14 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::AcceptCounterRequest>,
     ) -> Answer<v1::AcceptCounterResponse> {
-        let input = message::acceptance(request.get_ref(), author(&request))?;
+        let by = By {
+            author: author(&request),
+            reason: request.get_ref().reason.clone(),
+            ..By::default()
+        };
+        let input = message::acceptance(request.get_ref(), by.author.clone())?;
         let (handle, _) = find::campaign(&self.partitions, &request.get_ref().campaign_id)?;
-        submit(handle, input).await?;
+        submit(handle, by.decide(input, Vec::new())).await?;
         handle.hasten();
         Ok(Response::new(v1::AcceptCounterResponse {}))
     }
@@ -207,12 +235,13 @@ impl AdminService for Admin {
     ) -> Answer<v1::ResolveSuspenseResponse> {
         let author = author(&request);
         let request = request.get_ref();
-        let (input, has) = find::resolution(request, author)?;
+        let by = By { author, reason: request.reason.clone(), ..By::default() };
+        let (input, has) = find::resolution(request, by.author.clone())?;
         let rule = "must name an event in suspense: it was resolved already, or never set aside";
         let listed = format!("{:016x}", request.event_key);
         let unknown = wire::Refusal::new("event_key", listed, rule);
         let handle = find::partition(&self.partitions, &unknown, has).await?;
-        submit(handle, input).await?;
+        submit(handle, by.decide(input, Vec::new())).await?;
         Ok(Response::new(v1::ResolveSuspenseResponse {}))
     }
 
@@ -226,6 +255,30 @@ impl AdminService for Admin {
             partition: handle.partition().0.into(),
             partitions: self.partitions.count().into(),
         }))
+    }
+
+    async fn get_catalogue(
+        &self,
+        request: Request<v1::GetCatalogueRequest>,
+    ) -> Answer<v1::GetCatalogueResponse> {
+        audit::catalogue(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn list_audit(
+        &self,
+        request: Request<v1::ListAuditRequest>,
+    ) -> Answer<v1::ListAuditResponse> {
+        audit::changes(&self.partitions, request.get_ref()).await.map(Response::new)
+    }
+
+    async fn undo_change(
+        &self,
+        request: Request<v1::UndoChangeRequest>,
+    ) -> Answer<v1::UndoChangeResponse> {
+        let caller = request.extensions().get::<Caller>().cloned();
+        let author = author(&request);
+        let answer = decide::undo(&self.partitions, request.get_ref(), author, caller.as_ref());
+        answer.await.map(Response::new)
     }
 
     async fn get_status(

@@ -120,11 +120,12 @@ impl Deed {
             (
                 "paceline.v1.AdminService",
                 "ListCampaigns" | "ExplainCampaign" | "GetTotals" | "ListOverrides"
-                | "ListSuspense" | "PartitionOf" | "GetStatus",
+                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit",
             ) => Self::Look,
             (
                 "paceline.v1.AdminService",
-                "SetOverride" | "ClearOverride" | "AcceptCounter" | "ResolveSuspense",
+                "SetOverride" | "ClearOverride" | "AcceptCounter" | "ResolveSuspense"
+                | "UndoChange",
             ) => Self::Steer,
             _ => Self::Enter,
         }

@@ -7,6 +7,7 @@
 mod gone;
 
 use crate::admin::Admin;
+use crate::auth::{Caller, Role};
 use crate::health::{Condition, Health};
 use crate::telemetry::event;
 use crate::wire::catalogue::{complaint_text, file_message};
@@ -111,9 +112,15 @@ async fn enter(admin: &Admin, path: &Path) -> Result<BTreeSet<String>, CatalogEr
     let read = paceline_catalogue::read(path);
     let catalogue = read.map_err(|source| CatalogError::File { path: path.to_owned(), source })?;
     let request = file_message(&catalogue);
+    let reason = "the file named by catalog.file changed".to_owned();
+    let request = v1::ApplyCatalogueRequest { reason, ..request };
     let names = request.campaigns.iter().map(|campaign| campaign.campaign_id.clone());
     let campaigns = names.collect();
-    let answer = admin.apply_catalogue(Request::new(request)).await.map_err(judged(path))?;
+    // The record of what it changes bears the setting's name.
+    let mut request = Request::new(request);
+    let name = std::sync::Arc::from("catalog.file");
+    request.extensions_mut().insert(Caller { name, role: Role::Admin });
+    let answer = admin.apply_catalogue(request).await.map_err(judged(path))?;
     let v1::ApplyCatalogueResponse { complaints, failures, .. } = answer.into_inner();
     if let Some(lost) = failures.first() {
         return Err(CatalogError::NotNow(Status::unavailable(lost.reason.clone())));

@@ -17,6 +17,7 @@ mod term;
 #[cfg(test)]
 mod tests;
 
+use crate::audit::Trail;
 use crate::clock::Clock;
 use crate::directory::Directory;
 use crate::publish::Publisher;
@@ -130,7 +131,7 @@ impl Default for LoopSettings {
     }
 }
 
-type Question = Box<dyn FnOnce(&Engine) + Send>;
+type Question = Box<dyn FnOnce(&Engine, &Trail) + Send>;
 type Answer = Result<Vec<Applied>, LoopError>;
 type Replies = oneshot::Sender<Answer>;
 
@@ -330,6 +331,17 @@ impl LoopHandle {
         &self,
         question: impl FnOnce(&Engine) -> T + Send + 'static,
     ) -> Result<T, LoopError> {
+        self.put(false, |engine, _| question(engine)).await
+    }
+
+    /// A question about the engine and about what people changed in it.
+    ///
+    /// # Errors
+    /// As [`Self::ask`].
+    pub async fn ask_trail<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Engine, &Trail) -> T + Send + 'static,
+    ) -> Result<T, LoopError> {
         self.put(false, question).await
     }
 
@@ -341,19 +353,19 @@ impl LoopHandle {
         &self,
         question: impl FnOnce(&Engine) -> T + Send + 'static,
     ) -> Result<T, LoopError> {
-        self.put(true, question).await
+        self.put(true, |engine, _| question(engine)).await
     }
 
     async fn put<T: Send + 'static>(
         &self,
         is_current: bool,
-        question: impl FnOnce(&Engine) -> T + Send + 'static,
+        question: impl FnOnce(&Engine, &Trail) -> T + Send + 'static,
     ) -> Result<T, LoopError> {
         let (reply, answer) = oneshot::channel();
         let (refuse, refused) = oneshot::channel();
-        let question: Question = Box::new(move |engine| {
+        let question: Question = Box::new(move |engine, trail| {
             // Whoever asked may have gone.
-            let _ = reply.send(question(engine));
+            let _ = reply.send(question(engine, trail));
         });
         self.send(Event::Ask { question, is_current, refuse }).await?;
         match answer.await {

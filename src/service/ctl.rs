@@ -3,6 +3,7 @@
 //! Each family of commands has a file: it asks, and puts the answer into a table for people or JSON
 //! for machines. Knows messages, not the core; reads no store. Called by `main`.
 
+mod audit;
 mod books;
 mod campaign;
 mod catalogue;
@@ -16,7 +17,9 @@ use crate::args::ctl::{CounterCommand, CtlArgs, CtlCommand};
 use crate::wire::Refusal;
 use line::Caller;
 use paceline_catalogue::CatalogueError;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
 
 /// Items of one page: the most the service gives.
 const PAGE_SIZE: u32 = 1_000;
@@ -126,6 +129,10 @@ async fn command(args: CtlArgs) -> Result<Outcome, CtlError> {
     let caller = &mut Caller::new(&args)?;
     let text = match args.command {
         CtlCommand::Apply(args) => return catalogue::apply(caller, args).await,
+        CtlCommand::Diff(args) => catalogue::diff(caller, args).await,
+        CtlCommand::Export(args) => catalogue::export(caller, args).await,
+        CtlCommand::Audit(args) => audit::audit(caller, args.command).await,
+        CtlCommand::Undo(args) => audit::undo(caller, args).await,
         CtlCommand::List(args) => campaign::list(caller, args).await,
         CtlCommand::Explain(args) => campaign::explain(caller, args).await,
         CtlCommand::Totals(args) => books::totals(caller, args).await,
@@ -161,6 +168,20 @@ async fn pages<T>(
         token = next;
     }
     Err(CtlError::Failed(format!("there are more than {PAGES_MAX} pages: narrow the question")))
+}
+
+/// A file's text: into the file, which must not be there yet, or as the answer.
+fn put(path: Option<&Path>, text: String) -> Result<String, CtlError> {
+    let Some(path) = path else { return Ok(text) };
+    let trouble = |error: std::io::Error| match error.kind() {
+        ErrorKind::AlreadyExists => {
+            CtlError::Refused(format!("--out is {} and must not be there yet", path.display()))
+        }
+        _ => CtlError::Failed(format!("{} cannot be written: {error}", path.display())),
+    };
+    let mut file = File::create_new(path).map_err(trouble)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(trouble)?;
+    Ok(format!("{} lines in {}\n", text.lines().count(), path.display()))
 }
 
 /// JSON for machines, a line's end for the terminal.

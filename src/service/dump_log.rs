@@ -180,8 +180,10 @@ mod tests {
                 digests.push(tick.digest);
             }
             if index == 1 {
-                let bytes =
-                    snapshot::encode(&snapshot::Segments::default(), engine.state()).unwrap();
+                let bytes = {
+                    let (segments, trail) = Default::default();
+                    snapshot::encode(&segments, &trail, engine.state()).unwrap()
+                };
                 let checkpoint = Checkpoint { epoch: Epoch(0), offset, bytes };
                 store.save_checkpoint(config.partition, checkpoint).await.unwrap();
             }

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod config;
 
+pub mod audit;
 pub mod store;
 pub mod wire;
 

@@ -5,6 +5,7 @@
 //! Knows no socket, no store and no engine. Called by the RPC handlers.
 
 pub mod admin;
+pub mod audit;
 pub mod catalogue;
 pub mod multiplier;
 pub mod spend;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 const CORE: &[&[&str]] = &[
     &["hash", "pairs"],
     &["units"],
-    &["budget"],
+    &["budget", "object"],
     &["campaign"],
     &["event"],
     &["overrides"],
@@ -36,7 +36,7 @@ const SERVICE: &[&[&str]] = &[
     &["args", "clock", "telemetry"],
     &["auth", "directory", "health", "tls"],
     &["store"],
-    &["journal", "publish"],
+    &["audit", "journal", "publish"],
     &["control_loop", "wire"],
     &["partition"],
     &["admin", "ingest", "leadership", "publish/grpc", "shutdown"],

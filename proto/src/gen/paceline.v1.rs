@@ -2255,6 +2255,107 @@ pub struct PartitionStatus {
     #[prost(message, repeated, tag = "14")]
     pub bidder_list: ::prost::alloc::vec::Vec<BidderStatus>,
 }
+/// Something that is configured.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ObjectRef {
+    /// Required.
+    #[prost(oneof = "object_ref::Object", tags = "1, 2, 3, 4")]
+    pub object: ::core::option::Option<object_ref::Object>,
+}
+/// Nested message and enum types in `ObjectRef`.
+pub mod object_ref {
+    /// Required.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Object {
+        /// 1 to 64 bytes.
+        #[prost(string, tag = "1")]
+        AdvertiserId(::prost::alloc::string::String),
+        /// 1 to 64 bytes.
+        #[prost(string, tag = "2")]
+        GroupId(::prost::alloc::string::String),
+        /// 1 to 64 bytes.
+        #[prost(string, tag = "3")]
+        CampaignId(::prost::alloc::string::String),
+        /// 1 to 64 bytes.
+        #[prost(string, tag = "4")]
+        ShapeId(::prost::alloc::string::String),
+    }
+}
+/// How often something was changed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ObjectGeneration {
+    /// What. Required.
+    #[prost(message, optional, tag = "1")]
+    pub object: ::core::option::Option<ObjectRef>,
+    /// From 1, by one with every change. 0: it does not exist.
+    #[prost(uint64, tag = "2")]
+    pub generation: u64,
+}
+/// One change that a person made.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditRecord {
+    /// Where its object lives, 0 to 255. A shape lives everywhere and has a record in each.
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    /// From 1 in each partition, without gaps.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    /// When the log received it.
+    #[prost(message, optional, tag = "3")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Who, as the service knows the caller.
+    #[prost(string, tag = "4")]
+    pub author: ::prost::alloc::string::String,
+    /// Why. Empty: no reason was asked for.
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    /// By which request. Empty: it had none.
+    #[prost(string, tag = "6")]
+    pub request_id: ::prost::alloc::string::String,
+    /// What was done.
+    #[prost(enumeration = "AuditChange", tag = "7")]
+    pub change: i32,
+    /// advertiser, group, campaign, shape, or event for money of a campaign that nobody knows.
+    #[prost(string, tag = "8")]
+    pub object_kind: ::prost::alloc::string::String,
+    /// Its id; 16 hexadecimal digits for what has none.
+    #[prost(string, tag = "9")]
+    pub object_id: ::prost::alloc::string::String,
+    /// The object's generation afterwards. 0: it has none.
+    #[prost(uint64, tag = "10")]
+    pub generation: u64,
+    /// The record of the same partition that this takes back. Absent: none.
+    #[prost(uint64, optional, tag = "11")]
+    pub undoes: ::core::option::Option<u64>,
+    /// What was there before, as canonical JSON. Absent: nothing.
+    #[prost(string, optional, tag = "12")]
+    pub before_json: ::core::option::Option<::prost::alloc::string::String>,
+    /// What is there afterwards, as canonical JSON. Absent: nothing.
+    #[prost(string, optional, tag = "13")]
+    pub after_json: ::core::option::Option<::prost::alloc::string::String>,
+    /// SHA-256 of the seal before and of this record as it is exported: 64 hexadecimal digits.
+    #[prost(string, tag = "14")]
+    pub seal: ::prost::alloc::string::String,
+}
+/// How far the records of a partition go.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditTrail {
+    /// Which, 0 to 255.
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    /// The first record that is kept; older ones were dropped.
+    #[prost(uint64, tag = "2")]
+    pub first: u64,
+    /// The number of the next record.
+    #[prost(uint64, tag = "3")]
+    pub next: u64,
+    /// The seal before the first record that is kept.
+    #[prost(string, tag = "4")]
+    pub before_seal: ::prost::alloc::string::String,
+    /// The seal of the last record.
+    #[prost(string, tag = "5")]
+    pub head_seal: ::prost::alloc::string::String,
+}
 /// Whether a campaign may bid, and on what footing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2472,6 +2573,59 @@ impl PartitionRole {
         }
     }
 }
+/// What was done to something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AuditChange {
+    /// Never sent.
+    Unspecified = 0,
+    /// There was none of that name before.
+    Made = 1,
+    /// Its configuration is another.
+    Edited = 2,
+    /// A hand was laid on it.
+    LaidOn = 3,
+    /// A hand was taken off it before its end.
+    TakenOff = 4,
+    /// Its counter that went back was accepted.
+    Accepted = 5,
+    /// Money set aside went into its books.
+    Posted = 6,
+    /// Money set aside was put away.
+    Dropped = 7,
+}
+impl AuditChange {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "AUDIT_CHANGE_UNSPECIFIED",
+            Self::Made => "AUDIT_CHANGE_MADE",
+            Self::Edited => "AUDIT_CHANGE_EDITED",
+            Self::LaidOn => "AUDIT_CHANGE_LAID_ON",
+            Self::TakenOff => "AUDIT_CHANGE_TAKEN_OFF",
+            Self::Accepted => "AUDIT_CHANGE_ACCEPTED",
+            Self::Posted => "AUDIT_CHANGE_POSTED",
+            Self::Dropped => "AUDIT_CHANGE_DROPPED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "AUDIT_CHANGE_UNSPECIFIED" => Some(Self::Unspecified),
+            "AUDIT_CHANGE_MADE" => Some(Self::Made),
+            "AUDIT_CHANGE_EDITED" => Some(Self::Edited),
+            "AUDIT_CHANGE_LAID_ON" => Some(Self::LaidOn),
+            "AUDIT_CHANGE_TAKEN_OFF" => Some(Self::TakenOff),
+            "AUDIT_CHANGE_ACCEPTED" => Some(Self::Accepted),
+            "AUDIT_CHANGE_POSTED" => Some(Self::Posted),
+            "AUDIT_CHANGE_DROPPED" => Some(Self::Dropped),
+            _ => None,
+        }
+    }
+}
 /// What to make or edit. What is not named stays as it is.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApplyCatalogueRequest {
@@ -2490,6 +2644,16 @@ pub struct ApplyCatalogueRequest {
     /// At most 10000. Campaigns of the same request may name them.
     #[prost(message, repeated, tag = "5")]
     pub shapes: ::prost::alloc::vec::Vec<TrafficShape>,
+    /// Why, at most 500 bytes. Empty: not told.
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// For the record of the change, at most 64 bytes. Empty: none.
+    #[prost(string, tag = "7")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Generations that were read before, of things in this request: when one of them has moved on,
+    /// and the request would change it, nothing is applied. At most 10000.
+    #[prost(message, repeated, tag = "8")]
+    pub expected: ::prost::alloc::vec::Vec<ObjectGeneration>,
 }
 /// What came of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2518,6 +2682,12 @@ pub struct PutShapeRequest {
     /// (an hour, a half, a quarter), not all 0. Required.
     #[prost(uint32, repeated, tag = "2")]
     pub weights: ::prost::alloc::vec::Vec<u32>,
+    /// Why, at most 500 bytes. Empty: not told.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// For the record of the change, at most 64 bytes. Empty: none.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
 }
 /// What came of it.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -2718,6 +2888,9 @@ pub struct ClearOverrideRequest {
     /// Makes a retry harmless, 1 to 64 bytes. Required.
     #[prost(string, tag = "2")]
     pub request_id: ::prost::alloc::string::String,
+    /// Why, at most 500 bytes. Empty: not told.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// It is durable.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2835,6 +3008,120 @@ pub struct GetStatusResponse {
     /// How many times faster than the world its clock passes, above 1 only in rehearsals. 0: not told.
     #[prost(uint32, tag = "5")]
     pub clock_factor: u32,
+}
+/// A page of what is configured.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCatalogueRequest {
+    /// Items at most, 0 to 1000; 0: 100.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// Empty: from the start.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+/// Shapes first, then advertisers, groups and campaigns, each by id.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GetCatalogueResponse {
+    /// As they are in force.
+    #[prost(message, repeated, tag = "1")]
+    pub shapes: ::prost::alloc::vec::Vec<TrafficShape>,
+    /// As they are in force.
+    #[prost(message, repeated, tag = "2")]
+    pub advertisers: ::prost::alloc::vec::Vec<Advertiser>,
+    /// As they are in force.
+    #[prost(message, repeated, tag = "3")]
+    pub groups: ::prost::alloc::vec::Vec<CampaignGroup>,
+    /// As they are in force.
+    #[prost(message, repeated, tag = "4")]
+    pub campaigns: ::prost::alloc::vec::Vec<Campaign>,
+    /// Of each of these.
+    #[prost(message, repeated, tag = "5")]
+    pub generations: ::prost::alloc::vec::Vec<ObjectGeneration>,
+    /// Empty: no more.
+    #[prost(string, tag = "6")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Which changes.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAuditRequest {
+    /// Items at most, 0 to 1000; 0: 100.
+    #[prost(uint32, tag = "1")]
+    pub page_size: u32,
+    /// Empty: from the start.
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only of this kind of object. Empty: of any.
+    #[prost(string, tag = "3")]
+    pub object_kind: ::prost::alloc::string::String,
+    /// Only of objects with this id. Empty: of any.
+    #[prost(string, tag = "4")]
+    pub object_id: ::prost::alloc::string::String,
+    /// Only by this author. Empty: by anybody.
+    #[prost(string, tag = "5")]
+    pub author: ::prost::alloc::string::String,
+    /// Only from then on. Absent: from the first that is kept.
+    #[prost(message, optional, tag = "6")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only before then. Absent: up to now.
+    #[prost(message, optional, tag = "7")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only of this partition. Absent: of all.
+    #[prost(uint32, optional, tag = "8")]
+    pub partition: ::core::option::Option<u32>,
+    /// The oldest first, instead of the newest.
+    #[prost(bool, tag = "9")]
+    pub is_oldest_first: bool,
+}
+/// By time, then partition, then number.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAuditResponse {
+    /// Those that fit.
+    #[prost(message, repeated, tag = "1")]
+    pub records: ::prost::alloc::vec::Vec<AuditRecord>,
+    /// How far the records of each partition go, whatever was asked.
+    #[prost(message, repeated, tag = "2")]
+    pub trails: ::prost::alloc::vec::Vec<AuditTrail>,
+    /// Empty: no more.
+    #[prost(string, tag = "3")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+/// Takes a change back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndoChangeRequest {
+    /// As listed, 0 to 255.
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    /// As listed. Required.
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    /// Why, 1 to 500 bytes. Required.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Makes a retry harmless, 1 to 64 bytes. Required.
+    #[prost(string, tag = "4")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Only tell what would be done.
+    #[prost(bool, tag = "5")]
+    pub is_check_only: bool,
+    /// Also when the object was changed later: what came later is lost.
+    #[prost(bool, tag = "6")]
+    pub is_forced: bool,
+}
+/// What was there and what is there, or would be.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UndoChangeResponse {
+    /// The change that is taken back.
+    #[prost(message, optional, tag = "1")]
+    pub undone: ::core::option::Option<AuditRecord>,
+    /// As canonical JSON, before it is taken back. Absent: nothing was there.
+    #[prost(string, optional, tag = "2")]
+    pub before_json: ::core::option::Option<::prost::alloc::string::String>,
+    /// As canonical JSON, after it is taken back. Absent: nothing is there.
+    #[prost(string, optional, tag = "3")]
+    pub after_json: ::core::option::Option<::prost::alloc::string::String>,
+    /// The change that this made. Absent: it was only told.
+    #[prost(message, optional, tag = "4")]
+    pub made: ::core::option::Option<AuditRecord>,
 }
 /// What to do with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -3278,6 +3565,81 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("paceline.v1.AdminService", "GetStatus"));
             self.inner.unary(req, path, codec).await
         }
+        /// Everything that is configured, as ApplyCatalogue would take it.
+        pub async fn get_catalogue(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCatalogueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCatalogueResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/GetCatalogue",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "GetCatalogue"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What people changed.
+        pub async fn list_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/ListAudit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "ListAudit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a change back: its object is as it was before, and that is one change more.
+        pub async fn undo_change(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UndoChangeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UndoChangeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/UndoChange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "UndoChange"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -3397,6 +3759,30 @@ pub mod admin_service_server {
             request: tonic::Request<super::GetStatusRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetStatusResponse>,
+            tonic::Status,
+        >;
+        /// Everything that is configured, as ApplyCatalogue would take it.
+        async fn get_catalogue(
+            &self,
+            request: tonic::Request<super::GetCatalogueRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetCatalogueResponse>,
+            tonic::Status,
+        >;
+        /// What people changed.
+        async fn list_audit(
+            &self,
+            request: tonic::Request<super::ListAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditResponse>,
+            tonic::Status,
+        >;
+        /// Takes a change back: its object is as it was before, and that is one change more.
+        async fn undo_change(
+            &self,
+            request: tonic::Request<super::UndoChangeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::UndoChangeResponse>,
             tonic::Status,
         >;
     }
@@ -4048,6 +4434,141 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/GetCatalogue" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCatalogueSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::GetCatalogueRequest>
+                    for GetCatalogueSvc<T> {
+                        type Response = super::GetCatalogueResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCatalogueRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::get_catalogue(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCatalogueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/ListAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAuditSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListAuditRequest>
+                    for ListAuditSvc<T> {
+                        type Response = super::ListAuditResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_audit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAuditSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/UndoChange" => {
+                    #[allow(non_camel_case_types)]
+                    struct UndoChangeSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::UndoChangeRequest>
+                    for UndoChangeSvc<T> {
+                        type Response = super::UndoChangeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UndoChangeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::undo_change(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UndoChangeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -173,7 +173,7 @@ fn shape(fields: &mut Fields) -> Result<ShapeChange, Complaint> {
     }
     let scaled = |height: &f64| u32::try_from(whole(height / most * SHAPE_HEIGHT)).unwrap_or(0);
     let weights = heights.iter().map(scaled).collect();
-    Ok(ShapeChange { id: ShapeId::of(id.as_str()), weights })
+    Ok(ShapeChange { id: ShapeId::of(id.as_str()), name: None, weights })
 }
 
 fn spend(fields: &mut Fields) -> Result<Spend, Complaint> {

@@ -297,7 +297,8 @@ async fn enter(link: &Link, entry: &Entry) -> anyhow::Result<()> {
         if let Input::Shape(change) = input {
             let shape_id = format!("{}-shape-{}", entry.name, shapes.len());
             let weights = change.weights.clone();
-            shapes.insert(change.id, v1::PutShapeRequest { shape_id, weights });
+            shapes
+                .insert(change.id, v1::PutShapeRequest { shape_id, weights, ..Default::default() });
         }
     }
     let advertiser =

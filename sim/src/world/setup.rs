@@ -157,7 +157,8 @@ impl Shapes {
             Forecast::Error(_) | Forecast::Curve(_) => plan.spec.name.as_str(),
         };
         let id = ShapeId::of(&format!("{:?} {own}", plan.buyer.segments));
-        self.made.entry(id).or_insert_with(|| ShapeChange { id, weights: weights(scenario, plan) });
+        let weights = || weights(scenario, plan);
+        self.made.entry(id).or_insert_with(|| ShapeChange { id, name: None, weights: weights() });
         Some(id)
     }
 }

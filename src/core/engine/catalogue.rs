@@ -11,6 +11,7 @@ use crate::campaign::{
 };
 use crate::input::{CatalogueChange, ShapeChange};
 use crate::ledger::{Book, CampaignBook, OwnerSlots, Slot};
+use crate::object::ObjectId;
 use crate::pace::PacingLaw;
 use crate::plan::TrafficShape;
 use crate::units::{AdvertiserId, PacingMultiplier, ShapeId, Timestamp, ZoneId};
@@ -76,6 +77,24 @@ impl<L: PacingLaw> Engine<L> {
         complaints
     }
 
+    /// Every group.
+    pub fn groups(&self) -> impl Iterator<Item = &GroupSpec> {
+        self.state.groups.values().map(|(spec, _)| spec)
+    }
+
+    /// Every shape, as it would be entered.
+    pub fn shapes(&self) -> impl Iterator<Item = ShapeChange> + '_ {
+        self.state.shapes.keys().filter_map(|&id| self.shape_as_entered(id))
+    }
+
+    /// A shape, as it would be entered.
+    #[must_use]
+    pub fn shape_as_entered(&self, id: ShapeId) -> Option<ShapeChange> {
+        let shape = self.state.shapes.get(&id)?;
+        let name = self.state.shape_names.get(&id).cloned();
+        Some(ShapeChange { id, name, weights: Vec::from(shape.clone()) })
+    }
+
     fn check_shape(&self, change: &ShapeChange) -> Vec<SpecError> {
         let mut complaints = Vec::new();
         if let Err(error) = TrafficShape::try_new(change.weights.clone()) {
@@ -95,7 +114,12 @@ impl<L: PacingLaw> Engine<L> {
         else {
             return Err(complaints);
         };
+        let is_alike = self.state.shapes.get(&change.id) == Some(&shape);
+        self.note_change(ObjectId::Shape(change.id), is_alike);
         self.state.shapes.insert(change.id, shape);
+        if let Some(name) = &change.name {
+            self.state.shape_names.insert(change.id, name.clone());
+        }
         for owner in &mut self.state.owners {
             owner.is_edited |= owner.shape == Some(change.id);
         }
@@ -119,6 +143,8 @@ impl<L: PacingLaw> Engine<L> {
         let known = self.state.advertisers.get(&spec.id).map(|&(_, slot)| slot);
         let owner = BudgetOwner::Advertiser(spec.id);
         let slot = self.enter_shared(known, (owner, None), spec.zone, &spec.budgets);
+        let is_alike = self.advertiser(spec.id) == Some(spec);
+        self.note_change(ObjectId::Advertiser(spec.id), is_alike);
         self.state.advertisers.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -150,6 +176,8 @@ impl<L: PacingLaw> Engine<L> {
         let known = self.state.groups.get(&spec.id).map(|&(_, slot)| slot);
         let owner = BudgetOwner::Group(spec.id);
         let slot = self.enter_shared(known, (owner, parent), zone, &spec.budgets);
+        let is_alike = self.group(spec.id) == Some(spec);
+        self.note_change(ObjectId::Group(spec.id), is_alike);
         self.state.groups.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -164,6 +192,8 @@ impl<L: PacingLaw> Engine<L> {
             return Err(complaints);
         }
         let zone = self.state.advertisers[&spec.advertiser].0.zone;
+        let is_alike = self.campaign(spec.id) == Some(spec);
+        self.note_change(ObjectId::Campaign(spec.id), is_alike);
         if let Some(slot) = self.state.ledger.slot_of(spec.id) {
             self.edit_campaign(slot, zone, spec);
         } else {

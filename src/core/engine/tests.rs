@@ -1,6 +1,7 @@
 //! The loop closed in the small: an engine, and a market that spends in proportion to λ^1.5.
 
 mod bidders;
+mod decisions;
 mod foresight;
 mod learn;
 mod members;

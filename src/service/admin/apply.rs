@@ -1,8 +1,10 @@
 //! A catalogue, all of it or none: read, sorted by partition, checked everywhere, then entered.
 
+use super::decide::By;
 use super::{calendar, loop_status};
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
+use crate::wire;
 use crate::wire::catalogue::{
     Asked, Item, Portion, Request, Response, complaint_text, read, refuse, respond,
 };
@@ -16,7 +18,14 @@ use tonic::Status;
 pub(super) async fn catalogue(
     partitions: &Partitions,
     request: &Request,
+    author: String,
 ) -> Result<Response, Status> {
+    let by = By {
+        author,
+        reason: wire::audit::optional_reason(&request.reason)?,
+        request_id: wire::audit::optional_request(&request.request_id)?,
+    };
+    let expected = wire::audit::expected(&request.expected)?;
     let portions = match read(request, partitions.count()) {
         Ok(portions) => portions,
         Err(complaints) => return Ok(refuse(complaints)),
@@ -25,7 +34,8 @@ pub(super) async fn catalogue(
     let mut checked: Vec<Portion> = Vec::new();
     for (partition, portion) in portions {
         let Some(handle) = partitions.get(partition) else { continue };
-        let asked = handle.ask(move |engine| portion.check(engine)).await;
+        let read = expected.clone();
+        let asked = handle.ask(move |engine| portion.check(engine, &read)).await;
         match asked.map_err(|error| loop_status(&error))? {
             Asked::Sound(portion) => checked.push(*portion),
             Asked::Faulty(faults) => complaints.extend(faults),
@@ -41,18 +51,22 @@ pub(super) async fn catalogue(
             vec![],
         ));
     }
-    enter(partitions, checked).await
+    enter(partitions, checked, &by).await
 }
 
 /// Has every partition enter its portion. When none did, the request failed as a whole.
-async fn enter(partitions: &Partitions, checked: Vec<Portion>) -> Result<Response, Status> {
+async fn enter(
+    partitions: &Partitions,
+    checked: Vec<Portion>,
+    by: &By,
+) -> Result<Response, Status> {
     let now = partitions.clock().now();
     let mut entered: Vec<Item> = Vec::new();
     let mut lost: Vec<(Portion, String)> = Vec::new();
     let mut answer = None;
     for portion in checked {
         let Some(handle) = partitions.get(portion.partition) else { continue };
-        match enter_portion(handle, &portion, now).await {
+        match enter_portion(handle, &portion, by, now).await {
             Ok(Applied::Refused(errors)) => {
                 // An edit came between the check and this.
                 let complaints = portion.complaints(errors);
@@ -80,12 +94,14 @@ async fn enter(partitions: &Partitions, checked: Vec<Portion>) -> Result<Respons
 async fn enter_portion(
     handle: &LoopHandle,
     portion: &Portion,
+    by: &By,
     now: Timestamp,
 ) -> Result<Applied, LoopError> {
     let zones: Vec<String> =
         portion.change.advertisers.iter().map(|spec| spec.zone_name.to_string()).collect();
     let mut inputs = handle.ask(move |engine| calendar::outlooks(engine, &zones, now)).await?;
-    inputs.push(Input::Catalogue(portion.change.clone()));
+    let change = Input::Catalogue(portion.change.clone());
+    inputs.push(by.decide(change, portion.expected.clone()));
     let answers = handle.submit(inputs).await?;
     Ok(answers.into_iter().last().unwrap_or(Applied::Done))
 }

@@ -100,6 +100,13 @@ pub(super) fn check_hand(engine: &Engine, hand: &Override) -> Result<(), Refusal
     }
 }
 
+/// Whether this very hand is on already: its request came twice.
+pub(super) fn is_on(engine: &Engine, hand: &Override) -> bool {
+    let set_at = hand.set_at;
+    let is_it = |held: &Override| Override { set_at, ..held.clone() } == *hand;
+    engine.overrides().iter().filter(|held| held.id == hand.id).any(is_it)
+}
+
 /// A hand laid on.
 pub(super) fn set(hand: Override) -> Input {
     Input::Override(OverrideChange::Set(hand))

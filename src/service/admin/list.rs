@@ -14,7 +14,7 @@ use tonic::Status;
 const PAGE_DEFAULT: usize = 100;
 const PAGE_MAX: u32 = 1_000;
 
-fn page_size(size: u32) -> Result<usize, Refusal> {
+pub(super) fn page_size(size: u32) -> Result<usize, Refusal> {
     match size {
         0 => Ok(PAGE_DEFAULT),
         1..=PAGE_MAX => Ok(usize::try_from(size).unwrap_or(PAGE_DEFAULT)),
@@ -23,7 +23,7 @@ fn page_size(size: u32) -> Result<usize, Refusal> {
 }
 
 /// Asks every partition and puts the answers together.
-async fn gather<T: Send + 'static>(
+pub(super) async fn gather<T: Send + 'static>(
     partitions: &Partitions,
     question: impl Fn(&Engine) -> Vec<T> + Clone + Send + 'static,
 ) -> Result<Vec<T>, Status> {

@@ -1,5 +1,7 @@
 //! Operators' requests against a real loop on the store in memory.
 
+mod changes;
+
 use super::*;
 use crate::clock::{Clock, Replay};
 use crate::control_loop::{self, LoopParts, LoopSettings};
@@ -192,6 +194,7 @@ async fn a_pause_holds_from_the_next_tick_and_a_retry_is_harmless() {
     let clear = v1::ClearOverrideRequest {
         override_id: told.overrides[0].override_id.clone(),
         request_id: "s".to_owned(),
+        ..Default::default()
     };
     bench.admin.clear_override(Request::new(clear.clone())).await.unwrap();
     assert_eq!(bench.explain("north-search").await.state, v1::EntryState::Run as i32);

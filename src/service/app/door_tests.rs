@@ -103,6 +103,7 @@ async fn calls_are_judged_by_role(grpc: SocketAddr, pem: &str) {
     let clear = || v1::ClearOverrideRequest {
         override_id: "00000000000000aa".to_owned(),
         request_id: "r".to_owned(),
+        ..Default::default()
     };
     let refused = admin.clear_override(from("viewer", clear())).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);

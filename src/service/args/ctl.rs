@@ -2,7 +2,10 @@
 //!
 //! Knows flags, their help and the form of their values; not what is asked of whom.
 
+mod changes;
+
 use crate::config::value::Value;
+pub use changes::{AuditArgs, AuditCommand, AuditListArgs, DiffArgs, ExportArgs, UndoArgs};
 use clap::{Args, Subcommand};
 use paceline_core::overrides::OVERRIDE_SPAN_MAX;
 use paceline_core::units::{PacingMultiplier, Ppm, Span, Timestamp};
@@ -49,6 +52,14 @@ pub struct CtlArgs {
 pub enum CtlCommand {
     /// Enter a file of advertisers, groups, campaigns and shapes: all of it or nothing.
     Apply(ApplyArgs),
+    /// What a file would change, field by field; nothing is entered.
+    Diff(DiffArgs),
+    /// What is in force, as a file that apply takes.
+    Export(ExportArgs),
+    /// Who changed what, when and why.
+    Audit(AuditArgs),
+    /// Take a change back: what it touched is as it was before.
+    Undo(UndoArgs),
     /// The portfolio, a campaign a line.
     List(ListArgs),
     /// Why a campaign's numbers are what they are.
@@ -87,6 +98,12 @@ pub struct ApplyArgs {
     /// Only check, here and with the service, and say what would be entered.
     #[arg(long)]
     pub dry_run: bool,
+    /// Why, for the record: at most 500 bytes.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
+    /// For the record: by which request; at most 64 bytes.
+    #[arg(long, value_name = "ID", default_value = "")]
+    pub request_id: String,
 }
 
 /// `ctl list`.
@@ -190,6 +207,9 @@ pub struct ClearArgs {
     /// The override, as `ctl overrides` lists it: 16 hexadecimal digits.
     #[arg(value_name = "ID")]
     pub id: String,
+    /// Why, for the record: at most 500 bytes.
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub reason: String,
 }
 
 /// `ctl overrides`.

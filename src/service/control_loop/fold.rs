@@ -4,7 +4,8 @@
 //! Leader, follower and scribe each begin with one of their own; the same records make them alike.
 //! Appends nothing, publishes nothing, reads no clock.
 
-use super::snapshot::{Segments, decode, segments};
+use super::snapshot::{Segments, decode, parts};
+use crate::audit::Trail;
 use crate::store::{Offset, PAGE_RECORDS_MAX, Store, StoreError};
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::Stamped;
@@ -22,6 +23,8 @@ pub(super) struct Source {
 #[derive(Debug)]
 pub(super) struct Fold {
     pub(super) engine: Engine,
+    /// What people changed.
+    pub(super) trail: Trail,
     pub(super) at: Offset,
     /// What the checkpoint says of the log before it.
     pub(super) segments: Segments,
@@ -32,15 +35,16 @@ impl Fold {
     pub(super) async fn restore(source: &Source) -> Result<Self, StoreError> {
         let new = || Self {
             engine: Engine::new(source.engine),
+            trail: Trail::default(),
             at: Offset::START,
             segments: Segments::default(),
         };
         let Some(checkpoint) = source.store.load_checkpoint(source.partition).await? else {
             return Ok(new());
         };
-        let segments = segments(&checkpoint.bytes).map(|(segments, _)| segments);
+        let parts = parts(&checkpoint.bytes).map(|(segments, trail, _)| (segments, trail));
         let state = decode(&checkpoint.bytes);
-        let (Some(segments), Some(state)) = (segments, state) else {
+        let (Some((segments, trail)), Some(state)) = (parts, state) else {
             tracing::warn!(
                 partition = source.partition.0,
                 "the checkpoint is of another version; the log is read from its beginning"
@@ -48,7 +52,7 @@ impl Fold {
             return Ok(new());
         };
         let engine = Engine::restore(source.engine, state);
-        Ok(Self { engine, at: checkpoint.offset, segments })
+        Ok(Self { engine, trail, at: checkpoint.offset, segments })
     }
 
     /// Applies the next page of the log, no further than `until`; how many records that were.
@@ -65,7 +69,7 @@ impl Fold {
             if until.is_some_and(|until| offset > until) {
                 break;
             }
-            let answer = self.engine.apply(record.at, &record.input);
+            let answer = self.trail.apply(&mut self.engine, &record);
             self.at = offset;
             count += 1;
             see(offset, &record, answer);

@@ -55,9 +55,9 @@ impl Follower {
             let is_last = page.len() < PAGE_RECORDS_MAX;
             for (offset, record) in page {
                 at = offset;
-                match record.input {
+                match record.input.bare() {
                     Input::Campaign(spec) => {
-                        parts.directory.learn(parts.partition, std::iter::once(&spec));
+                        parts.directory.learn(parts.partition, std::iter::once(spec));
                     }
                     Input::Catalogue(change) => {
                         parts.directory.learn(parts.partition, change.campaigns.iter());

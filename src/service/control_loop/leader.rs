@@ -6,6 +6,7 @@ use super::intake::Intake;
 use super::obstacle::Obstacle;
 use super::scribe::{Order, Scribe};
 use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
+use crate::audit::Trail;
 use crate::clock::Stopwatch;
 use crate::store::{LeadAnswer, LeadClaim, LeadLease, Offset, PAGE_RECORDS_MAX, Store, StoreError};
 use crate::telemetry::event;
@@ -34,6 +35,7 @@ pub(super) struct Leader<'a> {
     pub(super) parts: &'a LoopParts,
     facts: &'a LoopFacts,
     pub(super) engine: Engine,
+    trail: Trail,
     pub(super) lease: LeadLease,
     pub(super) intake: Intake,
     staff: &'a mut Staff,
@@ -58,7 +60,10 @@ impl<'a> Leader<'a> {
         staff: &'a mut Staff,
     ) -> Result<Self, Obstacle> {
         // What a follower read is not built upon: the store may have lost its log since.
-        let Fold { engine, at, .. } = Fold::restore(&parts.source()).await?;
+        let Fold { engine, trail, at, .. } = Fold::restore(&parts.source()).await?;
+        if let Err(broken) = trail.verify() {
+            event::trail_broken(u16::from(parts.partition.0), &broken);
+        }
         parts.directory.learn(parts.partition, engine.campaigns());
         keep_time(parts, &lease, engine.now()).await?;
         let now = parts.clock.now();
@@ -66,6 +71,7 @@ impl<'a> Leader<'a> {
             parts,
             facts,
             engine,
+            trail,
             lease,
             intake: Intake::new(
                 &parts.clock,
@@ -262,7 +268,7 @@ impl<'a> Leader<'a> {
             Event::Ask { question, is_current, refuse } => {
                 let caught_up = if is_current { self.catch_up().await } else { Ok(()) };
                 match caught_up {
-                    Ok(()) => question(&self.engine),
+                    Ok(()) => question(&self.engine, &self.trail),
                     // Whoever asked may have gone.
                     Err(error) => drop(refuse.send(LoopError::failed(&error))),
                 }
@@ -325,9 +331,9 @@ impl<'a> Leader<'a> {
         let page = self.parts.store.read(self.parts.partition, self.at, PAGE_RECORDS_MAX).await?;
         let mut answers = Vec::with_capacity(page.len());
         for (offset, record) in page {
-            let answer = self.engine.apply(record.at, &record.input);
+            let answer = self.trail.apply(&mut self.engine, &record);
             self.at = offset;
-            answers.push((offset, self.observe(&record.input, answer)));
+            answers.push((offset, self.observe(record.input.bare(), answer)));
         }
         Ok(answers)
     }

@@ -143,7 +143,7 @@ impl Order {
         let mut segments: Segments = fold.segments.clone();
         segments.close(self.through, bytes);
         let cut = segments.shorten(self.log_bytes_max);
-        let bytes = encode(&segments, fold.engine.state())?;
+        let bytes = encode(&segments, &fold.trail, fold.engine.state())?;
         drop(fold);
         let checkpoint = Checkpoint { epoch: self.epoch, offset: self.through, bytes };
         source.store.save_checkpoint(source.partition, checkpoint).await?;

@@ -1,7 +1,9 @@
-//! What a checkpoint holds: the engine's state, and how long the log before it is.
+//! What a checkpoint holds: the engine's state, what people changed, and how long the log before it
+//! is.
 //!
 //! Knows no store. Written by the scribe; read by whoever takes up a partition or dumps its log.
 
+use crate::audit::Trail;
 use crate::store::Offset;
 use paceline_core::engine::EngineState;
 use paceline_core::pace::ShippedState;
@@ -62,25 +64,30 @@ impl Segments {
 /// A checkpoint's bytes.
 pub(crate) fn encode(
     segments: &Segments,
+    trail: &Trail,
     state: &EngineState<ShippedState>,
 ) -> Result<Vec<u8>, postcard::Error> {
     let bytes = postcard::to_extend(segments, vec![VERSION])?;
+    let bytes = postcard::to_extend(trail, bytes)?;
     postcard::to_extend(state, bytes)
 }
 
 /// The state that a checkpoint's bytes hold; nothing when another version wrote them.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<EngineState<ShippedState>> {
-    let (_, state) = segments(bytes)?;
+    let (_, _, state) = parts(bytes)?;
     postcard::from_bytes(state).ok()
 }
 
-/// How long the log before it is, and the bytes of the state.
-pub(super) fn segments(bytes: &[u8]) -> Option<(Segments, &[u8])> {
-    match bytes.split_first() {
-        Some((&VERSION, body)) => postcard::take_from_bytes(body).ok(),
-        _ => None,
+/// How long the log before it is, what people changed, and the bytes of the state.
+pub(super) fn parts(bytes: &[u8]) -> Option<(Segments, Trail, &[u8])> {
+    let (&version, body) = bytes.split_first()?;
+    if version != VERSION {
+        return None;
     }
+    let (segments, body) = postcard::take_from_bytes(body).ok()?;
+    let (trail, state) = postcard::take_from_bytes(body).ok()?;
+    Some((segments, trail, state))
 }
 
 #[cfg(test)]
@@ -97,9 +104,11 @@ mod tests {
         let engine = Engine::new(EngineConfig::default());
         let mut segments = Segments::default();
         segments.close(offset(7), 1_000);
-        let mut bytes = encode(&segments, engine.state()).unwrap();
+        let trail = Trail::default();
+        let mut bytes = encode(&segments, &trail, engine.state()).unwrap();
         assert_eq!(decode(&bytes).as_ref(), Some(engine.state()));
-        assert_eq!(super::segments(&bytes).unwrap().0, segments);
+        let (held, kept, _) = parts(&bytes).unwrap();
+        assert_eq!((held, kept), (segments, trail));
         bytes[0] = VERSION - 1;
         assert_eq!(decode(&bytes), None);
         assert_eq!(decode(&[]), None);

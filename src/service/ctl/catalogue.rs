@@ -1,8 +1,12 @@
-//! `ctl apply`: a file of campaigns, read here and entered by the service.
+//! `ctl apply`: a file of campaigns, read here and entered by the service; and what is in force
+//! already.
+
+mod held;
 
 use super::{Caller, CtlError, Outcome, pretty};
 use crate::args::ctl::ApplyArgs;
 use crate::wire::catalogue::{Request, Response, complaint_text, file_message};
+pub(super) use held::{diff, export};
 use paceline_proto::v1;
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -11,7 +15,8 @@ use std::fmt::Write;
 pub(super) async fn apply(caller: &mut Caller, args: ApplyArgs) -> Result<Outcome, CtlError> {
     // A faulty file is told of whether or not anybody listens.
     let request = file_message(&paceline_catalogue::read(&args.file)?);
-    let request = Request { is_check_only: args.dry_run, ..request };
+    let (reason, request_id) = (args.reason, args.request_id);
+    let request = Request { is_check_only: args.dry_run, reason, request_id, ..request };
     let asked = caller.client.apply_catalogue(request).await;
     let told = caller.answer(asked)?;
     let text = if caller.is_json { pretty(&as_json(&told)) } else { as_text(&told, args.dry_run) };

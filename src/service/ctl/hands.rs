@@ -41,7 +41,7 @@ fn target(args: TargetArgs) -> v1::BudgetOwner {
 }
 
 /// An id that no other request of this machine has.
-fn request_id() -> String {
+pub(super) fn request_id() -> String {
     format!("ctl-{}-{}", std::process::id(), Clock::system().now().as_micros())
 }
 
@@ -80,8 +80,11 @@ async fn lay_on(caller: &mut Caller, args: HandArgs, action: Action) -> Result<S
 }
 
 pub(super) async fn clear(caller: &mut Caller, args: ClearArgs) -> Result<String, CtlError> {
-    let request =
-        v1::ClearOverrideRequest { override_id: args.id.clone(), request_id: request_id() };
+    let request = v1::ClearOverrideRequest {
+        override_id: args.id.clone(),
+        request_id: request_id(),
+        reason: args.reason,
+    };
     let asked = caller.client.clear_override(request).await;
     caller.answer(asked)?;
     if caller.is_json {

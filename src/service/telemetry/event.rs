@@ -238,6 +238,13 @@ pub fn invariant_broken(partition: u16, invariant: &str) {
     error!(partition, invariant, "invariant broken");
 }
 
+/// A record of what people changed is not as it was written down.
+pub fn trail_broken(partition: u16, broken: &dyn Error) {
+    metric::INVARIANT_FAULTS.add(1, []);
+    let error = error_chain(broken);
+    error!(partition, error, "the trail of changes was altered where it is stored");
+}
+
 /// How much of the log is kept.
 pub fn journal_measured(bytes: u64) {
     metric::JOURNAL_BYTES.set(shown(i64::try_from(bytes).unwrap_or(i64::MAX)), []);

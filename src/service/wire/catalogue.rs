@@ -8,12 +8,14 @@ mod portion;
 mod returns;
 mod shown;
 mod sort;
+mod told;
 
 pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
 pub use returns::{returns, returns_message, returns_words};
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
 pub use sort::read;
+pub use told::{Generations, Item as HeldItem, Page, held, items, page};
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;
@@ -361,7 +363,7 @@ pub fn shape(
     message: &v1::TrafficShape,
     complaints: &mut Complaints,
 ) -> Option<ShapeChange> {
-    let id = complaints.keep(path, super::key("shape_id", &message.shape_id, ShapeId::of));
+    let name = complaints.keep(path, name("shape_id", &message.shape_id));
     let weights = message.weights.clone();
     let shape = TrafficShape::try_new(weights.clone()).map_err(|error| {
         let rule = error.to_string();
@@ -369,7 +371,8 @@ pub fn shape(
         Refusal::new("weights", format!("{} numbers", weights.len()), rule)
     });
     complaints.keep(path, shape)?;
-    Some(ShapeChange { id: id?, weights })
+    let name = name?;
+    Some(ShapeChange { id: ShapeId::of(name.as_str()), name: Some(name), weights })
 }
 
 /// A shape by itself, as an input.
@@ -479,8 +482,8 @@ pub fn file_message(catalogue: &paceline_catalogue::Catalogue) -> Request {
         advertisers: catalogue.advertisers.iter().map(advertiser_message).collect(),
         groups: groups.collect(),
         campaigns: campaigns.collect(),
-        is_check_only: false,
         shapes: shapes.collect(),
+        ..Request::default()
     }
 }
 

@@ -310,7 +310,8 @@ pub(super) async fn shapes(bench: &mut Bench) {
         ("a shape without an id", "", vec![1; 168], &["shape_id = absent", "required"]),
     ];
     for (what, id, weights, names) in cases {
-        let request = v1::PutShapeRequest { shape_id: id.to_owned(), weights };
+        let request =
+            v1::PutShapeRequest { shape_id: id.to_owned(), weights, ..Default::default() };
         let answer = bench.service.admin().put_shape(request).await.unwrap().into_inner();
         bench.case(what, told(&answer.complaints), names).await;
     }

@@ -91,6 +91,7 @@ pub(super) async fn hands(bench: &mut Bench) {
     let clear = |override_id: &str| v1::ClearOverrideRequest {
         override_id: override_id.to_owned(),
         request_id: "r2".to_owned(),
+        ..Default::default()
     };
     let said = refused(admin.clear_override(clear("12")).await);
     let names = ["override_id is 12", "must be 16 hexadecimal digits"];

@@ -20,7 +20,7 @@ fn mixed() -> (World, CampaignSpec) {
     let budgets = Budgets { flights: Vec::new(), caps: vec![cap] };
     let mut world = World::new(budgets, &[(campaign("c", 3, 100), 0.0)]);
     let shape = ShapeId::of("s");
-    world.say(Input::Shape(ShapeChange { id: shape, weights: vec![1; 168] }));
+    world.say(Input::Shape(ShapeChange { id: shape, name: None, weights: vec![1; 168] }));
     let wide = CampaignSpec {
         spend_source: SpendSource::Counters,
         multiplier_max: multiplier(2_000_000),

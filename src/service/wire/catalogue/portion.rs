@@ -6,6 +6,7 @@ use super::{Place, translated};
 use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, SpecError};
 use paceline_core::engine::Engine;
 use paceline_core::input::{CatalogueChange, ShapeChange};
+use paceline_core::object::{Expected, ObjectId};
 use paceline_core::units::{AdvertiserId, PartitionId};
 use paceline_proto::v1;
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub struct Portion {
     pub change: CatalogueChange,
     /// What that is in the request; known once it was checked.
     pub items: Vec<Item>,
+    /// Generations that what is entered rests on; known once it was checked.
+    pub expected: Vec<Expected>,
     /// Places in the request of what is entered.
     pub(super) shapes: Vec<Place>,
     pub(super) advertisers: Vec<Place>,
@@ -125,9 +128,10 @@ impl Portion {
             && change.campaigns.is_empty()
     }
 
-    /// Asks an engine whether it would take this.
+    /// Asks an engine whether it would take this. Of the generations that were read before, those
+    /// of what is entered must be its own; what is there already was entered, whoever read what.
     #[must_use]
-    pub fn check(mut self, engine: &Engine) -> Asked {
+    pub fn check(mut self, engine: &Engine, read: &[Expected]) -> Asked {
         let mut faults = self.complaints(engine.check_catalogue(&self.change));
         for (path, payer, code) in &self.claims {
             if let Some(due) = engine.advertiser(*payer).map(|spec| spec.currency)
@@ -144,7 +148,30 @@ impl Portion {
             return Asked::Faulty(faults);
         }
         self.leave_out_alike(engine);
-        Asked::Sound(Box::new(self))
+        let entered = self.objects();
+        let places = read.iter().enumerate();
+        for (at, &expected) in places.filter(|(_, read)| entered.contains(&read.object)) {
+            let found = engine.generation_of(expected.object);
+            if found != expected.generation {
+                faults.push(v1::Complaint {
+                    path: format!("expected[{at}].generation"),
+                    value: expected.generation.to_string(),
+                    rule: format!("must be {found}, its generation now: it was changed since"),
+                });
+            }
+            self.expected.push(expected);
+        }
+        if faults.is_empty() { Asked::Sound(Box::new(self)) } else { Asked::Faulty(faults) }
+    }
+
+    /// What is entered.
+    fn objects(&self) -> BTreeSet<ObjectId> {
+        let change = &self.change;
+        let shapes = change.shapes.iter().map(|shape| ObjectId::Shape(shape.id));
+        let advertisers = change.advertisers.iter().map(|spec| ObjectId::Advertiser(spec.id));
+        let groups = change.groups.iter().map(|spec| ObjectId::Group(spec.id));
+        let campaigns = change.campaigns.iter().map(|spec| ObjectId::Campaign(spec.id));
+        shapes.chain(advertisers).chain(groups).chain(campaigns).collect()
     }
 
     fn leave_out_alike(&mut self, engine: &Engine) {
