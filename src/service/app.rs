@@ -8,7 +8,7 @@ mod parts;
 mod rpc;
 
 use crate::admin::{Admin, keep_calendar};
-use crate::auth::Keyring;
+use crate::auth::{self, Keyring};
 use crate::catalog;
 use crate::clock::Clock;
 use crate::config::{Config, ShutdownConfig};
@@ -80,11 +80,13 @@ pub async fn run(
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
     let http = open_pages(&config, ring.clone(), &health, page, routes)?;
+    let watched = ring.clone().zip(config.server.tokens_file.file().cloned());
     tasks.spawn(console::record(partitions.clone(), history));
     let rpc = rpc::serve(listener, (tls, ring), &partitions, &config.ingest, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
-    let upkeep = tend(&config, &partitions, &health, &tasks);
+    let mut upkeep = tend(&config, &partitions, &health, &tasks);
+    upkeep.extend(watched.map(|(ring, path)| tasks.spawn(auth::follow(ring, path))));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
 

@@ -4,12 +4,14 @@
 //! table below is the one printed in `docs/OPERATIONS.md`. Made by `app` from `server.tokens_file`.
 
 pub mod door;
+mod rotate;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
+pub use rotate::follow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// The largest file of tokens that is read: some ten thousand lines.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -180,8 +182,11 @@ pub enum AuthError {
 
 /// Everyone who has a token. Holds digests alone, so nothing that opens a door lies in memory or
 /// on disk; and since they are looked up by digest, how long that takes tells nothing of a token.
+/// A copy is the same ring: what [`Keyring::adopt`] changes holds for all.
 #[derive(Debug, Clone)]
-pub struct Keyring(Arc<BTreeMap<[u8; SHA256_OUTPUT_LEN], Caller>>);
+pub struct Keyring(Arc<RwLock<Callers>>);
+
+type Callers = BTreeMap<[u8; SHA256_OUTPUT_LEN], Caller>;
 
 impl Keyring {
     /// Reads a file of tokens.
@@ -217,15 +222,38 @@ impl Keyring {
                 return Err(refuse("digest", rule.to_owned()));
             }
         }
-        if callers.is_empty() { Err(AuthError::Empty) } else { Ok(Self(Arc::new(callers))) }
+        if callers.is_empty() {
+            return Err(AuthError::Empty);
+        }
+        Ok(Self(Arc::new(RwLock::new(callers))))
     }
 
     /// Whose token this is.
     #[must_use]
-    pub fn caller(&self, token: &str) -> Option<&Caller> {
+    pub fn caller(&self, token: &str) -> Option<Caller> {
         let found = digest(&SHA256, token.as_bytes());
         let found: [u8; SHA256_OUTPUT_LEN] = found.as_ref().try_into().ok()?;
-        self.0.get(&found)
+        self.callers().get(&found).cloned()
+    }
+
+    /// Everyone who has a token, as it is now.
+    fn callers(&self) -> std::sync::RwLockReadGuard<'_, Callers> {
+        // Written in one step, so that a panic elsewhere does not spoil it.
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether both name the same callers by the same tokens.
+    #[must_use]
+    pub fn is_alike(&self, other: &Self) -> bool {
+        *self.callers() == *other.callers()
+    }
+
+    /// From now on the other's callers are known, and no one else; how many they are.
+    pub fn adopt(&self, other: &Self) -> usize {
+        let callers = other.callers().clone();
+        let count = callers.len();
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = callers;
+        count
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod books;
+mod bulk;
 mod campaign;
 mod catalogue;
 mod hands;
@@ -12,6 +13,7 @@ mod json;
 pub mod line;
 mod status;
 mod text;
+mod wait;
 
 use crate::args::ctl::{CounterCommand, CtlArgs, CtlCommand};
 use crate::wire::Refusal;
@@ -129,6 +131,9 @@ async fn command(args: CtlArgs) -> Result<Outcome, CtlError> {
     let caller = &mut Caller::new(&args)?;
     let text = match args.command {
         CtlCommand::Apply(args) => return catalogue::apply(caller, args).await,
+        CtlCommand::Bulk(args) => return bulk::bulk(caller, args.command).await,
+        CtlCommand::Extend(args) => bulk::extend(caller, args).await,
+        CtlCommand::Wait(args) => wait::wait(caller, args).await,
         CtlCommand::Diff(args) => catalogue::diff(caller, args).await,
         CtlCommand::Export(args) => catalogue::export(caller, args).await,
         CtlCommand::Audit(args) => audit::audit(caller, args.command).await,

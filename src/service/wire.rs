@@ -12,8 +12,9 @@ pub mod spend;
 pub mod status;
 
 use paceline_core::units::{
-    ArmId, Currency, Epoch, Generation, Name, NameError, PartitionId, Span, Timestamp, Window,
+    ArmId, Currency, Epoch, Generation, Name, NameError, PartitionId, Window,
 };
+pub use paceline_core::units::{Span, Timestamp};
 use paceline_proto::v1;
 use std::borrow::Cow;
 use std::fmt::Display;

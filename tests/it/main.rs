@@ -6,6 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
 
+mod alerts;
 mod audit;
 mod bad_input;
 mod bidders;

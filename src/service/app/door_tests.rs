@@ -1,5 +1,7 @@
 //! Both ports of the whole service behind certificate and tokens, as callers meet them.
 
+mod matrix;
+
 use super::*;
 use clap::Parser as _;
 use metrics_exporter_prometheus::PrometheusBuilder;

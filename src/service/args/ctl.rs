@@ -2,9 +2,11 @@
 //!
 //! Knows flags, their help and the form of their values; not what is asked of whom.
 
+mod bulk;
 mod changes;
 
 use crate::config::value::Value;
+pub use bulk::{BulkArgs, BulkCommand, BulkHandArgs, ExtendArgs, FilterArgs, WaitArgs};
 pub use changes::{AuditArgs, AuditCommand, AuditListArgs, DiffArgs, ExportArgs, UndoArgs};
 use clap::{Args, Subcommand};
 use paceline_core::overrides::OVERRIDE_SPAN_MAX;
@@ -77,6 +79,10 @@ pub enum CtlCommand {
     /// Take an override off before it ends.
     #[command(visible_alias = "release")]
     Clear(ClearArgs),
+    /// One hand on each of many campaigns, counted before it is done.
+    Bulk(BulkArgs),
+    /// Another end for an override: later or earlier.
+    Extend(ExtendArgs),
     /// The overrides that are on, those that end first at the top.
     Overrides(OverridesArgs),
     /// Decide about spend counters.
@@ -87,6 +93,8 @@ pub enum CtlCommand {
     PartitionOf(PartitionOfArgs),
     /// How the service fares, and which table each bidder runs.
     Status,
+    /// Wait until bidders run what has been changed up to now.
+    Wait(WaitArgs),
 }
 
 /// `ctl apply`.

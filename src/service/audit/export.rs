@@ -32,6 +32,12 @@ impl Stretch {
         self.sealed.last().map_or(self.before, |last| last.seal)
     }
 
+    /// The number of the record that would come next.
+    #[must_use]
+    pub fn next(&self) -> u64 {
+        self.first.saturating_add(self.sealed.len() as u64)
+    }
+
     /// Its lines.
     #[must_use]
     pub fn to_text(&self) -> String {
@@ -47,8 +53,8 @@ impl Stretch {
         };
         let end = json!({
             "head": self.head().to_string(),
+            "next": self.next(),
             "partition": self.partition,
-            "records": self.sealed.len(),
         });
         let records: String = self.sealed.iter().map(record).collect();
         format!("{head}\n{records}{end}\n")
@@ -90,11 +96,10 @@ pub fn verify(text: &str) -> Result<Vec<Stretch>, Fault> {
                 open = Some(stretch);
             }
             (Some(stretch), None) => {
-                let records = stretch.sealed.len();
                 let end = json!({
                     "head": stretch.head().to_string(),
+                    "next": stretch.next(),
                     "partition": stretch.partition,
-                    "records": records,
                 });
                 if value != end {
                     return Err(fault("is not the end of what stands before it"));
@@ -132,7 +137,7 @@ fn follow(stretch: &Stretch, value: &Value, record: &Value) -> Result<Sealed, St
     else {
         return Err("is no record".to_owned());
     };
-    let due = stretch.first + stretch.sealed.len() as u64;
+    let due = stretch.next();
     if record.number != due {
         return Err(format!("has record {}, and record {due} is due", record.number));
     }

@@ -46,7 +46,7 @@ impl Refusal {
 
 /// Who may pass, if anybody must show a token.
 fn admit(ring: &Keyring, headers: &HeaderMap, deed: Deed) -> Result<Option<Caller>, Refusal> {
-    let caller = token(headers).and_then(|token| ring.caller(&token).cloned());
+    let caller = token(headers).and_then(|token| ring.caller(&token));
     match caller {
         _ if deed == Deed::Probe => Ok(caller),
         None => Err(Refusal::Unknown),

@@ -10,7 +10,7 @@ use paceline_view::{Cell, Column, Table};
 use serde_json::{Value, json as object};
 
 /// The state a word stands for; the words are checked where they are typed.
-fn state(word: Option<&str>) -> v1::EntryState {
+pub(super) fn state(word: Option<&str>) -> v1::EntryState {
     match word {
         Some("run") => v1::EntryState::Run,
         Some("paused") => v1::EntryState::Paused,

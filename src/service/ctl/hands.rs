@@ -3,7 +3,7 @@
 use super::{Caller, CtlError, PAGE_SIZE, json, pages, pretty, text};
 use crate::args::ctl::{CapArgs, ClearArgs, FixArgs, HandArgs, OverridesArgs, TargetArgs};
 use crate::clock::Clock;
-use crate::wire;
+use crate::wire::{self, Span, Timestamp};
 use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;
 use paceline_proto::v1::override_action::Action;
@@ -46,24 +46,35 @@ pub(super) fn request_id() -> String {
 }
 
 /// When it ends. A span counts from the service's own time, which in a rehearsal is not ours.
-async fn expiry(caller: &mut Caller, args: &HandArgs) -> Result<prost_types::Timestamp, CtlError> {
-    if let Some(until) = args.until {
+pub(super) async fn expiry(
+    caller: &mut Caller,
+    until: Option<Timestamp>,
+    lasts: Option<Span>,
+) -> Result<prost_types::Timestamp, CtlError> {
+    if let Some(until) = until {
         return Ok(wire::instant_message(until));
     }
     let asked = caller.client.get_status(v1::GetStatusRequest {}).await;
     let now = caller.answer(asked)?.server_time;
-    let lasts = args.lasts.unwrap_or_default();
-    Ok(wire::later("server_time", now.as_ref(), lasts)?)
+    Ok(wire::later("server_time", now.as_ref(), lasts.unwrap_or_default())?)
 }
 
 async fn lay_on(caller: &mut Caller, args: HandArgs, action: Action) -> Result<String, CtlError> {
     let request = v1::SetOverrideRequest {
-        expires_at: Some(expiry(caller, &args).await?),
+        expires_at: Some(expiry(caller, args.until, args.lasts).await?),
         target: Some(target(args.target)),
         action: Some(v1::OverrideAction { action: Some(action) }),
         reason: args.reason,
         request_id: args.request_id.unwrap_or_else(request_id),
     };
+    send(caller, request).await
+}
+
+/// Lays a hand on, and tells it.
+pub(super) async fn send(
+    caller: &mut Caller,
+    request: v1::SetOverrideRequest,
+) -> Result<String, CtlError> {
     let asked = caller.client.set_override(request).await;
     let applied = caller.answer(asked)?.applied.unwrap_or_default();
     if caller.is_json {
@@ -96,19 +107,27 @@ pub(super) async fn clear(caller: &mut Caller, args: ClearArgs) -> Result<String
 pub(super) async fn list(caller: &mut Caller, args: OverridesArgs) -> Result<String, CtlError> {
     let target = args.campaign.map(Owner::CampaignId);
     let target = target.map(|owner| v1::BudgetOwner { owner: Some(owner) });
-    let hands = pages(async |page_token| {
+    let hands = all(caller, target).await?;
+    if caller.is_json {
+        let all: Value = hands.iter().map(json::hand).collect();
+        return Ok(pretty(&serde_json::json!({"overrides": all})));
+    }
+    Ok(table(&hands).to_text())
+}
+
+/// Every hand that is on, or every one on a target itself.
+pub(super) async fn all(
+    caller: &mut Caller,
+    target: Option<v1::BudgetOwner>,
+) -> Result<Vec<v1::Override>, CtlError> {
+    pages(async |page_token| {
         let request =
             v1::ListOverridesRequest { target: target.clone(), page_size: PAGE_SIZE, page_token };
         let asked = caller.client.list_overrides(request).await;
         let told = caller.answer(asked)?;
         Ok((told.overrides, told.next_page_token))
     })
-    .await?;
-    if caller.is_json {
-        let all: Value = hands.iter().map(json::hand).collect();
-        return Ok(pretty(&serde_json::json!({"overrides": all})));
-    }
-    Ok(table(&hands).to_text())
+    .await
 }
 
 /// Hands, one a line.

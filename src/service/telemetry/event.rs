@@ -126,6 +126,19 @@ pub fn caller_refused(reason: &'static str) {
     debug!(reason, "caller refused");
 }
 
+/// The file of tokens says something else, and that is in force.
+pub fn tokens_read(callers: usize) {
+    info!(callers, "the file of tokens was read again");
+}
+
+/// The file of tokens has a fault; the last good one stays in force.
+pub fn tokens_refused(why: &dyn Error) {
+    warn!(
+        error = error_chain(why),
+        "the file of tokens was refused; the one before stays in force"
+    );
+}
+
 /// Bidders told of auctions.
 pub fn opportunities_seen(asked: u64, bid: u64, won: u64) {
     metric::OPPORTUNITIES.add(asked, [word("asked")]);

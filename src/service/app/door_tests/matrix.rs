@@ -1,0 +1,173 @@
+//! Who may do what, cell by cell: every role, and nobody, at every call, page and command.
+//!
+//! The table of rights is the one printed in docs/OPERATIONS.md, by another test. Here each cell is
+//! knocked at on the real ports.
+
+use super::*;
+use crate::auth::{Deed, Role};
+use paceline_proto::v1::FILE_DESCRIPTOR_SET;
+use prost::Message as _;
+use prost_types::FileDescriptorSet;
+use tonic::client::GrpcService as _;
+
+/// What a caller meets at a door.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Met {
+    /// Let in, whatever came of the request.
+    In,
+    /// Nobody knows the token.
+    Unknown,
+    /// The role may not do this.
+    Forbidden,
+}
+
+/// Every role, somebody with a wrong token, and somebody without one.
+fn callers() -> Vec<(Option<Role>, Option<String>)> {
+    let roles = Role::ALL.map(|role| (Some(role), Some(format!("{role}{SUFFIX}"))));
+    roles.into_iter().chain([(None, Some("wrong".to_owned())), (None, None)]).collect()
+}
+
+/// What is due to a role by the table of rights.
+fn due(deed: Deed, role: Option<Role>) -> Met {
+    match role {
+        _ if deed == Deed::Probe => Met::In,
+        None => Met::Unknown,
+        Some(role) if deed.is_allowed(role) => Met::In,
+        Some(_) => Met::Forbidden,
+    }
+}
+
+fn every_call() -> Vec<String> {
+    let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
+    let mut calls = vec![
+        "/grpc.health.v1.Health/Check".to_owned(),
+        "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".to_owned(),
+    ];
+    for file in &set.file {
+        for service in &file.service {
+            let path = |name: &str| format!("/{}.{}/{name}", file.package(), service.name());
+            calls.extend(service.method.iter().map(|method| path(method.name())));
+        }
+    }
+    calls
+}
+
+/// An empty message to a call; what the door said to it.
+async fn knock(channel: &Channel, address: SocketAddr, path: &str, token: Option<&str>) -> Met {
+    let mut request = axum::http::Request::post(format!("https://{address}{path}"))
+        .header("content-type", "application/grpc")
+        .header("te", "trailers");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    // A frame of no bytes: not compressed, of length zero.
+    let body = tonic::body::Body::new(axum::body::Body::from(vec![0_u8; 5]));
+    let mut channel = channel.clone();
+    std::future::poll_fn(|context| channel.poll_ready(context)).await.unwrap();
+    let answer = channel.call(request.body(body).unwrap()).await.unwrap();
+    match answer.headers().get("grpc-status").and_then(|status| status.to_str().ok()) {
+        Some("16") => Met::Unknown,
+        Some("7") => Met::Forbidden,
+        _ => Met::In,
+    }
+}
+
+async fn every_cell_of_calls(grpc: SocketAddr, pem: &str) {
+    let channel = channel(grpc, pem).await;
+    let calls = every_call();
+    assert!(calls.len() >= 23, "{calls:?}");
+    for path in &calls {
+        for (role, token) in callers() {
+            let met = knock(&channel, grpc, path, token.as_deref()).await;
+            assert_eq!(met, due(Deed::of_call(path), role), "{path} by {role:?} with {token:?}");
+        }
+    }
+}
+
+async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
+    let paths = ["/", "/campaigns/nobody", "/metrics", "/livez", "/readyz", "/nowhere"];
+    for path in paths {
+        for (role, token) in callers() {
+            let header = token
+                .as_ref()
+                .map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+            let told = page(http, pem, path, &header).await;
+            let met = match told.split(' ').nth(1) {
+                Some("401") => Met::Unknown,
+                Some("403") => Met::Forbidden,
+                _ => Met::In,
+            };
+            let deed = Deed::of_page(path, true);
+            assert_eq!(met, due(deed, role), "{path} by {role:?} with {token:?}: {told}");
+        }
+    }
+}
+
+/// Every command, with the right that it takes.
+fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
+    let hand = "--for 1h --reason test";
+    let lines = [
+        (format!("apply -f {file}"), Deed::Enter),
+        (format!("diff -f {file}"), Deed::Look),
+        ("export".to_owned(), Deed::Look),
+        ("list".to_owned(), Deed::Look),
+        ("explain nobody".to_owned(), Deed::Look),
+        ("totals".to_owned(), Deed::Look),
+        (format!("pause nobody {hand}"), Deed::Steer),
+        (format!("freeze nobody {hand}"), Deed::Steer),
+        (format!("fix nobody 35% {hand}"), Deed::Steer),
+        (format!("cap nobody 35% {hand}"), Deed::Steer),
+        ("clear 00000000000000aa".to_owned(), Deed::Steer),
+        ("overrides".to_owned(), Deed::Look),
+        ("bulk pause --for 1h --reason test --yes".to_owned(), Deed::Look),
+        ("suspense list".to_owned(), Deed::Look),
+        ("suspense post 00000000000000aa --reason test".to_owned(), Deed::Steer),
+        ("suspense drop 00000000000000aa --reason test".to_owned(), Deed::Steer),
+        ("counter accept nobody --reason test".to_owned(), Deed::Steer),
+        ("audit list".to_owned(), Deed::Look),
+        ("audit export".to_owned(), Deed::Look),
+        ("audit verify".to_owned(), Deed::Look),
+        ("undo 0-1 --reason test".to_owned(), Deed::Steer),
+        ("partition-of nobody".to_owned(), Deed::Look),
+        ("status".to_owned(), Deed::Look),
+    ];
+    let words = |line: String| line.split(' ').map(str::to_owned).collect();
+    lines.into_iter().map(|(line, deed)| (words(line), deed)).collect()
+}
+
+async fn every_cell_of_commands(grpc: SocketAddr, folder: &Path) {
+    let file = folder.join("empty.toml");
+    std::fs::write(&file, "").unwrap();
+    for (words, deed) in every_command(file.to_str().unwrap()) {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        for role in Role::ALL.into_iter().map(Some).chain([None]) {
+            let name = role.map_or("nobody", Role::as_str);
+            let told = ctl(grpc, folder, name, &words).await;
+            let trouble = told.trouble.map(|why| why.to_string()).unwrap_or_default();
+            let met = match trouble {
+                _ if trouble.contains("which may not") => Met::Forbidden,
+                _ if trouble.contains("authorization is absent or unknown") => Met::Unknown,
+                _ => Met::In,
+            };
+            assert_eq!(met, due(deed, role), "{words:?} by {name}: {trouble}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_cell_of_the_table_of_rights_holds_at_both_ports_and_on_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let (config, pem) = guarded(folder.path());
+    let metrics = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
+    let (hand, signals) = Signals::manual();
+    let (announce, announced) = oneshot::channel::<Addresses>();
+    let guide = async {
+        let addresses = announced.await.unwrap();
+        every_cell_of_calls(addresses.grpc, &pem).await;
+        every_cell_of_pages(addresses.http, &pem).await;
+        every_cell_of_commands(addresses.grpc, folder.path()).await;
+        hand.send(()).await.unwrap();
+    };
+    let (result, ()) = tokio::join!(run(config, metrics, signals, announce), guide);
+    result.unwrap();
+}

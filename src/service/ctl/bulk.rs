@@ -1,0 +1,225 @@
+//! `ctl bulk`: one hand on each of many campaigns, which are counted and named before anything is
+//! done; `ctl extend`: another end for an override.
+
+use super::{Caller, CtlError, Outcome, PAGE_SIZE, campaign, hands, pages, pretty, text};
+use crate::args::ctl::{BulkCommand, BulkHandArgs, ExtendArgs, FilterArgs};
+use paceline_proto::v1;
+use paceline_proto::v1::budget_owner::Owner;
+use paceline_proto::v1::override_action::Action;
+use serde_json::{Value, json};
+
+/// Campaigns that are named before they are acted upon; more are only counted.
+const NAMED_MAX: usize = 20;
+
+pub(super) async fn bulk(caller: &mut Caller, command: BulkCommand) -> Result<Outcome, CtlError> {
+    match command {
+        BulkCommand::Pause(args) => lay_on(caller, args, Action::Pause(v1::OverridePause {})).await,
+        BulkCommand::Freeze(args) => {
+            lay_on(caller, args, Action::Freeze(v1::OverrideFreeze {})).await
+        }
+        BulkCommand::Fix { hand, multiplier } => {
+            let multiplier_ppm = multiplier.get();
+            let fix = v1::OverrideFix { multiplier_ppm, participation_ppm: None };
+            lay_on(caller, hand, Action::Fix(fix)).await
+        }
+        BulkCommand::Cap { hand, multiplier } => {
+            let cap = v1::OverrideCap { multiplier_ppm: multiplier.get() };
+            lay_on(caller, hand, Action::Cap(cap)).await
+        }
+        BulkCommand::Clear { filter, reason } => clear(caller, &filter, &reason).await,
+    }
+}
+
+/// The ids of all campaigns that fit, in order.
+async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<String>, CtlError> {
+    let state = campaign::state(filter.state.as_deref());
+    let all = pages(async |page_token| {
+        let request = v1::ListCampaignsRequest {
+            page_size: PAGE_SIZE,
+            page_token,
+            advertiser_id: filter.advertiser.clone(),
+            group_id: filter.group.clone(),
+            state: state.into(),
+        };
+        let asked = caller.client.list_campaigns(request).await;
+        let told = caller.answer(asked)?;
+        let ids: Vec<String> = told.campaigns.into_iter().map(|line| line.campaign_id).collect();
+        Ok((ids, told.next_page_token))
+    })
+    .await?;
+    let fits = |id: &String| filter.pattern.as_ref().is_none_or(|pattern| fits(pattern, id));
+    Ok(all.into_iter().filter(fits).collect())
+}
+
+/// Whether a pattern of letters, `*` and `?` fits a whole id. Goes back to the last `*` alone, so
+/// that no pattern takes longer than its length times the id's.
+fn fits(pattern: &str, id: &str) -> bool {
+    let (pattern, id): (Vec<char>, Vec<char>) = (pattern.chars().collect(), id.chars().collect());
+    let (mut at, mut place) = (0, 0);
+    let mut star: Option<(usize, usize)> = None;
+    while place < id.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, place));
+                at += 1;
+            }
+            Some(letter) if *letter == '?' || *letter == id[place] => {
+                at += 1;
+                place += 1;
+            }
+            _ => {
+                let Some((back, from)) = star else { return false };
+                star = Some((back, from + 1));
+                at = back + 1;
+                place = from + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|letter| *letter == '*')
+}
+
+/// How many fit, and the first of them.
+fn counted(is_json: bool, what: &str, ids: &[String]) -> String {
+    if is_json {
+        return pretty(&json!({"does": what, "campaigns": ids, "done": false}));
+    }
+    let named = ids.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    let more = match ids.len().saturating_sub(NAMED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let count = ids.len();
+    format!("{what} on {count} campaigns: {named}{more}\nnothing is done yet; --yes does it\n")
+}
+
+/// What was done to how many, and what failed.
+fn outcome(is_json: bool, what: &str, done: &[String], failed: &[(String, CtlError)]) -> Outcome {
+    let text = if is_json {
+        let failures = failed.iter().map(|(id, why)| json!({"id": id, "why": why.to_string()}));
+        let failures: Value = failures.collect();
+        pretty(&json!({"does": what, "campaigns": done, "done": true, "failures": failures}))
+    } else {
+        format!("{what} on {} campaigns; it holds from the next table on\n", done.len())
+    };
+    let trouble = (!failed.is_empty()).then(|| {
+        let lines = failed.iter().take(NAMED_MAX).map(|(id, why)| format!("\n  {id}: {why}"));
+        let lines: String = lines.collect();
+        CtlError::Failed(format!("not done on {} campaigns:{lines}", failed.len()))
+    });
+    Outcome { text, trouble }
+}
+
+async fn lay_on(
+    caller: &mut Caller,
+    args: BulkHandArgs,
+    action: Action,
+) -> Result<Outcome, CtlError> {
+    let ids = fitting(caller, &args.filter).await?;
+    let action = v1::OverrideAction { action: Some(action) };
+    let what = text::action(Some(&action));
+    if !args.filter.yes || ids.is_empty() {
+        return Ok(Outcome { text: counted(caller.is_json, &what, &ids), trouble: None });
+    }
+    let expires_at = hands::expiry(caller, None, Some(args.lasts)).await?;
+    let base = args.request_id.unwrap_or_else(hands::request_id);
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (at, id) in ids.into_iter().enumerate() {
+        let request = v1::SetOverrideRequest {
+            target: Some(v1::BudgetOwner { owner: Some(Owner::CampaignId(id.clone())) }),
+            action: Some(action),
+            reason: args.reason.clone(),
+            expires_at: Some(expires_at),
+            request_id: format!("{base}-{at}"),
+        };
+        let asked = caller.client.set_override(request).await;
+        match caller.answer(asked) {
+            Ok(_) => done.push(id),
+            Err(error) => failed.push((id, error)),
+        }
+    }
+    Ok(outcome(caller.is_json, &what, &done, &failed))
+}
+
+async fn clear(
+    caller: &mut Caller,
+    filter: &FilterArgs,
+    reason: &str,
+) -> Result<Outcome, CtlError> {
+    let ids = fitting(caller, filter).await?;
+    let hands = hands::all(caller, None).await?;
+    let mut found: Vec<(String, String)> = Vec::new();
+    for hand in hands {
+        if let Some(Owner::CampaignId(id)) = hand.target.and_then(|target| target.owner)
+            && ids.contains(&id)
+        {
+            found.push((id, hand.override_id));
+        }
+    }
+    let mut named: Vec<String> = found.iter().map(|(id, _)| id.clone()).collect();
+    named.dedup();
+    let what = "clear";
+    if !filter.yes || found.is_empty() {
+        return Ok(Outcome { text: counted(caller.is_json, what, &named), trouble: None });
+    }
+    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    for (id, override_id) in found {
+        let request = v1::ClearOverrideRequest {
+            override_id,
+            request_id: hands::request_id(),
+            reason: reason.to_owned(),
+        };
+        let asked = caller.client.clear_override(request).await;
+        match caller.answer(asked) {
+            Ok(_) => done.push(id),
+            Err(error) => failed.push((id, error)),
+        }
+    }
+    done.dedup();
+    Ok(outcome(caller.is_json, what, &done, &failed))
+}
+
+/// The same hand with another end: it takes the place of the one before.
+pub(super) async fn extend(caller: &mut Caller, args: ExtendArgs) -> Result<String, CtlError> {
+    let hands = hands::all(caller, None).await?;
+    let found = hands.into_iter().find(|hand| hand.override_id == args.id);
+    let hand = found.ok_or_else(|| {
+        CtlError::Failed(format!("{} is no override that is on; see ctl overrides", args.id))
+    })?;
+    let request = v1::SetOverrideRequest {
+        target: hand.target,
+        action: hand.action,
+        reason: args.reason,
+        expires_at: Some(hands::expiry(caller, args.until, args.lasts).await?),
+        request_id: hands::request_id(),
+    };
+    hands::send(caller, request).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pattern_fits_whole_ids_alone() {
+        for (pattern, id, is_fit) in [
+            ("spring-*", "spring-1", true),
+            ("spring-*", "spring", false),
+            ("*", "", true),
+            ("*-eu-*", "a-eu-b-eu-c", true),
+            ("s?ring", "spring", true),
+            ("s?ring", "string-2", false),
+            ("**a*b", "xxaxxbb", true),
+            ("é*", "été", true),
+            ("", "a", false),
+            ("spring", "Spring", false),
+        ] {
+            assert_eq!(fits(pattern, id), is_fit, "{pattern} {id}");
+        }
+    }
+
+    #[test]
+    fn a_long_pattern_is_judged_at_once() {
+        let (pattern, id) = ("*a".repeat(500), "a".repeat(499) + "b");
+        assert!(!fits(&pattern, &id));
+    }
+}
