@@ -80,7 +80,8 @@ fn a_newcomer_goes_by_what_its_advertiser_learnt() {
 fn a_supplied_shape_stays_until_the_evidence_is_strong() {
     let supplied = |id: &str, day: u32, night: u32| {
         let weight = |hour| if (8..20).contains(&(hour % 24)) { day } else { night };
-        ShapeChange { id: ShapeId::of(id), weights: (0..168).map(weight).collect() }
+        let weights = (0..168).map(weight).collect();
+        ShapeChange { id: ShapeId::of(id), name: None, weights }
     };
     let rate = 300e9 / 1_440.0;
     let mut world = World::new(Budgets::default(), &[]);
