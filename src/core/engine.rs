@@ -9,11 +9,15 @@ mod allowances;
 mod campaign;
 mod catalogue;
 mod config;
+mod diagnosis;
+mod excerpt;
 mod explain;
 mod feed;
 mod forecast;
 mod members;
 mod owner;
+mod preview;
+mod projection;
 mod reports;
 mod returns;
 mod round;
@@ -283,7 +287,8 @@ impl<L: PacingLaw> Engine<L> {
         if !is_cost {
             return;
         }
-        self.state.campaigns[slot].note_cost(now, posted.committed);
+        let planned_rate = self.planned_rate(slot);
+        self.state.campaigns[slot].note_cost(now, planned_rate, posted.committed);
         if let Some(producer) = producer
             && let Some(grants) = self.state.grants.get_mut(&slot)
         {
@@ -295,6 +300,12 @@ impl<L: PacingLaw> Engine<L> {
                 pace.brake.post(now, posted.served_at, posted.committed);
             }
         }
+    }
+
+    /// What a campaign's own plan spends now, in nanos a minute; 0 while it has none.
+    fn planned_rate(&self, slot: Slot) -> f64 {
+        let own = self.state.ledger.campaign(slot).owners.own();
+        self.state.owners[own].pace.as_ref().map_or(0.0, |pace| pace.sample.planned_rate)
     }
 
     fn take_counter(&mut self, now: Timestamp, read: &CounterRead) -> Applied {
@@ -337,6 +348,8 @@ impl<L: PacingLaw> Engine<L> {
                     grants.note_demand(now, bidder, asks);
                 }
             }
+            let planned_rate = self.planned_rate(slot);
+            self.state.campaigns[slot].note_counts(now, planned_rate, count);
             for owner in self.state.ledger.campaign(slot).owners.iter() {
                 let pending = &mut self.state.owners[owner].traffic.pending;
                 *pending = Some(pending.unwrap_or(0).saturating_add(count.asks));
