@@ -16,7 +16,7 @@ use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Span, Timestamp};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-pub use study::{ForecastArgs, MarginsArgs, ReturnsArgs, SelfPlayArgs};
+pub use study::{DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, SelfPlayArgs};
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
 ///
@@ -53,6 +53,11 @@ pub enum Command {
     /// Asks the engine at random moments of many flights what they will have spent, and judges what
     /// it said.
     Forecast(ForecastArgs),
+    /// Asks the engine why campaigns whose trouble is known are where they are, and tries the edits
+    /// it proposes.
+    Diagnose(DiagnoseArgs),
+    /// Previews an edit of many campaigns, makes it, and judges what was foreseen.
+    Preview(PreviewArgs),
     /// Runs worlds in which the law is wrong about its plant, and tells how wrong it may be.
     Margins(MarginsArgs),
     /// Writes a made-up trace; the same options give the same bytes.

@@ -56,6 +56,7 @@ struct Hold {
 struct Count {
     asks: u64,
     bids: u64,
+    below_floor: u64,
     wins: u64,
 }
 
@@ -169,8 +170,10 @@ impl Bidder {
 
     /// The answer to one ask, counted.
     pub fn ask(&mut self, campaign: usize, segment: usize, now: Timestamp, ask: &BidAsk) -> Answer {
-        self.counts[campaign * self.segments.len() + segment].asks += 1;
         let decision = self.weigh(campaign, now, ask);
+        let count = &mut self.counts[campaign * self.segments.len() + segment];
+        count.asks += 1;
+        count.below_floor += u64::from(decision == BidDecision::Skip(SkipReason::Floor));
         let is_short = decision == BidDecision::Skip(SkipReason::Allowance);
         if !is_short || now < self.purses[campaign].draw_after {
             return Answer { decision, draw: None };
@@ -273,6 +276,7 @@ impl Bidder {
                     arm: ArmId(0),
                     asks: count.asks,
                     bids: count.bids,
+                    below_floor: count.below_floor,
                     wins: count.wins,
                 });
                 *count = Count::default();

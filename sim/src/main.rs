@@ -1,20 +1,21 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, margins, replay,
-//! generate, demo, drive.
+//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, diagnose, preview,
+//! margins, replay, generate, demo, drive.
 
 #[cfg(feature = "live")]
 mod demo;
 #[cfg(feature = "live")]
 mod drive;
 mod output;
+mod study;
 
 use anyhow::{Context, bail};
 use clap::Parser;
 use output::{say, show, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
-    Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, MarginsArgs, ReplayArgs,
-    ReturnsArgs, RunArgs, SelfPlayArgs, SwarmArgs, SweepArgs,
+    Cli, Command, CompareArgs, Control, GenerateArgs, ReplayArgs, RunArgs, SelfPlayArgs, SwarmArgs,
+    SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -23,14 +24,11 @@ use paceline_sim::compare::trial::{Trial, is_trial};
 use paceline_sim::compare::verdict::Ruling;
 use paceline_sim::compare::{Comparison, play};
 use paceline_sim::contender::Contender;
-use paceline_sim::forecast;
 use paceline_sim::generate;
-use paceline_sim::margins;
 use paceline_sim::policy::{self, Policy, PolicyOptions};
 use paceline_sim::progress::Progress;
 use paceline_sim::replay::{self, ReplayOptions, journal};
 use paceline_sim::report::render;
-use paceline_sim::returns;
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::self_play::{self, SelfPlayOptions};
@@ -95,9 +93,11 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Compare(args) => compare(&args),
         Command::Sweep(args) => sweep(&args),
         Command::SelfPlay(args) => play_itself(&args),
-        Command::Forecast(args) => Ok(foresee(&args)?),
-        Command::Returns(args) => Ok(give_back(&args)?),
-        Command::Margins(args) => Ok(find_margins(&args)?),
+        Command::Forecast(args) => Ok(study::foresee(&args)?),
+        Command::Diagnose(args) => Ok(study::ask_why(&args)?),
+        Command::Preview(args) => Ok(study::try_edits(&args)?),
+        Command::Returns(args) => Ok(study::give_back(&args)?),
+        Command::Margins(args) => Ok(study::find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
         Command::Demo(args) => Ok(show_demo(&args)?),
@@ -278,32 +278,6 @@ fn play_itself(args: &SelfPlayArgs) -> Result<(), Failure> {
         0 => Ok(()),
         missed => Err(anyhow::anyhow!("{missed} bounds missed").into()),
     }
-}
-
-/// Asks many flights what they will have spent, and tells how often they were right.
-fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
-    let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.common.threads.unwrap_or_else(cores);
-    let told = with_bar(|tell| forecast::play(&seeds, threads, tell))?;
-    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())
-}
-
-/// Plays campaigns with return targets; fails if ours do too little better than the guide's.
-fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
-    let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.common.threads.unwrap_or_else(cores);
-    let campaigns = args.campaigns as usize;
-    let told = with_bar(|tell| returns::play(&seeds, campaigns, threads, tell));
-    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
-    if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
-}
-
-/// Runs worlds in which the law is wrong about its plant.
-fn find_margins(args: &MarginsArgs) -> anyhow::Result<()> {
-    let seeds: Vec<u64> = args.seeds.clone().collect();
-    let threads = args.common.threads.unwrap_or_else(cores);
-    let found = with_bar(|tell| margins::play(&margins::grid(), &seeds, threads, tell))?;
-    show(&args.common, &found.to_text(), || found.to_json(), || found.to_html())
 }
 
 /// Runs scenarios with every combination of values.

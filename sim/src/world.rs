@@ -4,6 +4,7 @@
 //! billings in between as they fall due. Nothing here reads a clock, and everything random comes
 //! from the seed, so a run repeats to the byte. Called by `run` and by tests.
 
+pub mod asked;
 mod host;
 pub mod setup;
 mod venue;
@@ -16,6 +17,7 @@ use crate::hall::{self, Hall};
 use crate::report::RunReport;
 use crate::report::metric::RunFacts;
 use crate::scenario::{Deed, Scenario, ScenarioError};
+use asked::{Answers, Questions};
 use host::{Host, signal_of, view_of};
 use paceline_core::budget::{BudgetOwner, Cap, Horizon};
 use paceline_core::campaign::LawChoice;
@@ -46,6 +48,8 @@ pub struct RunOptions {
     pub has_record: bool,
     /// Ask what these campaigns, by index, will have spent, at these moments in order of time.
     pub asked: Vec<(Timestamp, usize)>,
+    /// What else is asked, and done, on the way.
+    pub questions: Questions,
 }
 
 /// A finished run.
@@ -57,6 +61,8 @@ pub struct Run {
     pub record: Option<Vec<Stamped>>,
     /// What the engine foresaw when asked, and of which campaign.
     pub foreseen: Vec<(usize, Prospect)>,
+    /// What else it said when asked.
+    pub answers: Answers,
 }
 
 /// Something to happen.
@@ -147,6 +153,9 @@ struct World<'a, L: PacingLaw> {
     /// What is yet to be asked, the next one last.
     asked: Vec<(Timestamp, usize)>,
     foreseen: Vec<(usize, Prospect)>,
+    /// What else is yet to be asked, and what was said.
+    questions: Questions,
+    answers: Answers,
 }
 
 impl<'a, L: PacingLaw + Copy> World<'a, L> {
@@ -183,6 +192,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             signals: vec![0.0; campaigns.len()],
             asked: options.asked.iter().rev().copied().collect(),
             foreseen: Vec::new(),
+            questions: options.questions.clone(),
+            answers: Answers::default(),
             hall: Hall::new(scenario, setup.specs, setup.buyers, setup.market),
             inputs: setup.inputs,
         })
@@ -306,6 +317,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.facts.ticks += 1;
             self.publish(now, tick);
             self.foresee(now);
+            self.inquire(now);
         }
         self.hall.find_eligible(now);
         if (now - self.scenario.window.start()).as_micros() % Span::MINUTE.as_micros() == 0 {
@@ -463,6 +475,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             (campaigns, pools),
             self.auditor.told,
         );
-        Run { report, record: self.host.into_record(), foreseen: self.foreseen }
+        let record = self.host.into_record();
+        Run { report, record, foreseen: self.foreseen, answers: self.answers }
     }
 }

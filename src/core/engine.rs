@@ -10,12 +10,16 @@ mod campaign;
 mod catalogue;
 mod config;
 mod decide;
+mod diagnosis;
+mod excerpt;
 mod explain;
 mod feed;
 mod forecast;
 mod learn;
 mod members;
 mod owner;
+mod preview;
+mod projection;
 mod reading;
 mod reports;
 mod returns;
@@ -302,7 +306,8 @@ impl<L: PacingLaw> Engine<L> {
         if !is_cost {
             return;
         }
-        self.state.campaigns[slot].note_cost(now, posted.committed);
+        let planned_rate = self.planned_rate(slot);
+        self.state.campaigns[slot].note_cost(now, planned_rate, posted.committed);
         if let Some(producer) = producer
             && let Some(grants) = self.state.grants.get_mut(&slot)
         {
@@ -314,6 +319,12 @@ impl<L: PacingLaw> Engine<L> {
                 pace.brake.post(now, posted.served_at, posted.committed);
             }
         }
+    }
+
+    /// What a campaign's own plan spends now, in nanos a minute; 0 while it has none.
+    fn planned_rate(&self, slot: Slot) -> f64 {
+        let own = self.state.ledger.campaign(slot).owners.own();
+        self.state.owners[own].pace.as_ref().map_or(0.0, |pace| pace.sample.planned_rate)
     }
 
     fn take_counter(&mut self, now: Timestamp, read: &CounterRead) -> Applied {
@@ -356,6 +367,8 @@ impl<L: PacingLaw> Engine<L> {
                     grants.note_demand(now, bidder, asks);
                 }
             }
+            let planned_rate = self.planned_rate(slot);
+            self.state.campaigns[slot].note_counts(now, planned_rate, count);
             let owners = self.state.ledger.campaign(slot).owners;
             self.note_asks(owners.own(), count.asks);
             for owner in owners.iter() {

@@ -152,6 +152,10 @@ pub struct OpportunityCount {
     pub asks: u64,
     /// Bids it submitted.
     pub bids: u64,
+    /// Auctions it did not bid in because its bid would have been below the floor; at most `asks`
+    /// less `bids`, and 0 from those who do not tell.
+    #[serde(default)]
+    pub below_floor: u64,
     /// Auctions it won.
     pub wins: u64,
 }

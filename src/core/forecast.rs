@@ -93,6 +93,12 @@ pub struct Prospect {
     pub is_held: bool,
     /// d ln(spend) / d ln(multiplier), as the laws take it.
     pub elasticity: f64,
+    /// Spend at `x_most` over that at `x`, and the deviation of its logarithm, where more is known
+    /// of it than the elasticity.
+    pub lift: Option<(f64, f64)>,
+    /// How much of the noise beyond that of events is to be reckoned with, as a share of its
+    /// deviation: one for windows that are judged to their end, less for those that begin now.
+    pub noise: f64,
     /// Mean price of a billing event in nanos; 0 if unknown.
     pub event_price: f64,
     /// The dearest and the cheapest recent ones, in nanos.
@@ -187,6 +193,8 @@ struct Odds<'a> {
     most: Option<(f64, f64)>,
     /// What the plan has spend from here on be, and the relative deviation from it.
     portion: Option<(f64, f64)>,
+    /// The share of it that is missed on average.
+    lag: f64,
 }
 
 impl<'a> Odds<'a> {
@@ -200,7 +208,8 @@ impl<'a> Odds<'a> {
         let deviation = |portion: Nanos| {
             let portion = portion.at_least_zero().as_f64().max(1.0);
             let events = PLAN_EVENTS * price / portion;
-            (portion, libm::sqrt(PLAN_DOUBT * PLAN_DOUBT + events))
+            let doubt = PLAN_DOUBT * prospect.noise;
+            (portion, libm::sqrt(doubt * doubt + events))
         };
         Self {
             drawn,
@@ -208,6 +217,7 @@ impl<'a> Odds<'a> {
             ahead: &prospect.ahead,
             most: prospect.room.map(bound),
             portion: prospect.portion.map(deviation),
+            lag: PLAN_LAG * prospect.noise * prospect.noise,
         }
     }
 
@@ -226,7 +236,7 @@ impl<'a> Odds<'a> {
             if amount < most { 1.0 - libm::exp((amount - most) / left) } else { 0.0 }
         });
         let is_planned = self.portion.map_or(1.0, |(portion, deviation)| {
-            odds::normal((1.0 - PLAN_LAG - spend / portion) / deviation)
+            odds::normal((1.0 - self.lag - spend / portion) / deviation)
         });
         if fits * is_planned <= 0.0 {
             return 0.0;
@@ -285,14 +295,21 @@ impl<'a> Odds<'a> {
 
 /// What can be bought with the traffic ahead at the highest multiplier. CONTROL.md (23) to (25).
 fn supply(prospect: &Prospect) -> Spread {
-    let Prospect { level, x, x_most, elasticity, .. } = *prospect;
+    let Prospect { level, x, x_most, elasticity, noise, .. } = *prospect;
     let ahead: f64 = prospect.ahead.iter().map(|day| day.traffic).sum();
     let price = if prospect.event_price > 0.0 {
         prospect.event_price * price_spread(prospect.event_prices)
     } else {
         (prospect.planned / 100.0).max(1.0)
     };
-    let lift = libm::exp(elasticity * x_most) * prospect.calibration;
+    let (lift, way) = match prospect.lift {
+        Some((ratio, doubt)) => (libm::exp(elasticity * x) * ratio, doubt),
+        None => {
+            let way = elasticity * ELASTICITY_DOUBT * (x_most - x).max(0.0);
+            (libm::exp(elasticity * x_most), way)
+        }
+    };
+    let lift = lift * prospect.calibration;
     let guess = (GUESS_TIMES * prospect.planned).max(1.0);
     // The first guess of the rate is worth half an event.
     let spend = level.spend * lift + GUESS_EVENTS * price;
@@ -307,14 +324,13 @@ fn supply(prospect: &Prospect) -> Spread {
     let per_day = if level.mass > 0.0 { seen / level.mass } else { 0.0 };
     let usual = if prospect.is_shaped { USUAL } else { UNSHAPED };
     let hours = Hours::of(&level, usual, per_day);
-    let way = elasticity * ELASTICITY_DOUBT * (x_most - x).max(0.0);
     let doubt = prospect.in_flight_doubt / mean;
     let variance = events
-        + hours.between(24.0 * level.noise_mass.max(level.mass), 24.0 * ahead)
+        + noise * noise * hours.between(24.0 * level.noise_mass.max(level.mass), 24.0 * ahead)
         + way * way
         + doubt * doubt;
     let relative_variance = VARIANCE_SHARE * variance;
-    let leaning = LEANING * libm::sqrt(relative_variance.min(1.0));
+    let leaning = LEANING * noise * libm::sqrt(relative_variance.min(1.0));
     Spread { mean: mean * (1.0 + leaning), relative_variance }
 }
 

@@ -20,6 +20,7 @@ pub mod sources;
 pub mod forecast;
 pub mod pace;
 pub mod plan;
+pub mod response;
 
 pub mod guard;
 pub mod overrides;
@@ -29,7 +30,11 @@ pub mod table;
 pub mod bid;
 pub mod input;
 
+pub mod history;
 pub mod journal;
 pub mod report;
+
+pub mod diagnosis;
+pub mod preview;
 
 pub mod engine;

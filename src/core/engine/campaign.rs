@@ -4,12 +4,14 @@
 
 use crate::campaign::{CampaignSpec, CampaignStatus, ReturnTarget};
 use crate::engine::returns::{Ceiling, Returns};
+use crate::event::OpportunityCount;
 use crate::hash;
 use crate::ledger::{Posted, Slot};
 use crate::overrides::{Hands, OverrideAction};
 use crate::pace::filter::RecentMax;
 use crate::pace::limit;
 use crate::report::{Reason, ReturnExplanation};
+use crate::response::{Counts, Response};
 use crate::safe::SafeHistory;
 use crate::table::{EntryState, TableEntry};
 use crate::units::{
@@ -75,6 +77,8 @@ pub(super) struct CampaignState {
     safe_x: Option<f64>,
     /// Absent without a return target.
     pub returns: Option<Box<Returns>>,
+    /// What its bids came to; absent before the first count and the first cost.
+    pub response: Option<Box<Response>>,
     #[serde(skip)]
     flight: LastFlight,
 }
@@ -145,13 +149,43 @@ impl CampaignState {
             binding: None,
             applied_x: 0.0,
             safe_x: None,
+            response: None,
             flight: LastFlight::default(),
         }
     }
 
     /// A win or billing of this expected cost came.
-    pub(super) fn note_cost(&mut self, now: Timestamp, cost: Nanos) {
+    pub(super) fn note_cost(&mut self, now: Timestamp, planned_rate: f64, cost: Nanos) {
         self.event_cost.step(now, EVENT_MEMORY, cost);
+        let x = self.level().map(|(x, _)| x);
+        self.response_mut(now).note_spend(now, planned_rate, x, cost);
+    }
+
+    /// A bidder told what it was asked.
+    pub(super) fn note_counts(
+        &mut self,
+        now: Timestamp,
+        planned_rate: f64,
+        count: &OpportunityCount,
+    ) {
+        let [asks, bids, below_floor, wins] =
+            [count.asks, count.bids, count.below_floor, count.wins].map(real);
+        let level = self.level();
+        let counts = Counts { asks, bids, below_floor, wins };
+        self.response_mut(now).note_counts(now, planned_rate, level, counts);
+    }
+
+    fn response_mut(&mut self, now: Timestamp) -> &mut Response {
+        self.response.get_or_insert_with(|| Box::new(Response::new(now)))
+    }
+
+    /// ln(multiplier) and participation as published; nothing while no bids are to be made.
+    pub(super) fn level(&self) -> Option<(f64, f64)> {
+        let entry = self.entry?;
+        let is_on = matches!(entry.state, EntryState::Run | EntryState::Safe);
+        let is_heard = is_on && entry.multiplier > PacingMultiplier::ZERO;
+        let x = || libm::log(entry.multiplier.ppm().as_f64());
+        is_heard.then(|| (x(), entry.participation.ppm().as_f64()))
     }
 
     /// A win, or a billing without one, was posted; it is expected to bring these results.
@@ -339,6 +373,11 @@ fn lay_hands(
         *multiplier = cap;
         *reason = Reason::Capped;
     }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts for explanations")]
+const fn real(count: u64) -> f64 {
+    count as f64
 }
 
 /// ln(multiplier × participation), with a floor for zero.

@@ -39,7 +39,7 @@ impl<L: PacingLaw> Engine<L> {
         known.map(|(horizon, window)| self.prospect(slot, pace, horizon, window)).collect()
     }
 
-    fn prospect(
+    pub(super) fn prospect(
         &self,
         campaign: Slot,
         pace: &Pace<L::State>,
@@ -94,6 +94,8 @@ impl<L: PacingLaw> Engine<L> {
             x_most: held.map_or(x_max, |held| held.min(x_max)).min(ceiling),
             is_held: held.is_some() || ceiling < x_max,
             elasticity: self.config.elasticity,
+            lift: None,
+            noise: 1.0,
             event_price: self.state.ledger.event_price(own, Some(campaign)),
             event_prices: (totals.dearest, totals.cheapest),
             calibration: calibration(totals, &self.config, pace.sample.day_budget),
@@ -116,7 +118,7 @@ impl<L: PacingLaw> Engine<L> {
     }
 
     /// The local days of a window, and what their caps leave; one stretch where there are no caps.
-    fn ahead(&self, own: Slot, window: Option<Window>) -> Vec<DayAhead> {
+    pub(super) fn ahead(&self, own: Slot, window: Option<Window>) -> Vec<DayAhead> {
         let Some(window) = window else { return Vec::new() };
         let owner = &self.state.owners[own];
         let (shape, _) = self.shape_of(own);

@@ -8,6 +8,7 @@ mod members;
 mod returns;
 mod silence;
 mod told;
+mod why;
 
 use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};
@@ -380,6 +381,7 @@ fn what_an_outage_took_is_forgone_and_spread_anew() {
             arm: ArmId(0),
             asks,
             bids: asks,
+            below_floor: 0,
             wins: 0,
         };
         let (producer, sequence) = (Some(PRODUCER), None);

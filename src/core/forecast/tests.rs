@@ -31,6 +31,8 @@ fn prospect() -> Prospect {
         x_most: 0.0,
         is_held: false,
         elasticity: 1.5,
+        lift: None,
+        noise: 1.0,
         event_price: 0.1e9,
         event_prices: (0.1e9, 0.1e9),
         calibration: 1.0,

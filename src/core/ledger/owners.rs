@@ -1,7 +1,8 @@
 //! Who pays for a campaign, and what the events of an owner cost.
 
-use super::{Slot, SpendLedger};
+use super::{LedgerConfig, Slot, SpendLedger};
 use crate::campaign::BillingEvent;
+use crate::units::CampaignId;
 use serde::{Deserialize, Serialize};
 
 /// The owners that pay for a campaign, itself first; held in place, since every tick looks at them.
@@ -29,6 +30,18 @@ impl OwnerSlots {
         self.slots[0] as Slot
     }
 
+    /// The same owners in other places.
+    #[must_use]
+    pub(crate) fn moved(self, to: impl Fn(Slot) -> Slot) -> Self {
+        let narrow =
+            |slot: u32| u32::try_from(to(slot as Slot)).expect("no more owners than there were");
+        let mut slots = self.slots;
+        for slot in slots.iter_mut().take(usize::from(self.count)) {
+            *slot = narrow(*slot);
+        }
+        Self { slots, ..self }
+    }
+
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = Slot> + use<> {
         self.slots.into_iter().take(usize::from(self.count)).map(|slot| slot as Slot)
@@ -36,6 +49,32 @@ impl OwnerSlots {
 }
 
 impl SpendLedger {
+    /// The books of some owners and campaigns in the order given, without the memory that keeps
+    /// them exact: for a copy that is asked what would be.
+    pub(crate) fn excerpt(
+        &self,
+        config: LedgerConfig,
+        owners: &[Slot],
+        campaigns: &[(CampaignId, Slot)],
+        to_new: impl Fn(OwnerSlots) -> OwnerSlots,
+    ) -> Self {
+        let small = LedgerConfig { dedup_events_max: 0, wins_max: 0, suspense_max: 0, ..config };
+        let mut excerpt = Self::new(small);
+        excerpt.delays = self.delays.clone();
+        for &owner in owners {
+            let _ = excerpt.open_book(self.book(owner).clone());
+        }
+        for &(id, slot) in campaigns {
+            let mut book = self.campaign(slot).clone();
+            book.owners = to_new(book.owners);
+            let place = excerpt.enter_campaign(id, book);
+            if self.in_flight.contains(&slot) {
+                excerpt.in_flight.insert(place);
+            }
+        }
+        excerpt
+    }
+
     /// Mean price of an owner's billing events in nanos; while a campaign has none, that of its
     /// group or advertiser: what its siblings pay says more than nothing. 0 if unknown. `campaign`
     /// may be another owner's.

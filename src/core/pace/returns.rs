@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 /// d ln(worth ÷ cost) / d ln(multiplier), downwards: half a per cent of return for a per cent of
 /// bid. Halved or doubled it moves a settling time by as much and no more.
-const ELASTICITY: f64 = 0.5;
+pub const ELASTICITY: f64 = 0.5;
 /// Closed-loop time constant as a share of the window, and its bounds in minutes: those of the
 /// default law.
 const SETTLING_SHARE: f64 = 0.075;

@@ -198,6 +198,7 @@ fn opportunity_count(count: &v1::OpportunityCount) -> Result<OpportunityCount, R
         arm: arm("arm", count.arm)?,
         asks: count.asks,
         bids: count.bids,
+        below_floor: 0,
         wins: count.wins,
     })
 }

@@ -34,6 +34,7 @@ impl Dialogue {
                 arm: ArmId(0),
                 asks: *asks,
                 bids: 0,
+                below_floor: 0,
                 wins: 0,
             });
         }

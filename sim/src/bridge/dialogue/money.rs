@@ -158,6 +158,7 @@ impl Dialogue {
             arm: ArmId(0),
             asks: seen.asks,
             bids: seen.bids,
+            below_floor: 0,
             wins: seen.wins,
         }]);
         Ok(())

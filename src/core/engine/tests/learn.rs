@@ -18,6 +18,7 @@ fn report(world: &mut World, campaigns: &[&str]) {
         segment: SegmentId::from_key(1),
         arm: ArmId(0),
         asks,
+        below_floor: 0,
         bids: 0,
         wins: 0,
     };

@@ -17,6 +17,7 @@ fn traffic_as_expected_is_one_and_none_is_nearly_nothing() {
                 arm: ArmId(0),
                 asks,
                 bids: 0,
+                below_floor: 0,
                 wins: 0,
             }],
         }));
@@ -68,6 +69,7 @@ fn a_producer_beyond_the_bound_is_heard_all_the_same() {
             arm: ArmId(0),
             asks,
             bids: 0,
+            below_floor: 0,
             wins: 0,
         };
         world.say(Input::Opportunities(OpportunityBatch {

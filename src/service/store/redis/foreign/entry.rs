@@ -140,6 +140,7 @@ pub(super) fn opportunities(pairs: &Pairs) -> Result<OpportunityBatch, Complaint
         arm: arm(&fields)?,
         asks,
         bids,
+        below_floor: 0,
         wins,
     };
     Ok(OpportunityBatch {
