@@ -20,6 +20,8 @@ pub mod forecast;
 pub mod pace;
 pub mod plan;
 
+pub mod shade;
+
 pub mod guard;
 pub mod overrides;
 pub mod safe;
