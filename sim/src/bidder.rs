@@ -203,7 +203,7 @@ impl Bidder {
     ) -> BidDecision {
         let Some(table) = &self.table else { return BidDecision::Skip(SkipReason::Unknown) };
         table.entries[campaign].as_ref().map_or(BidDecision::Skip(SkipReason::Unknown), |entry| {
-            decide(entry, table.lease, now, left, ask)
+            decide(entry, table.lease, now, left, None, ask)
         })
     }
 

@@ -134,7 +134,7 @@ impl Board {
         let is_fresh = lease.state(now) == LeaseState::Fresh;
         let (answer, decided) = if is_fresh && glance.is_whole() && !self.limits.has_bidder {
             // All that is asked for was seen at a glance.
-            let decision = bid::decide(&glance.entry(), lease, now, None, &ask);
+            let decision = bid::decide(&glance.entry(), lease, now, None, None, &ask);
             (Answer { decision, hold: Hold::NONE }, Decided::of(decision))
         } else {
             self.decide_whole(place, glance, lease, now, &ask)
@@ -157,7 +157,7 @@ impl Board {
             return (Answer::skip(SkipReason::Unknown), Decided::Unknown);
         };
         if !self.limits.has_bidder {
-            let decision = bid::decide(&seen.entry(), lease, now, None, ask);
+            let decision = bid::decide(&seen.entry(), lease, now, None, None, ask);
             return (Answer { decision, hold: Hold::NONE }, Decided::of(decision));
         }
         match self.decide_held(place, &seen, lease, now, ask) {
@@ -188,7 +188,7 @@ impl Board {
                 None => return Ok(Answer::skip(SkipReason::Allowance)),
             }
         };
-        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), ask);
+        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), None, ask);
         match decision {
             BidDecision::Bid { reserve, .. } => {
                 let slot = self.slots.at(place);
@@ -210,7 +210,7 @@ impl Board {
             BidDecision::Skip(reason) => {
                 if reason == SkipReason::Allowance
                     && let BidDecision::Bid { reserve, .. } =
-                        bid::decide(&entry, lease, now, None, ask)
+                        bid::decide(&entry, lease, now, None, None, ask)
                 {
                     self.wants.ask(entry.campaign, reserve);
                 }

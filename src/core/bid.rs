@@ -4,8 +4,9 @@
 //! has already been weighed by the lease; money left is the caller's own count.
 
 use crate::hash::{Purpose, draw_ppm};
+use crate::shade::{ShadedBid, ShadingLevel, ShadingSchedule};
 use crate::table::{EntryState, Lease, TableEntry};
-use crate::units::{CpmMicros, Nanos, ParticipationRate, Timestamp};
+use crate::units::{CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Timestamp};
 
 /// The seller's rule for the price.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,10 +80,70 @@ pub enum BidDecision {
     Skip(SkipReason),
 }
 
+/// The schedule of the auction's segment, and how much of it the campaign takes.
+#[derive(Debug, Clone, Copy)]
+pub struct Shading<'a> {
+    /// From paced values to bids.
+    pub schedule: &'a ShadingSchedule,
+    /// How much of the shade.
+    pub level: ShadingLevel,
+}
+
+/// How a value becomes a price, step by step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BidPath {
+    /// Factor on the value.
+    pub multiplier: PacingMultiplier,
+    /// The value times that.
+    pub paced: CpmMicros,
+    /// What shading made of it; the paced value itself where there is none.
+    pub shaded: CpmMicros,
+    /// What the bid is for, and how likely; `None` where there is no shading.
+    pub draw: Option<ShadedBid>,
+    /// Within cap, floor and deal; `None` where no bid meets them all.
+    pub price: Option<CpmMicros>,
+}
+
+/// The way from value to price: pacing, then shading, then cap, deal and floor.
+///
+/// Second prices and deals are never shaded. A shaded bid below the floor is raised to just over
+/// it, as far as the paced value goes, so shading loses no auction by the floor.
+#[inline]
+#[must_use]
+pub fn path(
+    entry: &TableEntry,
+    lease: Lease,
+    now: Timestamp,
+    shading: Option<Shading<'_>>,
+    ask: &BidAsk,
+) -> BidPath {
+    let multiplier = lease.multiplier(now, entry.multiplier, entry.safe_multiplier);
+    let paced = CpmMicros::new(multiplier.ppm().of(ask.value.per_impression()).get());
+    let capped = |price: CpmMicros| entry.value_cap.map_or(price, |cap| price.min(cap));
+    let (mut shaded, mut draw) = (paced, None);
+    let price = match ask.auction_type {
+        AuctionType::FirstPrice => match shading {
+            Some(Shading { schedule, level }) if level != ShadingLevel::Off => {
+                let drawn = schedule.draw(level, paced, (entry.salt, ask.auction, ask.impression));
+                (shaded, draw) = (drawn.bid, Some(drawn));
+                let least = schedule.over_floor(ask.floor);
+                let is_raised = shaded < least && ask.floor <= paced;
+                capped(if is_raised { least.min(paced) } else { shaded })
+            }
+            _ => capped(paced),
+        },
+        AuctionType::SecondPrice => capped(paced),
+        AuctionType::FixedPrice(deal) if deal <= capped(paced) => deal,
+        AuctionType::FixedPrice(_) => CpmMicros::ZERO,
+    };
+    let price = (price >= ask.floor && price > CpmMicros::ZERO).then_some(price);
+    BidPath { multiplier, paced, shaded, draw, price }
+}
+
 /// The answer for a campaign and an auction.
 ///
 /// `left` is what this bidder may still commit for the campaign; `None` when allowances are not in
-/// use (simulated readers without one). Shading is the identity until landscapes are learned.
+/// use (simulated readers without one). Without `shading` the paced value is bid.
 #[inline]
 #[must_use]
 pub fn decide(
@@ -90,6 +151,7 @@ pub fn decide(
     lease: Lease,
     now: Timestamp,
     left: Option<Nanos>,
+    shading: Option<Shading<'_>>,
     ask: &BidAsk,
 ) -> BidDecision {
     match entry.state {
@@ -102,20 +164,15 @@ pub fn decide(
     if entry.participation != ParticipationRate::ONE && drawn() >= entry.participation.ppm().get() {
         return BidDecision::Skip(SkipReason::Participation);
     }
-    let multiplier = lease.multiplier(now, entry.multiplier, entry.safe_multiplier);
-    let paced = CpmMicros::new(multiplier.ppm().of(ask.value.per_impression()).get());
-    let capped = entry.value_cap.map_or(paced, |cap| paced.min(cap));
-    let price = match ask.auction_type {
-        AuctionType::FirstPrice | AuctionType::SecondPrice => capped,
-        AuctionType::FixedPrice(deal) if deal <= capped => deal,
-        AuctionType::FixedPrice(_) => return BidDecision::Skip(SkipReason::Floor),
-    };
-    if price < ask.floor || price <= CpmMicros::ZERO {
+    let Some(price) = path(entry, lease, now, shading, ask).price else {
         return BidDecision::Skip(SkipReason::Floor);
-    }
+    };
     let reserve = price.per_impression();
     if left.is_some_and(|left| left < reserve) {
         return BidDecision::Skip(SkipReason::Allowance);
     }
     BidDecision::Bid { price, reserve }
 }
+
+#[cfg(test)]
+mod tests;

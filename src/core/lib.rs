@@ -22,6 +22,8 @@ pub mod pace;
 pub mod plan;
 pub mod response;
 
+pub mod shade;
+
 pub mod guard;
 pub mod overrides;
 pub mod safe;

@@ -23,7 +23,7 @@ impl Dialogue {
         };
         let at = ask.at.unwrap_or_else(|| self.now());
         let decision = match table.get(campaign, ArmId(0)) {
-            Some(entry) => decide(entry, table.lease, at, ask.left, &question),
+            Some(entry) => decide(entry, table.lease, at, ask.left, None, &question),
             None => BidDecision::Skip(SkipReason::Unknown),
         };
         let mut told = Decision {

@@ -1,0 +1,347 @@
+//! The shader: outcomes in, schedules out, a bounded amount of work a step.
+//!
+//! Segments form a tree: the whole market, then up to four levels. Each outcome counts at every
+//! level of its path; each node is refitted when enough is new, parents before children. What is
+//! published is one schedule a node and, for each segment, whose it uses: its own, or that of the
+//! nearest node above that has one. State is plain data. Knows no campaigns and no pacing. Called
+//! by whoever runs the loop, and by the simulator.
+
+use super::curve::WinCurve;
+use super::node::Node;
+use super::outcome::{Fault, Outcome, OutcomeBatch, SegmentPath, TieRule};
+use super::schedule::ShadingSchedule;
+use crate::hash::mix;
+use crate::units::{CpmMicros, SegmentId, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// What a shader is told; each default's reason stands in CONTROL.md.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ShaderConfig {
+    /// What a tie does.
+    pub tie: TieRule,
+    /// The least by which one bid is above another; at least one micro.
+    pub tick: CpmMicros,
+    /// After so long an outcome counts half; above zero.
+    pub half_life: Span,
+    /// The same while a drift test holds; above zero.
+    pub drift_half_life: Span,
+    /// How long an alarm holds.
+    pub drift_hold: Span,
+    /// Segments, and levels above them, kept at most.
+    pub nodes_max: u32,
+    /// Refits a step, at most.
+    pub refits_max: u32,
+    /// Outcomes without which a node is not refitted.
+    pub refit_least: f64,
+    /// The same, as a share of its evidence.
+    pub refit_share: f64,
+    /// Mean move of bids in the logarithm, an hour, at most.
+    pub motion_per_hour: f64,
+    /// Auctions left unshaded, as a share, at most.
+    pub control_share: f64,
+    /// What those may cost, as a share of what is spent.
+    pub control_cost: f64,
+    /// What exploring may cost, as a share of the surplus, where no outcome tells its price.
+    pub explore_cost: f64,
+    /// Outcomes' worth of exploring at first: a node of that much evidence explores all the time,
+    /// one of ten times that a tenth.
+    pub explore_first: f64,
+}
+
+impl Default for ShaderConfig {
+    fn default() -> Self {
+        Self {
+            tie: TieRule::Win,
+            tick: CpmMicros::new(1),
+            half_life: Span::from_mins(48 * 60),
+            drift_half_life: Span::from_mins(20),
+            drift_hold: Span::from_mins(60),
+            nodes_max: 120_000,
+            refits_max: 400,
+            refit_least: 8.0,
+            refit_share: 0.03,
+            motion_per_hour: 0.1,
+            control_share: 0.01,
+            control_cost: 0.02,
+            explore_cost: 0.003,
+            explore_first: 25.0,
+        }
+    }
+}
+
+/// What was done so far; for metrics and reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ShaderCounts {
+    /// Outcomes taken in.
+    pub taken: u64,
+    /// Left out, in the order of [`Fault::ALL`].
+    pub left_out: [u64; Fault::ALL.len()],
+    /// Curves fitted.
+    pub refits: u64,
+    /// Schedules published.
+    pub published: u64,
+    /// Fits that foretold held-out outcomes worse than the curve in force.
+    pub refused_loss: u64,
+    /// Fits that were off the middle of what was held out.
+    pub refused_calibration: u64,
+    /// Fits that came in only in part, to bound the motion of bids.
+    pub motion_bounded: u64,
+    /// Fits that came in whole while little was known before or a drift test held.
+    pub motion_lifted: u64,
+    /// Drift alarms.
+    pub alarms: u64,
+}
+
+/// Whose schedule: a node of the hierarchy; 0 is the whole market.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ScheduleId(u32);
+
+impl ScheduleId {
+    /// The whole market's, which serves segments that are not known.
+    pub const MARKET: Self = Self(0);
+
+    /// The bare number.
+    #[must_use]
+    pub const fn get(self) -> u32 {
+        self.0
+    }
+}
+
+/// What changed in a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ShadeDelta {
+    /// New or changed schedules.
+    pub schedules: Vec<(ScheduleId, ShadingSchedule)>,
+    /// Segments that are new, or use another schedule now.
+    pub segments: Vec<(SegmentId, ScheduleId)>,
+}
+
+/// What is known of a segment, for `explain` and reports.
+#[derive(Debug, Clone, Copy)]
+pub struct Landscape<'a> {
+    /// Of the others' price.
+    pub curve: Option<&'a WinCurve>,
+    /// In force.
+    pub schedule: &'a ShadingSchedule,
+    /// Auctions' worth of evidence of its own.
+    pub evidence: f64,
+    /// Share of outcomes that told the minimum to win.
+    pub told: f64,
+    /// Whether a drift test holds.
+    pub drifts: bool,
+}
+
+/// Learns how to shade.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shader {
+    config: ShaderConfig,
+    nodes: Vec<Node>,
+    /// Nodes by what their path comes to.
+    places: BTreeMap<u64, u32>,
+    /// Segments, their node, and whose schedule was last said to be theirs.
+    segments: BTreeMap<SegmentId, (u32, ScheduleId)>,
+    /// Nodes to refit; each at most once, so as bounded as the nodes.
+    queue: VecDeque<u32>,
+    /// Segments that came since the last step; bounded by the segments.
+    newcomers: Vec<SegmentId>,
+    /// What the whole market uses before anything is known.
+    first: ShadingSchedule,
+    is_first_told: bool,
+    counts: ShaderCounts,
+}
+
+impl Shader {
+    /// One that knows nothing yet.
+    #[must_use]
+    pub fn new(config: ShaderConfig) -> Self {
+        let first = ShadingSchedule::identity(config.tie, config.tick).with_shares(0.0, 0.9);
+        Self {
+            config,
+            nodes: vec![Node::new(None, Timestamp::default())],
+            places: BTreeMap::new(),
+            segments: BTreeMap::new(),
+            queue: VecDeque::new(),
+            newcomers: Vec::new(),
+            first,
+            is_first_told: false,
+            counts: ShaderCounts::default(),
+        }
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub const fn counts(&self) -> &ShaderCounts {
+        &self.counts
+    }
+
+    /// Nodes kept.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Takes outcomes in; what is wrong with any is counted, and it is left out.
+    pub fn take(&mut self, at: Timestamp, batch: &OutcomeBatch) {
+        for outcome in &batch.outcomes {
+            match self.enter(at, outcome) {
+                Ok(()) => self.counts.taken += u64::from(outcome.count),
+                Err(fault) => {
+                    let place = Fault::ALL.iter().position(|&other| other == fault);
+                    if let Some(count) = place.and_then(|at| self.counts.left_out.get_mut(at)) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+    }
+
+    fn enter(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Fault> {
+        let seen = outcome.sighting(self.config.tie)?;
+        let is_told = outcome.min_to_win.is_some() || matches!(seen, super::Sighting::Exact(_));
+        let leaf = self.leaf(at, &outcome.path)?;
+        let mut next = Some(leaf);
+        while let Some(place) = next {
+            let node = &mut self.nodes[index(place)];
+            let times = f64::from(outcome.count);
+            self.counts.alarms += u64::from(node.add((seen, is_told), times, at, &self.config));
+            if !node.is_queued && node.is_due(&self.config) {
+                node.is_queued = true;
+                self.queue.push_back(place);
+            }
+            next = node.parent;
+        }
+        Ok(())
+    }
+
+    /// The node of a path, made with those above it where it is new.
+    fn leaf(&mut self, at: Timestamp, path: &SegmentPath) -> Result<u32, Fault> {
+        let (mut node, mut key) = (0, 0x7368_6164_6572_0000);
+        for &level in path.levels() {
+            key = mix(key ^ mix(level));
+            node = match self.places.get(&key) {
+                Some(&known) => known,
+                None => {
+                    let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+                    if next >= self.config.nodes_max {
+                        return Err(Fault::NoRoom);
+                    }
+                    self.nodes.push(Node::new(Some(node), at));
+                    self.places.insert(key, next);
+                    next
+                }
+            };
+        }
+        if let Some(segment) = path.segment() {
+            self.segments.entry(segment).or_insert_with(|| {
+                self.newcomers.push(segment);
+                (node, ScheduleId::MARKET)
+            });
+        }
+        Ok(node)
+    }
+
+    /// Refits what has enough that is new, the longest waiting first, and says what changed.
+    pub fn step(&mut self, now: Timestamp) -> ShadeDelta {
+        let count = self.queue.len().min(index(self.config.refits_max));
+        let mut due: Vec<u32> = self.queue.drain(..count).collect();
+        // A node is always made after its parent.
+        due.sort_unstable();
+        let mut delta = ShadeDelta::default();
+        if !std::mem::replace(&mut self.is_first_told, true) {
+            delta.schedules.push((ScheduleId::MARKET, self.first));
+        }
+        let mut has_begun = false;
+        for place in due {
+            let parent = self.nodes[index(place)].parent;
+            let (above, below) = self.nodes.split_at_mut(index(place));
+            let Some(node) = below.first_mut() else { continue };
+            node.is_queued = false;
+            has_begun |= node.schedule().is_none();
+            let above = parent.and_then(|parent| above.get_mut(index(parent)));
+            let refit = node.refit(above.as_deref(), now, &self.config, &mut self.counts);
+            if let (Some(above), Some(scatter)) = (above, refit.scatter) {
+                above.kin.add(scatter);
+            }
+            if let Some(schedule) = node.schedule().filter(|_| refit.is_changed) {
+                delta.schedules.retain(|(id, _)| id.get() != place);
+                delta.schedules.push((ScheduleId(place), *schedule));
+            }
+        }
+        self.point(has_begun, &mut delta);
+        delta
+    }
+
+    /// Says of segments whose schedule is theirs, where that is new. All are looked at only when a
+    /// node published for the first time.
+    fn point(&mut self, has_begun: bool, delta: &mut ShadeDelta) {
+        let newcomers = std::mem::take(&mut self.newcomers);
+        if has_begun {
+            let mut moved = Vec::new();
+            for (&segment, &(node, said)) in &self.segments {
+                let owner = self.owner(node);
+                if owner != said {
+                    moved.push((segment, owner));
+                }
+            }
+            for &(segment, owner) in &moved {
+                if let Some(entry) = self.segments.get_mut(&segment) {
+                    entry.1 = owner;
+                }
+            }
+            delta.segments = moved;
+        }
+        // Those that moved are in order, since the map is.
+        let moved = delta.segments.len();
+        for segment in newcomers {
+            if delta.segments[..moved].binary_search_by_key(&segment, |one| one.0).is_err() {
+                let said = self.segments.get(&segment).map(|entry| entry.1);
+                delta.segments.push((segment, said.unwrap_or(ScheduleId::MARKET)));
+            }
+        }
+    }
+
+    /// The nearest node from here up that has a schedule.
+    fn owner(&self, node: u32) -> ScheduleId {
+        let mut next = Some(node);
+        while let Some(place) = next {
+            let node = &self.nodes[index(place)];
+            if node.schedule().is_some() {
+                return ScheduleId(place);
+            }
+            next = node.parent;
+        }
+        ScheduleId::MARKET
+    }
+
+    /// The schedule of a segment, as it would be looked up now.
+    #[must_use]
+    pub fn schedule(&self, segment: SegmentId) -> &ShadingSchedule {
+        let node = self.segments.get(&segment).map_or(0, |entry| entry.0);
+        let owner = index(self.owner(node).0);
+        self.nodes[owner].schedule().unwrap_or(&self.first)
+    }
+
+    /// What is known of a segment; of the whole market for one that is not known.
+    #[must_use]
+    pub fn landscape(&self, segment: SegmentId, now: Timestamp) -> Landscape<'_> {
+        let node = self.segments.get(&segment).map_or(0, |entry| entry.0);
+        let (own, owner) = (&self.nodes[index(node)], &self.nodes[index(self.owner(node).0)]);
+        Landscape {
+            curve: owner.curve(),
+            schedule: owner.schedule().unwrap_or(&self.first),
+            evidence: own.total(),
+            told: own.told(),
+            drifts: own.drifts(now),
+        }
+    }
+}
+
+/// A node's number as a place.
+const fn index(node: u32) -> usize {
+    node as usize
+}
+
+#[cfg(test)]
+mod tests;
