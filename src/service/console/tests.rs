@@ -1,5 +1,7 @@
 //! The pages of a real loop, on the store in memory and a clock that is moved by hand.
 
+mod writes;
+
 use super::*;
 use crate::clock::{Clock, Replay};
 use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
