@@ -17,7 +17,7 @@ mod tests;
 mod words;
 
 use crate::admin::Admin;
-use crate::auth::{Caller, Role};
+use crate::auth::{Caller, Role, door};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use axum::Router;
@@ -29,7 +29,7 @@ use axum::routing::get;
 use form::{Marks, Untaken};
 pub use history::{History, record};
 use paceline_core::units::{CampaignId, PartitionId};
-use paceline_view::{Block, CONTENT_SECURITY_POLICY, NavLink, Page, Section, State as Judged};
+use paceline_view::{Block, NavLink, Page, Section, State as Judged};
 use std::future::Future;
 use std::time::Duration;
 
@@ -202,14 +202,5 @@ fn see_other(href: &str) -> Response {
 
 /// A page as an answer that no other site can frame, sniff or keep.
 fn respond(status: StatusCode, page: &Page) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    (status, headers, page.to_html()).into_response()
+    door::html(status, page)
 }

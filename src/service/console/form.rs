@@ -6,13 +6,13 @@
 //! POST.
 
 use crate::auth::Caller;
+pub(super) use crate::auth::filled::Filled;
 use crate::wire::Timestamp;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
 use paceline_view::{Field, Form, Input, State};
 use ring::hmac::{HMAC_SHA256, Key, sign, verify};
 use ring::rand::SystemRandom;
-use std::collections::BTreeMap;
 
 /// Bytes of a form: a reason has 500, and all else is short.
 const FORM_BYTES_MAX: usize = 16 << 10;
@@ -135,51 +135,11 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     site.is_none_or(|site| site == "same-origin") && origin.is_none_or(is_same)
 }
 
-/// What was filled in.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Filled(BTreeMap<String, String>);
-
-impl Filled {
-    /// Reads `name=value&…`; nothing when it is not of that form. The last of a name holds.
-    pub(super) fn read(bytes: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(bytes).ok()?;
-        let pairs = text.split('&').filter(|pair| !pair.is_empty());
-        let read = |pair: &str| {
-            let (name, value) = pair.split_once('=')?;
-            Some((decoded(name)?, decoded(value)?))
-        };
-        pairs.map(read).collect::<Option<_>>().map(Self)
-    }
-
-    /// What stands under a name; empty when there is none.
-    pub(super) fn get(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
-    }
-}
-
 fn unhex(text: &str) -> Option<Vec<u8>> {
     if text.len() % 2 != 0 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
-}
-
-fn decoded(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        bytes.push(match byte {
-            b'+' => b' ',
-            b'%' => {
-                let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
-                rest = &rest[2..];
-                u8::from_str_radix(digits, 16).ok()?
-            }
-            other => other,
-        });
-    }
-    String::from_utf8(bytes).ok()
 }
 
 /// The question that every change is asked.
@@ -216,16 +176,6 @@ mod tests {
         assert_eq!(check(&Marks::new(), Some(&anna), "/a", 1), Err(Untaken::Foreign));
         for mark in ["", "1.zz", ".", "x.00", &mark[1..]] {
             assert_eq!(marks.check(mark, Some(&anna), "/a", at(1)), Err(Untaken::Foreign));
-        }
-    }
-
-    #[test]
-    fn a_form_is_read_as_it_was_filled_in() {
-        let filled = Filled::read(b"reason=too+dear+%26+late%21&for=1h&=").unwrap();
-        assert_eq!((filled.get("reason"), filled.get("for")), ("too dear & late!", "1h"));
-        assert_eq!(filled.get("none"), "");
-        for broken in ["a", "a=%", "a=%g0", "a=%ff"] {
-            assert_eq!(Filled::read(broken.as_bytes()), None, "{broken}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Owners and hands in words, from messages. Called by the pages that ask through the admin service.
+//! Owners and hands in words, from messages. Called by the pages that ask through the admin
+//! service.
 
 use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;

@@ -24,6 +24,7 @@ use paceline_core::units::{
     AdvertiserId, ArmId, Currency, Epoch, EventId, Name, Nanos, PacingMultiplier, Ppb, ProducerId,
     Results, Span, Timestamp, Window, ZoneId,
 };
+use paceline_view::CONTENT_SECURITY_POLICY;
 use std::thread::JoinHandle;
 
 const UTC: ZoneId = ZoneId::of("UTC");
