@@ -4,7 +4,10 @@
 //! table below is the one printed in `docs/OPERATIONS.md`. Made by `app` from `server.tokens_file`.
 
 pub mod door;
+pub mod filled;
+mod login;
 mod rotate;
+mod session;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 pub use rotate::follow;
@@ -231,9 +234,12 @@ impl Keyring {
     /// Whose token this is.
     #[must_use]
     pub fn caller(&self, token: &str) -> Option<Caller> {
-        let found = digest(&SHA256, token.as_bytes());
-        let found: [u8; SHA256_OUTPUT_LEN] = found.as_ref().try_into().ok()?;
-        self.callers().get(&found).cloned()
+        self.by_digest(&token_digest(token))
+    }
+
+    /// Whose token has this digest.
+    fn by_digest(&self, digest: &[u8; SHA256_OUTPUT_LEN]) -> Option<Caller> {
+        self.callers().get(digest).cloned()
     }
 
     /// Everyone who has a token, as it is now.
@@ -255,6 +261,10 @@ impl Keyring {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = callers;
         count
     }
+}
+
+fn token_digest(token: &str) -> [u8; SHA256_OUTPUT_LEN] {
+    digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
 type Entry = ([u8; SHA256_OUTPUT_LEN], Caller);

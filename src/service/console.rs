@@ -1,16 +1,23 @@
 //! The console: pages for people who look after campaigns, made on the server, without scripts.
 //!
-//! Shows and changes nothing: what a page says comes from one question to each loop and from the
-//! recorded history. Merged into the HTTP port by `app`.
+//! What a page says comes from one question to each loop and from the recorded history; what it
+//! does goes through the admin service, so that nothing can be done here that an RPC cannot do.
+//! Merged into the HTTP port by `app`.
 
 mod campaign;
+mod changes;
+mod fleet;
+mod form;
 mod history;
+mod named;
 mod overview;
 mod portfolio;
 #[cfg(test)]
 mod tests;
 mod words;
 
+use crate::admin::Admin;
+use crate::auth::{Caller, Role, door};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use axum::Router;
@@ -19,9 +26,10 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use form::{Marks, Untaken};
 pub use history::{History, record};
 use paceline_core::units::{CampaignId, PartitionId};
-use paceline_view::{Block, CONTENT_SECURITY_POLICY, NavLink, Page, Section, State as Judged};
+use paceline_view::{Block, NavLink, Page, Section, State as Judged};
 use std::future::Future;
 use std::time::Duration;
 
@@ -34,15 +42,24 @@ const REFRESH: u32 = 5;
 struct Console {
     partitions: Partitions,
     history: History,
+    admin: Admin,
+    marks: Marks,
 }
 
 /// The pages. Charts are drawn from `history`, which somebody has to [`record`].
 pub fn routes(partitions: Partitions, history: History) -> Router {
+    let admin = Admin::new(partitions.clone(), "console");
     Router::new()
         .route("/", get(portfolio))
         .route("/campaigns/{name}", get(campaign))
+        .route("/campaigns/{name}/hand", get(changes::new_hand).post(changes::lay_on))
+        .route("/overrides", get(changes::overrides))
+        .route("/overrides/{id}", get(changes::hand).post(changes::clear))
+        .route("/audit", get(changes::list))
+        .route("/audit/{change}", get(changes::one).post(changes::undo))
+        .route("/fleet", get(fleet::page))
         .fallback(nowhere)
-        .with_state(Console { partitions, history })
+        .with_state(Console { partitions, history, admin, marks: Marks::new() })
 }
 
 async fn portfolio(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
@@ -74,7 +91,8 @@ async fn campaign(
         Some(Err(error)) => unled(partition, &error),
         Some(Ok(None)) => unknown(),
         Some(Ok(Some(story))) => {
-            respond(StatusCode::OK, &campaign::page(&story, &console.history.campaign(id)))
+            let page = campaign::page(&story, &console.history.campaign(id));
+            respond(StatusCode::OK, &page.with_section(changes::ways(&name)))
         }
     }
 }
@@ -131,32 +149,58 @@ fn absence(partition: PartitionId, error: &LoopError) -> String {
 fn notice(title: &str, judged: Judged, why: String) -> Page {
     let back = NavLink::new("Back to the portfolio", "/");
     let section = Section::new("").with(Block::Notice(judged, why)).with(Block::Links(vec![back]));
-    frame(title, false).with_section(section)
+    frame(title, "").with_section(section)
 }
 
 /// What all pages have in common.
-fn frame(title: &str, is_portfolio: bool) -> Page {
-    let home = if is_portfolio { NavLink::current } else { NavLink::new };
-    Page::new(title).with_nav(
-        "paceline",
-        vec![
-            home("Portfolio".to_owned(), "/".to_owned()),
-            NavLink::new("Metrics", "/metrics"),
-            NavLink::new("Readiness", "/readyz"),
-        ],
-    )
+fn frame(title: &str, own: &str) -> Page {
+    let link = |text: &str, href: &str| {
+        if href == own { NavLink::current(text, href) } else { NavLink::new(text, href) }
+    };
+    let links = [
+        ("Portfolio", "/"),
+        ("Overrides", "/overrides"),
+        ("Changes", "/audit"),
+        ("Bidders", "/fleet"),
+        ("Metrics", "/metrics"),
+        ("Readiness", "/readyz"),
+    ];
+    Page::new(title).with_nav("paceline", links.map(|(text, href)| link(text, href)).to_vec())
+}
+
+/// A message as whoever reads the page sends it; by the console's name where nobody need say who
+/// they are.
+fn as_caller<T>(caller: Option<Caller>, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    let nobody = || Caller { name: "console".into(), role: Role::Admin };
+    request.extensions_mut().insert(caller.unwrap_or_else(nobody));
+    request
+}
+
+/// What the admin service refused, as a page.
+fn refused(status: &tonic::Status) -> Response {
+    use tonic::Code;
+    let code = match status.code() {
+        Code::InvalidArgument => StatusCode::BAD_REQUEST,
+        Code::NotFound => StatusCode::NOT_FOUND,
+        Code::FailedPrecondition => StatusCode::CONFLICT,
+        Code::PermissionDenied => StatusCode::FORBIDDEN,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    respond(code, &notice("Not done", Judged::Bad, format!("{}.", status.message())))
+}
+
+fn untaken(why: Untaken) -> Response {
+    changes::not_taken(why)
+}
+
+/// Leads on to the page that shows what was done, so that loading it again repeats nothing.
+fn see_other(href: &str) -> Response {
+    let place = HeaderValue::from_str(href).unwrap_or(HeaderValue::from_static("/"));
+    (StatusCode::SEE_OTHER, [(header::LOCATION, place)]).into_response()
 }
 
 /// A page as an answer that no other site can frame, sniff or keep.
 fn respond(status: StatusCode, page: &Page) -> Response {
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
-    (status, headers, page.to_html()).into_response()
+    door::html(status, page)
 }

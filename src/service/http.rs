@@ -72,7 +72,7 @@ pub fn start(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(Facts { health, page });
-    let routes = door::guard_pages(routes.merge(probes), ring);
+    let routes = door::guard_pages(routes.merge(probes), ring, tls.is_some());
     let (stop, ended_tx, ended);
     stop = CancellationToken::new();
     (ended_tx, ended) = oneshot::channel();

@@ -51,7 +51,7 @@ enum Found {
     /// This request did it already.
     Done(Box<Sealed>, Box<Sealed>),
     /// It can be done, or not.
-    Judged(Box<Sealed>, Result<Inverse, NotUndone>),
+    Judged(Box<Sealed>, Box<Result<Inverse, NotUndone>>),
 }
 
 fn look(engine: &Engine, trail: &Trail, number: u64, request: &str, is_forced: bool) -> Found {
@@ -61,7 +61,8 @@ fn look(engine: &Engine, trail: &Trail, number: u64, request: &str, is_forced: b
     if let Some(made) = trail.iter().rev().find(is_it) {
         return Found::Done(Box::new(sealed.clone()), Box::new(made.clone()));
     }
-    Found::Judged(Box::new(sealed.clone()), inverse(engine, &sealed.record, is_forced))
+    let judged = inverse(engine, &sealed.record, is_forced);
+    Found::Judged(Box::new(sealed.clone()), Box::new(judged))
 }
 
 fn not_undone(error: &NotUndone) -> Status {
@@ -98,8 +99,10 @@ pub(super) async fn undo(
     let (undone, inverse) = match found {
         Found::Nothing => return Err(unknown(number)),
         Found::Done(undone, made) => return Ok(respond(request.partition, &undone, Some(&made))),
-        Found::Judged(_, Err(error)) => return Err(not_undone(&error)),
-        Found::Judged(undone, Ok(inverse)) => (undone, inverse),
+        Found::Judged(undone, judged) => match *judged {
+            Err(error) => return Err(not_undone(&error)),
+            Ok(inverse) => (undone, inverse),
+        },
     };
     // Whoever may not enter a campaign may not bring an old one back.
     if matches!(inverse.input, Input::Catalogue(_))
@@ -115,6 +118,15 @@ pub(super) async fn undo(
         return Ok(Response { before_json: inverse.now, after_json: inverse.then, ..told });
     }
     let by = By { author, reason, request_id };
+    if let Input::Catalogue(change) = &inverse.input
+        && !change.shapes.is_empty()
+    {
+        // A shape lives everywhere. Those that are back already take a repeated request as it is.
+        for other in partitions.all().filter(|other| other.partition() != partition) {
+            super::submit(other, by.decide(inverse.input.clone(), Vec::new())).await?;
+            other.hasten();
+        }
+    }
     let made = carry_out(handle, &by, inverse, number).await?;
     Ok(respond(request.partition, &undone, made.as_ref()))
 }

@@ -63,8 +63,13 @@ fn from<T>(role: &str, message: T) -> Request<T> {
     request
 }
 
-/// One request of the pages over TLS; the whole answer.
+/// A page over TLS; the whole answer.
 async fn page(address: SocketAddr, pem: &str, path: &str, credentials: &str) -> String {
+    ask(address, pem, &format!("GET {path}"), credentials).await
+}
+
+/// One request of the pages over TLS, as method and path; the whole answer.
+async fn ask(address: SocketAddr, pem: &str, what: &str, credentials: &str) -> String {
     use rustls_pki_types::pem::PemObject as _;
     let mut roots = rustls::RootCertStore::empty();
     roots.add(rustls_pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).unwrap()).unwrap();
@@ -77,8 +82,7 @@ async fn page(address: SocketAddr, pem: &str, path: &str, credentials: &str) -> 
     let stream = tokio::net::TcpStream::connect(address).await.unwrap();
     let name = "localhost".try_into().unwrap();
     let mut stream = TlsConnector::from(Arc::new(config)).connect(name, stream).await.unwrap();
-    let request =
-        format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{credentials}\r\n");
+    let request = format!("{what} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{credentials}\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = Vec::new();
     // A peer that closes without a farewell has still sent everything.

@@ -84,7 +84,8 @@ pub fn verify(text: &str) -> Result<Vec<Stretch>, Fault> {
         let fault = |rule: &str| Fault { line: at + 1, rule: rule.to_owned() };
         let bare = line.strip_suffix('\n').ok_or_else(|| fault("is cut off"))?;
         let value: Value = serde_json::from_str(bare).map_err(|_| fault("is not JSON"))?;
-        if value.to_string() != bare {
+        let canonical = value.to_string();
+        if canonical != bare {
             return Err(fault("is not as it was written: keys in order and no blanks are due"));
         }
         match (open.take(), value.get("record")) {
@@ -132,7 +133,8 @@ fn begin(value: &Value) -> Option<Stretch> {
 /// The next record of a stretch, if it follows.
 fn follow(stretch: &Stretch, value: &Value, record: &Value) -> Result<Sealed, String> {
     let seal = value.get("seal").and_then(Value::as_str).and_then(Seal::parse);
-    let read = Record::from_value(record).filter(|read| read.line() == record.to_string());
+    let canonical = record.to_string();
+    let read = Record::from_value(record).filter(|read| read.line() == canonical);
     let (Some(record), Some(seal), Some(2)) = (read, seal, value.as_object().map(|map| map.len()))
     else {
         return Err("is no record".to_owned());

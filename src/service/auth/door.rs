@@ -4,6 +4,8 @@
 //! that was let in is noted in the request, so that what they do bears their name. Without a
 //! keyring the door is open: configuration allows that on loopback, or where it was asked for.
 
+pub(crate) use super::login::page as html;
+use super::login::{Entrance, asking, is_person};
 use super::{Caller, Deed, Keyring};
 use crate::telemetry::event;
 use axum::Router;
@@ -46,7 +48,11 @@ impl Refusal {
 
 /// Who may pass, if anybody must show a token.
 fn admit(ring: &Keyring, headers: &HeaderMap, deed: Deed) -> Result<Option<Caller>, Refusal> {
-    let caller = token(headers).and_then(|token| ring.caller(&token));
+    judge(token(headers).and_then(|token| ring.caller(&token)), deed)
+}
+
+/// Whether this caller may do it.
+fn judge(caller: Option<Caller>, deed: Deed) -> Result<Option<Caller>, Refusal> {
     match caller {
         _ if deed == Deed::Probe => Ok(caller),
         None => Err(Refusal::Unknown),
@@ -77,11 +83,15 @@ pub fn guard_calls(routes: Router, ring: Option<Keyring>) -> Router {
     }
 }
 
-/// Puts the door before pages.
-pub fn guard_pages(routes: Router, ring: Option<Keyring>) -> Router {
+/// Puts the door before pages. A session's cookie is sent over an encrypted line alone, where there
+/// is one.
+pub fn guard_pages(routes: Router, ring: Option<Keyring>, is_encrypted: bool) -> Router {
     match ring {
         None => routes,
-        Some(ring) => routes.layer(from_fn_with_state(ring, page)),
+        Some(ring) => {
+            let entrance = Entrance::new(ring, is_encrypted);
+            routes.layer(from_fn_with_state(entrance, page))
+        }
     }
 }
 
@@ -104,9 +114,20 @@ async fn call(State(ring): State<Keyring>, mut request: Request, next: Next) -> 
     }
 }
 
-async fn page(State(ring): State<Keyring>, mut request: Request, next: Next) -> Response {
+async fn page(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
+    let mut request = match entrance.answer(request).await {
+        Ok(answer) => return answer,
+        Err(request) => request,
+    };
     let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
-    match admit(&ring, request.headers(), deed) {
+    let headers = request.headers();
+    // A token that is shown counts alone: who shows a wrong one is nobody, whatever the cookie.
+    let caller = match token(headers) {
+        Some(token) => entrance.ring.caller(&token),
+        None => entrance.caller(headers),
+    };
+    let is_person = is_person(headers);
+    match judge(caller, deed) {
         Ok(caller) => {
             note(&mut request, caller);
             next.run(request).await
@@ -115,6 +136,10 @@ async fn page(State(ring): State<Keyring>, mut request: Request, next: Next) -> 
             event::caller_refused(refusal.word());
             let told = refusal.told() + "\n";
             match refusal {
+                Refusal::Unknown if is_person => {
+                    let why = "This needs a session, and there is none, or it has ended.";
+                    html(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+                }
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];
                     (StatusCode::UNAUTHORIZED, ask, told).into_response()

@@ -73,7 +73,7 @@ fn owner_name(engine: &Engine, owner: BudgetOwner) -> String {
 
 pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
     let parents = story.owners.iter().skip(1).cloned().collect::<Vec<_>>().join(" · ");
-    let page = frame(story.spec.name.as_str(), false)
+    let page = frame(story.spec.name.as_str(), "")
         .with_subtitle(parents)
         .with_refresh(super::REFRESH)
         .with_footer(format!("As of {}.", words::moment(story.now)));

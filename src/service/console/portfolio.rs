@@ -71,7 +71,7 @@ pub(super) fn page(
         top = top.with(Block::Notice(State::Watch, absence(*partition, error)));
     }
     let top = top.with(Block::Tiles(tiles(told, now, partitions.count())));
-    frame("Portfolio", true)
+    frame("Portfolio", "/")
         .with_subtitle(format!("{count} {noun} · {}", words::moment(now)))
         .with_refresh(super::REFRESH)
         .with_section(top)

@@ -1,5 +1,7 @@
 //! The pages of a real loop, on the store in memory and a clock that is moved by hand.
 
+mod writes;
+
 use super::*;
 use crate::clock::{Clock, Replay};
 use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
@@ -22,6 +24,7 @@ use paceline_core::units::{
     AdvertiserId, ArmId, Currency, Epoch, EventId, Name, Nanos, PacingMultiplier, Ppb, ProducerId,
     Results, Span, Timestamp, Window, ZoneId,
 };
+use paceline_view::CONTENT_SECURITY_POLICY;
 use std::thread::JoinHandle;
 
 const UTC: ZoneId = ZoneId::of("UTC");

@@ -15,10 +15,15 @@ use std::fmt::Write;
 /// Nanos in a unit of currency.
 const UNIT: f64 = 1e9;
 
-/// The address of a campaign's page. Every byte that could mean something in an address is escaped.
+/// The address of a campaign's page.
 pub(super) fn campaign_href(name: &str) -> String {
-    let mut href = "/campaigns/".to_owned();
-    for byte in name.bytes() {
+    "/campaigns/".to_owned() + &escaped(name)
+}
+
+/// Text as a part of an address: every byte that could mean something there is escaped.
+pub(super) fn escaped(text: &str) -> String {
+    let mut href = String::new();
+    for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
             href.push(char::from(byte));
         } else {

@@ -11,6 +11,8 @@ use maud::{Markup, html};
 pub enum Input {
     /// A line of text of at most so many letters.
     Text(u32),
+    /// The same, not to be read over a shoulder.
+    Secret(u32),
     /// A number from, to and in steps of.
     Number {
         /// The least.
@@ -108,6 +110,8 @@ fn control(field: &Field) -> Markup {
         @match &field.input {
             Input::Text(length) => input type="text" name=(field.name) value=(field.value)
                 maxlength=(length) required[field.is_required] autocomplete="off";,
+            Input::Secret(length) => input type="password" name=(field.name)
+                maxlength=(length) required[field.is_required] autocomplete="current-password";,
             Input::Number { min, max, step } => input type="number" name=(field.name)
                 value=(field.value) min=(min) max=(max) required[field.is_required]
                 step=(if *step > 0.0 { step.to_string() } else { "any".to_owned() });,

@@ -238,3 +238,22 @@ async fn an_operator_undoes_hands_and_an_administrator_configuration() {
     let made = ask(Role::Admin).await.unwrap().into_inner().made.unwrap();
     assert_eq!(made.author, "anna");
 }
+
+#[tokio::test]
+async fn a_shape_is_taken_back_in_every_partition() {
+    let bench = Bench::with_example().await;
+    let request = v1::PutShapeRequest {
+        shape_id: "web".to_owned(),
+        weights: vec![7; 168],
+        ..Default::default()
+    };
+    bench.admin.put_shape(Request::new(request)).await.unwrap();
+    bench.undo(&bench.newest().await, |_| {}).await.unwrap();
+    let id = paceline_core::units::ShapeId::of("web");
+    let mut held = Vec::new();
+    for handle in bench.admin.partitions.all() {
+        held.push(handle.ask(move |engine| engine.shape_as_entered(id)).await.unwrap().unwrap());
+    }
+    assert_eq!(held[0], held[1]);
+    assert_ne!(held[0].weights, vec![7; 168]);
+}

@@ -1,0 +1,60 @@
+//! What a form of a page sends, read.
+
+use std::collections::BTreeMap;
+
+/// What was filled in.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Filled(BTreeMap<String, String>);
+
+impl Filled {
+    /// Reads `name=value&…`; nothing when it is not of that form. The last of a name holds.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(bytes).ok()?;
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        let read = |pair: &str| {
+            let (name, value) = pair.split_once('=')?;
+            Some((decoded(name)?, decoded(value)?))
+        };
+        pairs.map(read).collect::<Option<_>>().map(Self)
+    }
+
+    /// What stands under a name; empty when there is none.
+    #[must_use]
+    pub fn get(&self, name: &str) -> &str {
+        self.0.get(name).map_or("", String::as_str)
+    }
+}
+
+fn decoded(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = std::str::from_utf8(rest.get(..2)?).ok()?;
+                rest = &rest[2..];
+                u8::from_str_radix(digits, 16).ok()?
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_is_read_as_it_was_filled_in() {
+        let filled = Filled::read(b"reason=too+dear+%26+late%21&for=1h&=").unwrap();
+        assert_eq!((filled.get("reason"), filled.get("for")), ("too dear & late!", "1h"));
+        assert_eq!(filled.get("none"), "");
+        for broken in ["a", "a=%", "a=%g0", "a=%ff"] {
+            assert_eq!(Filled::read(broken.as_bytes()), None, "{broken}");
+        }
+    }
+}

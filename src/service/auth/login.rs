@@ -1,0 +1,177 @@
+//! The page where a person shows a token once, and the session that begins there.
+//!
+//! Asked by the door, before anything else is. Knows nothing of what is behind it.
+
+use super::filled::Filled;
+use super::session::{COOKIE, Sessions};
+use super::{Caller, Keyring};
+use crate::clock::Stopwatch;
+use crate::telemetry::event;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use paceline_view::{
+    Block, CONTENT_SECURITY_POLICY, Field, Form, Input, NavLink, Page, Section, State,
+};
+use std::time::Duration;
+
+/// Bytes of the form: a token has some tens.
+const FORM_BYTES_MAX: usize = 4 << 10;
+/// Wrong tokens taken in a minute, from everybody together; nobody types that many.
+const WRONG_MAX: u32 = 30;
+
+/// What the door of the pages knows.
+#[derive(Debug, Clone)]
+pub(super) struct Entrance {
+    pub(super) ring: Keyring,
+    sessions: Sessions,
+    started: Stopwatch,
+    is_encrypted: bool,
+    wrong: std::sync::Arc<std::sync::Mutex<(u64, u32)>>,
+}
+
+impl Entrance {
+    pub(super) fn new(ring: Keyring, is_encrypted: bool) -> Self {
+        Self {
+            ring,
+            sessions: Sessions::default(),
+            started: Stopwatch::start(),
+            is_encrypted,
+            wrong: std::sync::Arc::default(),
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Whose session the cookie is of, if it goes on.
+    pub(super) fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
+        self.sessions.caller(&self.ring, cookie(headers)?, self.now())
+    }
+
+    /// Whether one more wrong token may be tried this minute.
+    fn may_try(&self, is_wrong: bool) -> bool {
+        let minute = self.now().as_secs() / 60;
+        let mut wrong = self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if wrong.0 != minute {
+            *wrong = (minute, 0);
+        }
+        wrong.1 += u32::from(is_wrong);
+        wrong.1 <= WRONG_MAX
+    }
+
+    /// `/login` and `/logout`; nothing for any other page.
+    pub(super) async fn answer(&self, request: Request) -> Result<Response, Request> {
+        let is_post = request.method() == Method::POST;
+        match (request.uri().path(), is_post) {
+            ("/login", false) => {
+                let caller = self.caller(request.headers());
+                Ok(page(StatusCode::OK, &asking(caller.as_ref(), None)))
+            }
+            ("/login", true) => Ok(self.log_in(request).await),
+            ("/logout", true) => {
+                if let Some(name) = cookie(request.headers()) {
+                    self.sessions.end(name);
+                }
+                Ok(self.lead_on("/login", "", 0))
+            }
+            _ => Err(request),
+        }
+    }
+
+    async fn log_in(&self, request: Request) -> Response {
+        if !self.may_try(false) {
+            let why = "Too many wrong tokens were shown. Try again in a minute.";
+            return page(StatusCode::TOO_MANY_REQUESTS, &asking(None, Some(why)));
+        }
+        let bytes = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
+        let filled = bytes.ok().and_then(|bytes| Filled::read(&bytes)).unwrap_or_default();
+        let begun = self.sessions.begin(&self.ring, filled.get("token").trim(), self.now());
+        match begun {
+            Some((name, _)) => self.lead_on("/", &name, 36_000),
+            None => {
+                event::caller_refused("unknown");
+                let _ = self.may_try(true);
+                let why = "Nobody has this token. It may have been changed.";
+                page(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+            }
+        }
+    }
+
+    /// On to a page, with a session or without one from now on.
+    fn lead_on(&self, href: &'static str, name: &str, seconds: u32) -> Response {
+        let secure = if self.is_encrypted { "; Secure" } else { "" };
+        let cookie = format!(
+            "{COOKIE}={name}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
+        );
+        let cookie = HeaderValue::from_str(&cookie).expect("names are hexadecimal digits");
+        let headers = [
+            (header::LOCATION, HeaderValue::from_static(href)),
+            (header::SET_COOKIE, cookie),
+            (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+        ];
+        (StatusCode::SEE_OTHER, headers).into_response()
+    }
+}
+
+/// What the cookie holds.
+fn cookie(headers: &HeaderMap) -> Option<&str> {
+    let pairs = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    let mut pairs =
+        pairs.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| name.trim() == COOKIE).map(|(_, value)| value.trim())
+}
+
+/// Whether a person's browser asks, which can show a form.
+pub(super) fn is_person(headers: &HeaderMap) -> bool {
+    let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
+    accepts.is_some_and(|accepts| accepts.contains("text/html"))
+}
+
+/// The page that asks for a token.
+pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
+    let mut section = Section::new("");
+    if let Some(why) = why {
+        section = section.with(Block::Notice(State::Bad, why.to_owned()));
+    }
+    if let Some(Caller { name, role }) = caller {
+        let out = Form {
+            action: "/logout".to_owned(),
+            submit: "Log out".to_owned(),
+            state: State::Watch,
+            ..Form::default()
+        };
+        let home = vec![NavLink::new("Portfolio", "/")];
+        section = section
+            .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
+            .with(Block::Form(out))
+            .with(Block::Links(home));
+    } else {
+        let form = Form {
+            action: "/login".to_owned(),
+            fields: vec![Field::new("token", "Token", Input::Secret(200))],
+            submit: "Log in".to_owned(),
+            state: State::Good,
+        };
+        section = section.with(Block::Form(form));
+    }
+    Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section).with_footer(
+        "A session ends when nobody used it for half an hour, after ten hours, when its token is \
+         struck out, and when the service is started again.",
+    )
+}
+
+/// A page as an answer that no other site can frame, sniff or keep.
+pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
+    (status, headers, page.to_html()).into_response()
+}

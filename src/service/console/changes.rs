@@ -1,0 +1,469 @@
+//! Who changed what: the newest changes, one of them field by field, and the button that takes it
+//! back, under what that would do.
+//!
+//! Asks through the admin service as every other caller does. Called by `console`.
+
+use super::form::{Untaken, reason};
+use super::{Console, as_caller, frame, named, notice, refused, respond, see_other, untaken};
+use crate::audit::difference::{between, shown};
+use crate::auth::Caller;
+use crate::wire;
+use axum::extract::{Path, RawQuery, Request, State};
+use axum::http::StatusCode;
+use axum::response::Response;
+use paceline_proto::v1;
+use paceline_proto::v1::admin_service_server::AdminService as _;
+use paceline_view::{
+    Block, Cell, Column, Field, Input, NavLink, Section, State as Judged, Table, number,
+};
+
+/// Changes on a page: what a person looks through.
+const ROWS: u32 = 100;
+
+/// A change's address: `/audit/0-17`.
+fn href(record: &v1::AuditRecord) -> String {
+    format!("/audit/{}-{}", record.partition, record.number)
+}
+
+fn moment(at: Option<&prost_types::Timestamp>) -> String {
+    let at = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
+    at.map_or_else(
+        || number::NONE.to_owned(),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+fn deed(record: &v1::AuditRecord) -> String {
+    let word = wire::audit::change_word(record.change).replace('_', " ");
+    match record.undoes {
+        None => word,
+        Some(other) => format!("{word}, undoing {}-{other}", record.partition),
+    }
+}
+
+/// The newest changes that fit `object`, `kind` and `author` of the address.
+pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
+    let query = super::form::Filled::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let asked = v1::ListAuditRequest {
+        page_size: ROWS,
+        page_token: query.get("after").to_owned(),
+        object_kind: query.get("kind").to_owned(),
+        object_id: query.get("object").to_owned(),
+        author: query.get("author").to_owned(),
+        ..v1::ListAuditRequest::default()
+    };
+    match console.admin.list_audit(tonic::Request::new(asked)).await {
+        Err(status) => refused(&status),
+        Ok(told) => {
+            let told = told.into_inner();
+            let mut section = Section::new("");
+            if told.records.is_empty() {
+                let none = "Nothing that fits was changed.".to_owned();
+                section = section.with(Block::Paragraph(none));
+            } else {
+                section = section.with(Block::Table(table(&told.records)));
+            }
+            if !told.next_page_token.is_empty() {
+                let part = |name: &str| {
+                    let value = super::words::escaped(query.get(name));
+                    if value.is_empty() { value } else { format!("&{name}={value}") }
+                };
+                let rest = ["kind", "object", "author"].map(part).concat();
+                let after = super::words::escaped(&told.next_page_token);
+                let older = NavLink::new("Older", format!("/audit?after={after}{rest}"));
+                section = section.with(Block::Links(vec![older]));
+            }
+            let page = frame("Changes", "/audit").with_section(section).with_footer(
+                "Every change that a person made, the newest first. The address narrows it: \
+                 /audit?object=spring&author=anna. Older ones than are kept are in the exports.",
+            );
+            respond(StatusCode::OK, &page)
+        }
+    }
+}
+
+fn table(records: &[v1::AuditRecord]) -> Table {
+    let names = ["change", "at", "by", "did", "to", "why"];
+    let table = Table::new("", names.map(Column::text).to_vec());
+    records.iter().fold(table, |table, record| {
+        let number = format!("{}-{}", record.partition, record.number);
+        table.with_row(vec![
+            Cell::link(number, href(record)),
+            Cell::text(moment(record.at.as_ref())),
+            Cell::text(record.author.as_str()),
+            Cell::text(deed(record)),
+            Cell::text(format!("{} {}", record.object_kind, record.object_id)),
+            Cell::text(record.reason.as_str()),
+        ])
+    })
+}
+
+/// `0-17` as partition and number.
+fn read(change: &str) -> Option<(u32, u64)> {
+    let (partition, number) = change.split_once('-')?;
+    Some((partition.parse().ok()?, number.parse().ok()?))
+}
+
+fn unknown() -> Response {
+    let why = "There is no such change, or it is older than those that are kept.".to_owned();
+    respond(StatusCode::NOT_FOUND, &notice("No such change", Judged::Watch, why))
+}
+
+/// What undoing would do, or why it is not done; the change itself is found on the way.
+async fn preview(
+    console: &Console,
+    change: (u32, u64),
+    is_forced: bool,
+    caller: Option<Caller>,
+) -> Result<v1::UndoChangeResponse, tonic::Status> {
+    let asked = v1::UndoChangeRequest {
+        partition: change.0,
+        number: change.1,
+        reason: "a look".to_owned(),
+        request_id: "look".to_owned(),
+        is_check_only: true,
+        is_forced,
+    };
+    console.admin.undo_change(as_caller(caller, asked)).await.map(tonic::Response::into_inner)
+}
+
+/// The record of a change.
+async fn found(console: &Console, change: (u32, u64)) -> Option<v1::AuditRecord> {
+    let mut page_token = String::new();
+    // As many pages as there may be records.
+    for _ in 0..crate::audit::RECORDS_MAX.div_ceil(1_000) {
+        let asked = v1::ListAuditRequest {
+            page_size: 1_000,
+            page_token,
+            partition: Some(change.0),
+            ..v1::ListAuditRequest::default()
+        };
+        let told = console.admin.list_audit(tonic::Request::new(asked)).await.ok()?.into_inner();
+        let mut records = told.records.into_iter();
+        if let Some(record) = records.find(|record| record.number == change.1) {
+            return Some(record);
+        }
+        page_token = told.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    None
+}
+
+fn fields(heading: [&str; 3], before: Option<&str>, after: Option<&str>) -> Block {
+    let table = Table::new("", heading.map(Column::text).to_vec());
+    let rows = between(before, after).into_iter().fold(table, |table, one| {
+        table.with_row(vec![
+            Cell::text(one.path.as_str()),
+            Cell::text(shown(&one.path, one.before.as_ref())),
+            Cell::text(shown(&one.path, one.after.as_ref())),
+        ])
+    });
+    Block::Table(rows)
+}
+
+/// One change, and the button under what it would do.
+pub(super) async fn one(
+    State(console): State<Console>,
+    Path(change): Path<String>,
+    request: Request,
+) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let Some(change) = read(&change) else { return unknown() };
+    let Some(record) = found(&console, change).await else { return unknown() };
+    let generation = match record.generation {
+        0 => number::NONE.to_owned(),
+        count => count.to_string(),
+    };
+    let facts = vec![
+        ("At".to_owned(), Cell::text(moment(record.at.as_ref()))),
+        ("By".to_owned(), Cell::text(record.author.as_str())),
+        ("Did".to_owned(), Cell::text(deed(&record))),
+        ("To".to_owned(), Cell::text(format!("{} {}", record.object_kind, record.object_id))),
+        ("Why".to_owned(), Cell::text(record.reason.as_str())),
+        ("Request".to_owned(), Cell::text(record.request_id.as_str())),
+        ("Generation".to_owned(), Cell::text(generation)),
+        ("Seal".to_owned(), Cell::text(record.seal.as_str())),
+    ];
+    let heading = ["field", "before", "after"];
+    let what = fields(heading, record.before_json.as_deref(), record.after_json.as_deref());
+    let told = Section::new("").with(Block::Facts(facts)).with(what);
+    let title = format!("Change {}-{}", record.partition, record.number);
+    let page = frame(&title, "").with_section(told);
+    let back = match preview(&console, change, false, caller.clone()).await {
+        Err(status) => Section::new("Take it back")
+            .with(Block::Paragraph(format!("It cannot be taken back: {}.", status.message()))),
+        Ok(told) => {
+            let heading = ["field", "now", "then"];
+            let effect = fields(heading, told.before_json.as_deref(), told.after_json.as_deref());
+            let now = console.partitions.clock().world();
+            let request = Field::hidden("request", format!("console-{}", now.as_micros()));
+            let action = href(&record);
+            let form = console.marks.form(
+                caller.as_ref(),
+                &action,
+                now,
+                vec![reason(), request],
+                "Take it back",
+            );
+            Section::new("Take it back").with(effect).with(Block::Form(form))
+        }
+    };
+    respond(StatusCode::OK, &page.with_section(back))
+}
+
+/// Takes a change back, and shows that.
+pub(super) async fn undo(
+    State(console): State<Console>,
+    Path(change): Path<String>,
+    request: Request,
+) -> Response {
+    let Some((partition, number)) = read(&change) else { return unknown() };
+    let now = console.partitions.clock().world();
+    let (filled, caller) = match console.marks.taken(request, now).await {
+        Ok(taken) => taken,
+        Err(why) => return untaken(why),
+    };
+    let asked = v1::UndoChangeRequest {
+        partition,
+        number,
+        reason: filled.get("reason").to_owned(),
+        request_id: filled.get("request").to_owned(),
+        ..v1::UndoChangeRequest::default()
+    };
+    match console.admin.undo_change(as_caller(caller, asked)).await {
+        Err(status) => refused(&status),
+        Ok(told) => match told.into_inner().made {
+            Some(made) => see_other(&href(&made)),
+            None => see_other("/audit"),
+        },
+    }
+}
+
+/// The hands that are on.
+pub(super) async fn overrides(State(console): State<Console>) -> Response {
+    let asked = v1::ListOverridesRequest { page_size: 1_000, ..Default::default() };
+    let told = match console.admin.list_overrides(tonic::Request::new(asked)).await {
+        Ok(told) => told.into_inner().overrides,
+        Err(status) => return refused(&status),
+    };
+    let mut section = Section::new("");
+    if told.is_empty() {
+        section = section.with(Block::Paragraph("No hand is on the wheel.".to_owned()));
+    } else {
+        let names = ["override", "on", "does", "why", "by", "since", "until"];
+        let table = Table::new("", names.map(Column::text).to_vec());
+        let table = told.iter().fold(table, |table, hand| {
+            table.with_row(vec![
+                Cell::link(hand.override_id.as_str(), format!("/overrides/{}", hand.override_id)),
+                Cell::text(named::owner(hand.target.as_ref())),
+                Cell::text(named::action(hand.action.as_ref())),
+                Cell::text(hand.reason.as_str()),
+                Cell::text(hand.author.as_str()),
+                Cell::text(moment(hand.set_at.as_ref())),
+                Cell::text(moment(hand.expires_at.as_ref())),
+            ])
+        });
+        section = section.with(Block::Table(table));
+    }
+    respond(StatusCode::OK, &frame("Overrides", "/overrides").with_section(section))
+}
+
+/// One hand, and the button that takes it off.
+pub(super) async fn hand(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let caller = request.extensions().get::<Caller>().cloned();
+    let asked = v1::ListOverridesRequest { page_size: 1_000, ..Default::default() };
+    let told = match console.admin.list_overrides(tonic::Request::new(asked)).await {
+        Ok(told) => told.into_inner().overrides,
+        Err(status) => return refused(&status),
+    };
+    let Some(hand) = told.into_iter().find(|hand| hand.override_id == id) else {
+        let why = "There is no such override: it has ended, or was taken off.".to_owned();
+        let page = notice("No such override", Judged::Watch, why);
+        return respond(StatusCode::NOT_FOUND, &page);
+    };
+    let facts = vec![
+        ("On".to_owned(), Cell::text(named::owner(hand.target.as_ref()))),
+        ("Does".to_owned(), Cell::text(named::action(hand.action.as_ref()))),
+        ("Why".to_owned(), Cell::text(hand.reason.as_str())),
+        ("By".to_owned(), Cell::text(hand.author.as_str())),
+        ("Since".to_owned(), Cell::text(moment(hand.set_at.as_ref()))),
+        ("Until".to_owned(), Cell::text(moment(hand.expires_at.as_ref()))),
+    ];
+    let now = console.partitions.clock().world();
+    let request = Field::hidden("request", format!("console-{}", now.as_micros()));
+    let action = format!("/overrides/{id}");
+    let fields = vec![reason(), request];
+    let form = console.marks.form(caller.as_ref(), &action, now, fields, "Take it off");
+    let effect =
+        "From the next table on the law decides again, and goes on from the value that was \
+                  applied: nothing jumps."
+            .to_owned();
+    let section = Section::new("Take it off").with(Block::Paragraph(effect));
+    let page = frame(&format!("Override {id}"), "")
+        .with_section(Section::new("").with(Block::Facts(facts)))
+        .with_section(section.with(Block::Form(form)));
+    respond(StatusCode::OK, &page)
+}
+
+/// Takes a hand off.
+pub(super) async fn clear(
+    State(console): State<Console>,
+    Path(id): Path<String>,
+    request: Request,
+) -> Response {
+    let now = console.partitions.clock().world();
+    let (filled, caller) = match console.marks.taken(request, now).await {
+        Ok(taken) => taken,
+        Err(why) => return untaken(why),
+    };
+    let asked = v1::ClearOverrideRequest {
+        override_id: id,
+        request_id: filled.get("request").to_owned(),
+        reason: filled.get("reason").to_owned(),
+    };
+    match console.admin.clear_override(as_caller(caller, asked)).await {
+        Err(status) => refused(&status),
+        Ok(_) => see_other("/overrides"),
+    }
+}
+
+/// How long a hand may be laid on from a page.
+const LASTS: [(&str, i64); 4] = [("1 hour", 1), ("4 hours", 4), ("1 day", 24), ("1 week", 168)];
+
+/// Ways on from a campaign's page, which loads itself again and so has no form of its own.
+pub(super) fn ways(name: &str) -> Section {
+    let changes = format!("/audit?kind=campaign&object={}", super::words::escaped(name));
+    let links = vec![
+        NavLink::new("Lay a hand on", super::words::campaign_href(name) + "/hand"),
+        NavLink::new("Who changed what", changes),
+    ];
+    Section::new("").with(Block::Links(links))
+}
+
+/// The form that lays a hand on a campaign.
+pub(super) async fn new_hand(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let caller = request.extensions().get::<Caller>();
+    let words = |all: &[(&str, &str)]| {
+        let pair = |(value, text): &(&str, &str)| ((*value).to_owned(), (*text).to_owned());
+        Input::Choice(all.iter().map(pair).collect())
+    };
+    let does = [
+        ("pause", "No bids"),
+        ("freeze", "Keep what is published"),
+        ("fix", "Publish exactly"),
+        ("cap", "Publish at most"),
+    ];
+    let hours = LASTS.map(|(text, hours)| (hours.to_string(), text.to_owned()));
+    let share = Input::Number { min: 1.0, max: 400.0, step: 1.0 };
+    let fields = vec![
+        Field::new("does", "Do", words(&does)),
+        Field::new("share", "Per cent, to publish exactly or at most", share).optional(),
+        Field::new("hours", "For", Input::Choice(hours.to_vec())),
+        reason(),
+    ];
+    let now = console.partitions.clock().world();
+    let action = super::words::campaign_href(&name) + "/hand";
+    let form = console.marks.form(caller, &action, now, fields, "Show what it does");
+    let section = Section::new("").with(Block::Form(form));
+    respond(StatusCode::OK, &frame(&format!("A hand on {name}"), "").with_section(section))
+}
+
+/// What was filled in, as a hand; or what is wrong with it.
+fn asked(
+    filled: &super::form::Filled,
+    name: &str,
+    now: wire::Timestamp,
+) -> Result<v1::SetOverrideRequest, &'static str> {
+    use v1::override_action::Action;
+    let share = filled.get("share").parse::<u32>().ok().filter(|share| (1..=400).contains(share));
+    let multiplier_ppm =
+        share.map(|share| share * 10_000).ok_or("needs a whole per cent, 1 to 400");
+    let action = match filled.get("does") {
+        "pause" => Action::Pause(v1::OverridePause {}),
+        "freeze" => Action::Freeze(v1::OverrideFreeze {}),
+        "fix" => Action::Fix(v1::OverrideFix {
+            multiplier_ppm: multiplier_ppm?,
+            participation_ppm: None,
+        }),
+        "cap" => Action::Cap(v1::OverrideCap { multiplier_ppm: multiplier_ppm? }),
+        _ => return Err("must pause, freeze, fix or cap"),
+    };
+    let hours = LASTS.iter().find(|(_, hours)| hours.to_string() == filled.get("hours"));
+    let (_, hours) = hours.ok_or("needs one of the times that are offered")?;
+    let owner = v1::budget_owner::Owner::CampaignId(name.to_owned());
+    Ok(v1::SetOverrideRequest {
+        target: Some(v1::BudgetOwner { owner: Some(owner) }),
+        action: Some(v1::OverrideAction { action: Some(action) }),
+        reason: filled.get("reason").to_owned(),
+        expires_at: Some(wire::instant_message(now + wire::Span::HOUR.times(*hours))),
+        request_id: filled.get("request").to_owned(),
+    })
+}
+
+/// Shows what a hand would do, and lays it on once that was seen.
+pub(super) async fn lay_on(
+    State(console): State<Console>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    let world = console.partitions.clock().world();
+    let (filled, caller) = match console.marks.taken(request, world).await {
+        Ok(taken) => taken,
+        Err(why) => return untaken(why),
+    };
+    let hand = match asked(&filled, &name, console.partitions.clock().now()) {
+        Ok(hand) => hand,
+        Err(why) => {
+            let page = notice("Not done", Judged::Bad, format!("The form {why}."));
+            return respond(StatusCode::BAD_REQUEST, &page);
+        }
+    };
+    if filled.get("is_seen") == "yes" {
+        return match console.admin.set_override(as_caller(caller, hand)).await {
+            Err(status) => refused(&status),
+            Ok(_) => see_other("/overrides"),
+        };
+    }
+    let explain = v1::ExplainCampaignRequest { campaign_id: name.clone(), arm: 0 };
+    let now = match console.admin.explain_campaign(tonic::Request::new(explain)).await {
+        Ok(told) => told.into_inner(),
+        Err(status) => return refused(&status),
+    };
+    let share = |ppm: u32| number::percent(f64::from(ppm) / 1e6, 2);
+    let facts = vec![
+        ("Campaign".to_owned(), Cell::text(name.as_str())),
+        ("Now".to_owned(), Cell::text(format!("multiplier {}", share(now.multiplier_ppm)))),
+        ("Then".to_owned(), Cell::text(named::effect(hand.action.as_ref(), now.multiplier_ppm))),
+        ("Until".to_owned(), Cell::text(moment(hand.expires_at.as_ref()))),
+        ("Why".to_owned(), Cell::text(hand.reason.as_str())),
+    ];
+    let mut fields: Vec<Field> = ["does", "share", "hours", "reason"]
+        .map(|field| Field::hidden(field, filled.get(field)))
+        .to_vec();
+    fields.push(Field::hidden("is_seen", "yes"));
+    fields.push(Field::hidden("request", format!("console-{}", world.as_micros())));
+    let action = super::words::campaign_href(&name) + "/hand";
+    let submit = format!("Do it: {}", named::action(hand.action.as_ref()));
+    let form = console.marks.form(caller.as_ref(), &action, world, fields, &submit);
+    let section = Section::new("").with(Block::Facts(facts)).with(Block::Form(form));
+    respond(StatusCode::OK, &frame("Before it is done", "").with_section(section))
+}
+
+/// A form that is not taken.
+pub(super) fn not_taken(why: Untaken) -> Response {
+    let status = match why {
+        Untaken::Unreadable => StatusCode::BAD_REQUEST,
+        Untaken::Foreign | Untaken::Expired => StatusCode::FORBIDDEN,
+    };
+    respond(status, &notice("Not done", Judged::Bad, why.told().to_owned()))
+}
