@@ -24,34 +24,29 @@ mod reading;
 mod reports;
 mod returns;
 mod round;
+mod state;
 mod traffic;
 
 use crate::budget::BudgetOwner;
-use crate::campaign::{AdvertiserSpec, GroupSpec, SpecError, SpendSource};
+use crate::campaign::{SpecError, SpendSource};
 use crate::days::KnownDays;
 use crate::event::{CounterRead, OpportunityBatch, SpendBatch, SpendEvent, SpendKind, Verdict};
-use crate::guard::Grants;
 use crate::hash::Digest;
 use crate::input::{BidderChange, HeldAllowance, Input, SuspenseChange};
 use crate::ledger::{CounterVerdict, Posted, Slot, SpendLedger};
-use crate::object::ObjectId;
 use crate::overrides::{OverrideChange, OverrideSet};
 use crate::pace::{PacingLaw, ShippedLaw};
 use crate::plan::TrafficShape;
 use crate::report::TickReport;
-use crate::sources::Sources;
-use crate::table::{Allowance, BidderAllowances, Lease, MultiplierTable, TableDelta};
-use crate::units::{
-    AdvertiserId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, Name, ProducerId,
-    ShapeId, Span, Timestamp,
-};
+use crate::table::{Allowance, BidderAllowances, MultiplierTable, TableDelta};
+use crate::units::{BidderId, CampaignId, Epoch, EventId, Generation, ProducerId, Span, Timestamp};
 use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
-use learn::Learner;
 use owner::Owner;
 use reports::Reports;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use state::Bidder;
+pub use state::EngineState;
 
 /// Shapes held; each is at most 3 KB.
 const SHAPES_MAX: usize = 10_000;
@@ -88,53 +83,6 @@ pub struct Tick {
     pub report: TickReport,
 }
 
-/// A process that bids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-struct Bidder {
-    heard_at: Timestamp,
-    runs: Option<Generation>,
-    has_left: bool,
-}
-
-/// Everything an engine knows: what a snapshot holds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct EngineState<S> {
-    now: Timestamp,
-    generation: Generation,
-    learning_until: Timestamp,
-    /// When the term of leadership began: spend was not heard before it, whoever was silent.
-    led_from: Timestamp,
-    pruned_at: Timestamp,
-    advertisers: BTreeMap<AdvertiserId, (AdvertiserSpec, Slot)>,
-    groups: BTreeMap<GroupId, (GroupSpec, Slot)>,
-    campaigns: Vec<CampaignState>,
-    owners: Vec<Owner<S>>,
-    /// What groups and advertisers know of their members holds before this moment.
-    members_until: Timestamp,
-    days: KnownDays,
-    shapes: BTreeMap<ShapeId, TrafficShape>,
-    /// What was learnt of everybody's traffic.
-    everybody: Option<Box<Learner>>,
-    /// No local hour ends before this.
-    learn_at: Timestamp,
-    /// Of shapes that were given one.
-    shape_names: BTreeMap<ShapeId, Name>,
-    /// How often each object was changed, from one.
-    #[serde(with = "crate::pairs")]
-    generations: BTreeMap<ObjectId, u64>,
-    ledger: SpendLedger,
-    event_sources: Sources,
-    counter_sources: Sources,
-    reports: Reports,
-    bidders: BTreeMap<BidderId, Bidder>,
-    overrides: OverrideSet,
-    /// Allowances by campaign, where somebody holds or wants one.
-    grants: BTreeMap<Slot, Grants>,
-    /// Owners in whose books allowances are claimed.
-    claimed: BTreeSet<Slot>,
-    table: MultiplierTable,
-}
-
 /// Decides multipliers for one partition.
 #[derive(Debug, Clone)]
 pub struct Engine<L: PacingLaw = ShippedLaw> {
@@ -147,35 +95,7 @@ impl<L: PacingLaw> Engine<L> {
     /// Knows nobody yet.
     #[must_use]
     pub fn new(config: EngineConfig<L>) -> Self {
-        let lease = Lease { valid_until: Timestamp::MIN, grace_until: Timestamp::MIN };
-        let sources = Sources::new(config.source_timeout, config.sources_max);
-        let state = EngineState {
-            now: Timestamp::MIN,
-            generation: Generation::default(),
-            learning_until: Timestamp::MIN,
-            led_from: Timestamp::MIN,
-            pruned_at: Timestamp::MIN,
-            advertisers: BTreeMap::new(),
-            groups: BTreeMap::new(),
-            campaigns: Vec::new(),
-            owners: Vec::new(),
-            members_until: Timestamp::MIN,
-            days: KnownDays::default(),
-            shapes: BTreeMap::new(),
-            everybody: None,
-            learn_at: Timestamp::MIN,
-            shape_names: BTreeMap::new(),
-            generations: BTreeMap::new(),
-            ledger: SpendLedger::new(config.ledger),
-            event_sources: sources.clone(),
-            counter_sources: sources,
-            reports: Reports::default(),
-            bidders: BTreeMap::new(),
-            overrides: OverrideSet::default(),
-            grants: BTreeMap::new(),
-            claimed: BTreeSet::new(),
-            table: MultiplierTable::empty(config.partition, lease),
-        };
+        let state = EngineState::new(&config);
         Self { config, state, flat: TrafficShape::flat() }
     }
 
