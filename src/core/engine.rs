@@ -44,7 +44,6 @@ use campaign::CampaignState;
 pub use config::{EngineConfig, Laws};
 use owner::Owner;
 use reports::Reports;
-use serde::{Deserialize, Serialize};
 use state::Bidder;
 pub use state::EngineState;
 

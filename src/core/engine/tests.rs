@@ -13,7 +13,8 @@ mod why;
 use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::campaign::{
-    BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
+    RefundPolicy, SpendSource,
 };
 use crate::days::tests::plain_days;
 use crate::event::{OpportunityCount, SpendEvent, SpendKind};
@@ -22,9 +23,10 @@ use crate::overrides::{Override, OverrideAction};
 use crate::report::Reason;
 use crate::table::EntryState;
 use crate::units::{
-    ArmId, Currency, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm, Results, SegmentId,
-    Window, ZoneId,
+    AdvertiserId, ArmId, Currency, GroupId, Name, Nanos, OverrideId, PacingMultiplier, Ppb, Ppm,
+    Results, SegmentId, Window, ZoneId,
 };
+use std::collections::{BTreeMap, BTreeSet};
 
 const UTC: ZoneId = ZoneId::of("UTC");
 const PRODUCER: ProducerId = ProducerId::of("bidder-1");
