@@ -32,11 +32,11 @@ pub mod table;
 pub mod bid;
 pub mod input;
 
-pub mod history;
 pub mod journal;
 pub mod report;
 
 pub mod diagnosis;
+pub mod history;
 pub mod preview;
 
 pub mod engine;

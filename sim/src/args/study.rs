@@ -39,13 +39,14 @@ pub struct ForecastArgs {
 #[derive(Debug, Clone, Args)]
 #[command(
     after_help = "Example: paceline-sim diagnose --seeds 5001..5300 --html diagnoses.html\n\n\
-                        Thresholds were chosen on seeds 1..300: judge on others. The exit code is 1 \
-                        when fewer than 90 in 100 are right by the mean over causes, fewer than 95 \
-                        in 100 of the healthy, or fewer than 80 in 100 of the effects."
+                        Thresholds were chosen on seeds 1..300: judge on others. The exit code is \
+                        1 when fewer than 90 in 100 are right by the mean over causes, fewer than \
+                        95 in 100 of the healthy, or fewer than 80 in 100 of the effects."
 )]
 pub struct DiagnoseArgs {
     /// Seeds from first to last: a campaign for each.
-    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "5001..5300")]
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds,
+          default_value = "5001..5300")]
     pub seeds: RangeInclusive<u64>,
     /// How fast, and where to.
     #[command(flatten)]
@@ -55,12 +56,13 @@ pub struct DiagnoseArgs {
 /// `preview`: campaigns that are edited, each with a preview.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example: paceline-sim preview --seeds 7001..7200 --html previews.html\n\n\
-                        Constants were chosen on seeds 1..400: judge on others. The exit code is 1 \
-                        when fewer than 90 in 100 are told within 5 %, of days of 1 000 events or \
-                        more, or when bands do not hold 75 to 85 times in 100.")]
+                        Constants were chosen on seeds 1..400: judge on others. The exit code is \
+                        1 when fewer than 90 in 100 are told within 5 %, of days of 1 000 events \
+                        or more, or when bands do not hold 75 to 85 times in 100.")]
 pub struct PreviewArgs {
     /// Seeds from first to last: a campaign and an edit for each.
-    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "7001..7200")]
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds,
+          default_value = "7001..7200")]
     pub seeds: RangeInclusive<u64>,
     /// How fast, and where to.
     #[command(flatten)]

@@ -1,3 +1,5 @@
+//! Plain cases, one trouble each: what is named first, with which figures and which edit.
+
 use super::*;
 use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::ReturnTarget;

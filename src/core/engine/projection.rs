@@ -23,10 +23,11 @@ use crate::units::{
 
 /// A shared budget that allows this share of what its members want holds none of them.
 const ENOUGH: f64 = 0.97;
-/// What is not known of how members share what their budget has more, as a share of its logarithm.
-const SHARED_DOUBT: f64 = 0.3;
+/// What is not known of how members share a budget, in the logarithm of their part, and of what it
+/// has more, as a share of its logarithm.
+const SHARED_DOUBT: (f64, f64) = (0.15, 0.6);
 /// How much of the usual noise a window that begins now has: see CONTROL.md.
-const NOISE: f64 = 0.2;
+const NOISE: f64 = 0.12;
 /// A shared law that is no further above what is published is what holds it.
 const ABOUT: f64 = 0.1;
 /// As near to the level of now as this is that level.
@@ -339,7 +340,8 @@ impl<L: PacingLaw> Engine<L> {
         let mut free = of(going.x_free);
         if let Some(times) = going.shared {
             // At most what its own highest bids would buy.
-            let doubt = SHARED_DOUBT * libm::fabs(libm::log(times.max(1e-6)));
+            let moved = SHARED_DOUBT.1 * libm::log(times.max(1e-6));
+            let doubt = libm::hypot(SHARED_DOUBT.0, moved);
             let ratio = times.min(free.ratio.max(1.0));
             free = Lift { ratio, doubt, is_beyond: false, ..free };
         }

@@ -1,3 +1,5 @@
+//! Levels of a market that is known: lifts are told as they are, and sums stay within their bounds.
+
 use super::*;
 
 fn at(minutes: i64) -> Timestamp {
