@@ -96,7 +96,7 @@ pub(super) struct Drawn {
 /// The campaign of a seed; `start` is that of the run.
 pub(super) fn world(seed: u64, start: Timestamp) -> Drawn {
     let mut dice = Dice::new(seed, "preview");
-    let is_limited = seed % 2 == 0;
+    let is_limited = seed.is_multiple_of(2);
     let hours = i64::try_from(dice.whole(HOURS.0, HOURS.1)).unwrap_or(48);
     let at = i64::try_from(dice.whole(EDITED.0, EDITED.1)).unwrap_or(16);
     let kind = kind(&mut dice);
