@@ -1,6 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, margins, replay,
-//! generate, demo, drive.
+//! The simulator: every command of its front door, obeyed.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -14,7 +13,7 @@ use output::{say, show, write_report, write_reports, write_text};
 use paceline_core::campaign::LawChoice;
 use paceline_sim::args::{
     Cli, Command, CompareArgs, Control, ForecastArgs, GenerateArgs, MarginsArgs, ReplayArgs,
-    ReturnsArgs, RunArgs, SelfPlayArgs, SwarmArgs, SweepArgs,
+    ReturnsArgs, RunArgs, SelfPlayArgs, ShadingArgs, SwarmArgs, SweepArgs,
 };
 use paceline_sim::bridge;
 use paceline_sim::compare::plan::{Plan, Standing, Wishes, World, digest_of, stem};
@@ -34,6 +33,7 @@ use paceline_sim::returns;
 use paceline_sim::run;
 use paceline_sim::scenario::{Scenario, ScenarioError};
 use paceline_sim::self_play::{self, SelfPlayOptions};
+use paceline_sim::shading::{self, ShadingOptions};
 use paceline_sim::swarm;
 use paceline_sim::sweep;
 use paceline_sim::trace::campaigns::{self, CampaignOptions};
@@ -97,6 +97,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::SelfPlay(args) => play_itself(&args),
         Command::Forecast(args) => Ok(foresee(&args)?),
         Command::Returns(args) => Ok(give_back(&args)?),
+        Command::Shading(args) => Ok(shade(&args)?),
         Command::Margins(args) => Ok(find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]
@@ -296,6 +297,19 @@ fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
     let told = with_bar(|tell| returns::play(&seeds, campaigns, threads, tell));
     show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
     if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
+}
+
+/// Judges shading.
+fn shade(args: &ShadingArgs) -> anyhow::Result<()> {
+    let options = ShadingOptions {
+        seeds: args.seeds.clone().collect(),
+        quiet_days: args.quiet_days.into(),
+        campaigns: args.campaigns as usize,
+        threads: args.common.threads.unwrap_or_else(cores),
+    };
+    let told = with_bar(|tell| shading::play(&options, &run::data_folder(), tell))?;
+    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
+    if told.is_met() { Ok(()) } else { bail!("a bound of shading does not hold") }
 }
 
 /// Runs worlds in which the law is wrong about its plant.
