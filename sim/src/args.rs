@@ -16,7 +16,9 @@ use paceline_core::campaign::LawChoice;
 use paceline_core::units::{Nanos, Span, Timestamp};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-pub use study::{DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, SelfPlayArgs};
+pub use study::{
+    DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, SelfPlayArgs, ShadingArgs,
+};
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
 ///
@@ -50,6 +52,9 @@ pub enum Command {
     /// Runs campaigns with return targets by the Field guide's protocol, under our laws and its
     /// own.
     Returns(ReturnsArgs),
+    /// Bids in first-price markets, known and recorded, that learn how little wins, beside
+    /// published rivals.
+    Shading(ShadingArgs),
     /// Asks the engine at random moments of many flights what they will have spent, and judges what
     /// it said.
     Forecast(ForecastArgs),

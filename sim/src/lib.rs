@@ -31,6 +31,7 @@ pub mod rng;
 pub mod run;
 pub mod scenario;
 pub mod self_play;
+pub mod shading;
 pub mod swarm;
 pub mod sweep;
 pub mod trace;

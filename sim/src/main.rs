@@ -1,6 +1,5 @@
 //! # paceline-sim: rehearses
-//! The simulator: run, compare, swarm, sweep, self-play, returns, forecast, diagnose, preview,
-//! margins, replay, generate, demo, drive.
+//! The simulator: every command of its front door, obeyed.
 
 #[cfg(feature = "live")]
 mod demo;
@@ -97,6 +96,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Diagnose(args) => Ok(study::ask_why(&args)?),
         Command::Preview(args) => Ok(study::try_edits(&args)?),
         Command::Returns(args) => Ok(study::give_back(&args)?),
+        Command::Shading(args) => Ok(study::shade(&args)?),
         Command::Margins(args) => Ok(study::find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]

@@ -1,12 +1,16 @@
-//! Studies of worlds of their own: forecasts, returns, margins, diagnoses, previews.
+//! Studies of worlds of their own: forecasts, returns, margins, diagnoses, previews,
+//! shading.
 //!
 //! Called by `main`.
 
 use crate::output::show;
 use crate::{cores, with_bar};
 use anyhow::bail;
-use paceline_sim::args::{DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs};
-use paceline_sim::{diagnose, forecast, margins, preview, returns};
+use paceline_sim::args::{
+    DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, ShadingArgs,
+};
+use paceline_sim::shading::{self, ShadingOptions};
+use paceline_sim::{diagnose, forecast, margins, preview, returns, run};
 
 /// Asks many flights what they will have spent, and tells how often they were right.
 pub(crate) fn foresee(args: &ForecastArgs) -> anyhow::Result<()> {
@@ -24,6 +28,19 @@ pub(crate) fn give_back(args: &ReturnsArgs) -> anyhow::Result<()> {
     let told = with_bar(|tell| returns::play(&seeds, campaigns, threads, tell));
     show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
     if told.is_met() { Ok(()) } else { bail!("the bounds of return targets are missed") }
+}
+
+/// Judges shading in known markets and recorded prices; fails where a bound does not hold.
+pub(crate) fn shade(args: &ShadingArgs) -> anyhow::Result<()> {
+    let options = ShadingOptions {
+        seeds: args.seeds.clone().collect(),
+        quiet_days: args.quiet_days.into(),
+        campaigns: args.campaigns as usize,
+        threads: args.common.threads.unwrap_or_else(cores),
+    };
+    let told = with_bar(|tell| shading::play(&options, &run::data_folder(), tell))?;
+    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
+    if told.is_met() { Ok(()) } else { bail!("a bound of shading does not hold") }
 }
 
 /// Runs worlds in which the law is wrong about its plant.

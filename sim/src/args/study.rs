@@ -119,3 +119,25 @@ pub struct MarginsArgs {
     #[command(flatten)]
     pub common: Common,
 }
+
+/// `shading`: bids that learn how little wins.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim shading --seeds 1..4 --html shading.html\n\n\
+                        Recorded prices are read from the folder PACELINE_DATA, and left out where \
+                        there is none. The exit code is 1 when a bound does not hold.")]
+pub struct ShadingArgs {
+    /// Seeds from first to last: every market with each; rivals with the first.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..4")]
+    pub seeds: RangeInclusive<u64>,
+    /// Days without change in which alarms are counted, 0 to 60.
+    #[arg(long, value_name = "N", default_value_t = 30,
+          value_parser = clap::value_parser!(u32).range(0..=60))]
+    pub quiet_days: u32,
+    /// Campaigns in worlds of two prices, 1 to 10000.
+    #[arg(long, value_name = "N", default_value_t = 300,
+          value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub campaigns: u32,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
+}

@@ -49,7 +49,7 @@ impl Drift {
         };
         let off = f64::midpoint(low, high) - 0.5;
         let square = f64::from(self.square);
-        // Not below what a win of one in twenty has, so that a sure thing is not divided by nothing.
+        // Not below what a win of one in twenty has: a sure thing is not divided by nothing.
         let deviations = off / libm::sqrt(square.max(0.012));
         self.square = weight(square + FOLLOW * (off * off - square));
         let times = times.min(ROW_MAX);

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 
 /// Knots at most: with the rest, 116 bytes a schedule and 12 MB for 100 000 segments.
 pub const KNOTS_MAX: usize = 12;
-/// Between which shares of the best bid an exploring one lies, in parts per million: each stretch as
-/// likely, and evenly within it, since bids that are always the same tell of their own place alone.
+/// Between which shares of the best bid an exploring one lies, in parts per million: each stretch
+/// as likely, and evenly within it, since bids that are always alike tell of their own place alone.
 pub const STEPS: [u32; 9] =
     [550_000, 680_000, 800_000, 900_000, 1_000_000, 1_100_000, 1_250_000, 1_430_000, 1_700_000];
 /// The same of the paced value, while nothing is known.

@@ -3,8 +3,8 @@
 //! (value − bid) × chance is value × chance − cost with cost = bid × chance, so the best bids are
 //! the corners of the lower convex hull of (chance, cost), whatever the value; on it spend moves
 //! without jumps as pacing moves the value, which is why campaigns with a budget are kept to it
-//! (Deng et al., NeurIPS 2025: the concave envelope of the allocation curve). Candidates are the ends of
-//! cells, so just reaching or just above each atom. CONTROL.md (37). Called by `schedule`.
+//! (Deng et al., NeurIPS 2025: the concave envelope of the allocation curve). Candidates are the
+//! ends of cells, so just reaching or just above each atom. CONTROL.md (37). Called by `schedule`.
 
 use super::curve::WinCurve;
 use super::number::real;
