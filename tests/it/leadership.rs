@@ -140,9 +140,13 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     report(&second, now, 1).await;
     has_spent(&first, 1).await;
 
+    let trail = first.ctl(&["audit", "export"]).await.out;
+    assert!(trail.contains("\"change\":\"made\""), "{trail}");
     // The leader stands still for longer than its lead: the other takes over.
     first.signal("STOP");
     let after = takes_over(&second, before).await;
+    let told = second.ctl(&["audit", "export"]).await;
+    assert_eq!(told.out, trail, "who takes over tells the same changes: {}", told.err);
     report(&second, now, 2).await;
     has_spent(&second, 2).await;
     // It wakes up and believes itself the leader, until its first write is refused.

@@ -1,5 +1,7 @@
 //! A catalogue is written as a file that says the same.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by its panic")]
+
 use paceline_catalogue::{Catalogue, parse, to_toml};
 use paceline_core::budget::Cap;
 use paceline_core::campaign::{
