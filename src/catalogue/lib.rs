@@ -24,10 +24,12 @@
 //! # Ok::<(), paceline_catalogue::CatalogueError>(())
 //! ```
 
+mod average;
 mod budgets;
 mod check;
 mod complaint;
 mod cursor;
+mod terms;
 mod value;
 
 pub use complaint::{COMPLAINTS_MAX, CatalogueError, Complaint};

@@ -326,6 +326,7 @@ async fn retire(link: &Link, name: &str, hall: &Hall) -> anyhow::Result<()> {
         let spec = paceline_core::campaign::CampaignSpec {
             status: CampaignStatus::Archived,
             shape: None,
+            terms: paceline_core::campaign::DeliveryTerms::default(),
             ..spec.clone()
         };
         let names = CampaignNames { advertiser: name.to_owned(), ..CampaignNames::default() };

@@ -1,17 +1,20 @@
 //! The loop closed in the small: an engine, and a market that spends in proportion to λ^1.5.
 
 mod bidders;
+mod floor;
 mod foresight;
 mod learn;
 mod members;
 mod returns;
 mod silence;
+mod terms;
 mod told;
 
 use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::campaign::{
-    BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
+    BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms, LawChoice,
+    RefundPolicy, SpendSource,
 };
 use crate::days::tests::plain_days;
 use crate::event::{OpportunityCount, SpendEvent, SpendKind};
@@ -48,6 +51,7 @@ fn advertiser(budgets: Budgets) -> Input {
         zone: UTC,
         zone_name: name("UTC"),
         budgets,
+        holidays: Vec::new(),
     })
 }
 
@@ -65,6 +69,7 @@ fn campaign(id: &str, days: i64, budget: i64) -> CampaignSpec {
             caps: Vec::new(),
         },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
