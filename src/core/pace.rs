@@ -1,8 +1,9 @@
 //! Pacing laws: how the distance from the plan becomes a multiplier and a participation.
 //!
-//! Holds the trait, what a law sees and says, the laws that ship, and that of return targets. A law is a pure function of
-//! its state and one sample: it knows nothing of ledgers, plans, tables or clocks. Called by the
-//! engine once a tick for every owner of a budget; the equations are in `docs/CONTROL.md`.
+//! Holds the trait, what a law sees and says, the laws that ship, and that of return targets. A law
+//! is a pure function of its state and one sample: it knows nothing of ledgers, plans, tables or
+//! clocks. Called by the engine once a tick for every owner of a budget; the equations are in
+//! `docs/CONTROL.md`.
 
 pub mod brake;
 mod evidence;
