@@ -28,8 +28,8 @@ use paceline_calendar::Zone;
 use paceline_core::bid::AuctionType;
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::units::{
     AdvertiserId, CampaignId, CpmMicros, Currency, Name, Nanos, PacingMultiplier, Ppb, SegmentId,
@@ -259,6 +259,7 @@ fn single(options: &ReplayOptions, window: Window) -> Orders {
         zone: ZoneId::of("UTC"),
         zone_name: name("UTC"),
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     };
     let spec = CampaignSpec {
         id: CampaignId::of("campaign"),
@@ -270,6 +271,7 @@ fn single(options: &ReplayOptions, window: Window) -> Orders {
             caps: Vec::new(),
         },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: options.law,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

@@ -116,6 +116,12 @@ impl Zone {
         days
     }
 
+    /// The local date that holds an instant, such as `2026-11-26`.
+    #[must_use]
+    pub fn date_text(&self, at: Timestamp) -> String {
+        self.date_of(at.clamp(Timestamp::MIN, Timestamp::MAX)).to_string()
+    }
+
     /// The same days as an input for the core.
     #[must_use]
     pub fn change(&self, from: Timestamp, through: Timestamp) -> CalendarChange {

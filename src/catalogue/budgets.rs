@@ -1,8 +1,9 @@
-//! Flights and caps of any owner: an advertiser, a group or a campaign.
+//! Flights, caps and averages of any owner: an advertiser, a group or a campaign.
 //!
 //! Called by the check of each. Knows the owner's zone and currency, not the owner.
 
 use crate::FLIGHTS_MAX;
+use crate::average::{average, spread};
 use crate::cursor::{Faults, Section};
 use crate::value;
 use paceline_calendar::Zone;
@@ -28,7 +29,7 @@ impl Terms {
     }
 }
 
-/// Reads `flights` and `caps` of a section.
+/// Reads `flights`, `caps` and `average_day` of a section.
 pub(crate) fn budgets(
     section: &mut Section<'_>,
     faults: &mut Faults<'_>,
@@ -48,6 +49,9 @@ pub(crate) fn budgets(
             budgets.caps.extend(amount.map(|amount| Cap { horizon, amount }));
         }
         item.finish(faults);
+    }
+    if let Some(average) = average(section, faults, terms) {
+        spread(average, &mut budgets, section, faults, &terms.zone);
     }
     budgets
 }

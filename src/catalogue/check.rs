@@ -15,7 +15,7 @@ use paceline_core::budget::Budgets;
 use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, ReturnTarget, SpecError};
 use paceline_core::plan::{ShapeError, TrafficShape};
 use paceline_core::units::{
-    AdvertiserId, CampaignId, Currency, GroupId, Name, PacingMultiplier, ShapeId, ZoneId,
+    AdvertiserId, CampaignId, Currency, GroupId, Name, PacingMultiplier, Ppm, ShapeId, ZoneId,
 };
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -60,10 +60,15 @@ struct Check<'t> {
     groups: BTreeMap<GroupId, KnownGroup>,
     campaigns: BTreeMap<CampaignId, ()>,
     shapes: BTreeMap<ShapeId, ()>,
+    /// Dates and their traffic, by the name of their list.
+    holidays: BTreeMap<String, Vec<(String, Ppm)>>,
 }
 
 impl Check<'_> {
     fn document(&mut self, mut root: Section<'_>) {
+        for section in root.sections(&mut self.faults, "holidays", ITEMS_MAX) {
+            crate::terms::holidays(section, &mut self.faults, &mut self.holidays);
+        }
         for section in root.sections(&mut self.faults, "advertisers", ITEMS_MAX) {
             self.advertiser(section);
         }
@@ -89,12 +94,14 @@ impl Check<'_> {
         let zone = zone.unwrap_or(Terms::unknown().zone);
         let terms = Terms { currency, zone: zone.clone() };
         let budgets = budgets(&mut section, &mut self.faults, &terms);
+        let holidays =
+            crate::terms::holidays_of(&mut section, &mut self.faults, &self.holidays, &terms.zone);
         let known = name.as_ref().map(|name| AdvertiserId::of(name.as_str()));
         refuse_second(&mut self.faults, &section, known, &mut self.advertisers, terms);
         if let (Some(id), Some(name), Some(currency)) = (known, name, currency) {
             let zone_name = Name::try_new(zone.name()).expect("IANA names are short");
             let zone = ZoneId::of(zone.name());
-            let spec = AdvertiserSpec { id, name, currency, zone, zone_name, budgets };
+            let spec = AdvertiserSpec { id, name, currency, zone, zone_name, budgets, holidays };
             self.refuse_spec(&section, before, spec.check());
             self.catalogue.advertisers.push(spec);
         }
@@ -157,10 +164,12 @@ impl Check<'_> {
         refuse_second(&mut self.faults, &section, known, &mut self.campaigns, ());
         let shapes = &self.shapes;
         let faults = &mut self.faults;
-        let shape = section.text(faults, "shape", "a shape's name", |text| {
+        let find = |text: &str| {
             let id = ShapeId::of(text);
             shapes.get(&id).map(|()| id).ok_or_else(|| "no shape has this name".to_owned())
-        });
+        };
+        let shape = section.text(faults, "shape", "a shape's name", find);
+        let curve = section.text(faults, "curve", "a shape's name", find);
         let cpm = |text: &str| value::cpm(text, terms.currency);
         let spec = CampaignSpec {
             id: known.unwrap_or(CampaignId::from_key(0)),
@@ -169,6 +178,7 @@ impl Check<'_> {
             group,
             budgets,
             delivery: choice(&mut section, faults, "delivery"),
+            terms: crate::terms::terms(&mut section, faults, (curve, terms.currency)),
             law: choice(&mut section, faults, "law"),
             billing: choice(&mut section, faults, "billing"),
             spend_source: choice(&mut section, faults, "spend_source"),

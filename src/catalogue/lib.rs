@@ -24,10 +24,12 @@
 //! # Ok::<(), paceline_catalogue::CatalogueError>(())
 //! ```
 
+mod average;
 mod budgets;
 mod check;
 mod complaint;
 mod cursor;
+mod terms;
 mod value;
 mod write;
 

@@ -97,6 +97,24 @@ pub(crate) fn return_on_spend(text: &str) -> Result<Ppm, String> {
     share(text, "must be above 0% and at most 400000%")
 }
 
+/// Of a usual day's traffic; the specification bounds it.
+pub(crate) fn share_of_traffic(text: &str) -> Result<Ppm, String> {
+    share(text, "must be at most 1000%")
+}
+
+/// Of a day's average: at least all of it, at most ten times.
+pub(crate) fn share_of_average(text: &str) -> Result<Ppm, String> {
+    let rule = "must be at least 100% and at most 1000%";
+    let ppm = share(text, rule)?;
+    let is_sound = (1_000_000..=10_000_000).contains(&ppm.get());
+    if is_sound { Ok(ppm) } else { Err(rule.to_owned()) }
+}
+
+/// Over a plan; the specification bounds it.
+pub(crate) fn share_of_plan(text: &str) -> Result<Ppm, String> {
+    share(text, "must be at most 900%")
+}
+
 /// A choice of words.
 pub(crate) trait Choice: Sized + Copy + 'static {
     /// Every word and what it means.

@@ -4,11 +4,14 @@
 //! Writes what differs from the defaults of the file. Times are in UTC, so that no clock's change
 //! makes them ambiguous. Called by whoever hands a catalogue to people.
 
+use crate::terms::hour_text;
 use crate::value::Choice;
 use crate::{Catalogue, Shape};
-use paceline_calendar::instant_text;
+use paceline_calendar::{Zone, instant_text};
 use paceline_core::budget::{Budgets, Flight, Horizon};
-use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, ReturnTarget};
+use paceline_core::campaign::{
+    AdvertiserSpec, CampaignSpec, DeliveryTerms, GroupSpec, Holiday, ReturnTarget,
+};
 use paceline_core::units::{AdvertiserId, Currency, Name, Nanos, PacingMultiplier, Ppm};
 use std::fmt::Write;
 
@@ -98,11 +101,57 @@ impl Writer<'_> {
     }
 
     fn advertiser(&mut self, spec: &AdvertiserSpec) -> Result<(), WriteError> {
-        let AdvertiserSpec { id: _, name, currency, zone: _, zone_name, budgets } = spec;
+        let AdvertiserSpec { id: _, name, currency, zone: _, zone_name, budgets, holidays } = spec;
         self.open("advertisers", name);
         self.line(format_args!("currency = \"{currency}\""));
         self.line(format_args!("zone = {}", quoted(zone_name.as_str())));
-        self.budgets(&Account { of: name, currency: *currency }, budgets)
+        if !holidays.is_empty() {
+            self.line(format_args!("holidays = {}", quoted(name.as_str())));
+        }
+        self.budgets(&Account { of: name, currency: *currency }, budgets)?;
+        self.holidays(name, zone_name, holidays)
+    }
+
+    /// An advertiser's holidays, as a list of its name.
+    fn holidays(&mut self, of: &Name, zone: &Name, holidays: &[Holiday]) -> Result<(), WriteError> {
+        if holidays.is_empty() {
+            return Ok(());
+        }
+        let missing = |_| WriteError::Missing { of: of.clone(), what: "a time zone" };
+        let zone = Zone::try_new(zone.as_str()).map_err(missing)?;
+        self.open("holidays", of);
+        self.line(format_args!("days = ["));
+        for Holiday { day, traffic } in holidays {
+            let (date, traffic) = (zone.date_text(*day), percent(*traffic));
+            self.line(format_args!("  {{ date = \"{date}\", traffic = \"{traffic}\" }},"));
+        }
+        self.line(format_args!("]"));
+        Ok(())
+    }
+
+    /// Delivery terms that are not the default.
+    fn terms(&mut self, account: &Account<'_>, terms: &DeliveryTerms) -> Result<(), WriteError> {
+        let DeliveryTerms { ahead, catch_up, minimum, hours, curve } = terms;
+        if *ahead != DeliveryTerms::default().ahead {
+            self.line(format_args!("ahead = \"{}\"", percent(*ahead)));
+        }
+        if let Some(most) = catch_up {
+            self.line(format_args!("catch_up = \"{}\"", percent(*most)));
+        }
+        if let Some(least) = minimum {
+            self.line(format_args!("minimum = {}", account.money(*least)?));
+        }
+        if !hours.is_all() {
+            let listed: Vec<String> = hours.iter().map(|hour| quoted(&hour_text(hour))).collect();
+            self.line(format_args!("hours = [{}]", listed.join(", ")));
+        }
+        if let Some(id) = curve {
+            let missing = || WriteError::Missing { of: account.of.clone(), what: "a curve" };
+            let found = self.catalogue.shapes.iter().find(|shape| shape.id == *id);
+            let curve = found.ok_or_else(missing)?.name.clone();
+            self.line(format_args!("curve = {}", quoted(curve.as_str())));
+        }
+        Ok(())
     }
 
     fn shape(&mut self, shape: &Shape) {
@@ -132,6 +181,7 @@ impl Writer<'_> {
             group,
             budgets,
             delivery,
+            terms,
             law,
             billing,
             spend_source,
@@ -155,6 +205,7 @@ impl Writer<'_> {
         }
         self.budgets(&account, budgets)?;
         self.choice("delivery", *delivery);
+        self.terms(&account, terms)?;
         self.choice("law", *law);
         self.choice("billing", *billing);
         self.choice("spend_source", *spend_source);

@@ -4,9 +4,10 @@
 //! [`CampaignSpec::check`] and its kin hold the rules that need the whole specification.
 
 use crate::budget::{Budgets, Cap, Flight, Horizon};
+use crate::hours::HoursOfWeek;
 use crate::units::{
     AdvertiserId, CampaignId, CpmMicros, Currency, GroupId, Name, Nanos, PacingMultiplier, Ppm,
-    Results, ShapeId, ZoneId,
+    Results, ShapeId, Timestamp, ZoneId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,20 @@ impl SpecError {
     }
 }
 
+/// The most holidays of one advertiser: every day of a year, and then some.
+pub const HOLIDAYS_MAX: usize = 400;
+/// The most traffic of a holiday over a usual day: ten times.
+const HOLIDAY_MOST: Ppm = Ppm::new(10_000_000);
+
+/// A local day whose traffic is known to differ from its weekday's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holiday {
+    /// A moment inside the day: its first.
+    pub day: Timestamp,
+    /// Its traffic over that of a usual day of the same name, at most ten.
+    pub traffic: Ppm,
+}
+
 /// Who pays. Owns currency and time zone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AdvertiserSpec {
@@ -43,6 +58,9 @@ pub struct AdvertiserSpec {
     pub zone_name: Name,
     /// Shared by all its campaigns.
     pub budgets: Budgets,
+    /// Days with unusual traffic, in order of time, at most [`HOLIDAYS_MAX`].
+    #[serde(default)]
+    pub holidays: Vec<Holiday>,
 }
 
 /// Campaigns that share a budget.
@@ -69,6 +87,55 @@ pub enum DeliveryMode {
     Ahead,
     /// As fast as possible, up to the caps.
     Asap,
+}
+
+/// How far a plan that runs ahead may be ahead of the even one: nine times.
+const AHEAD_MOST: Ppm = Ppm::new(9_000_000);
+/// The most a day may make up for, over its even share: nine times.
+const CATCH_UP_MOST: Ppm = Ppm::new(9_000_000);
+
+/// How a campaign's money goes out, beside its delivery mode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeliveryTerms {
+    /// How far the plan of [`DeliveryMode::Ahead`] is ahead of the even one: a fifth.
+    pub ahead: Ppm,
+    /// What a local day may take over its even share of the flight's budget, to make up for what
+    /// was missed; absent is anything, zero is nothing: what was missed stays missed.
+    pub catch_up: Option<Ppm>,
+    /// What it is to spend in each of its flights at least, before its siblings do, as long as its
+    /// group and its advertiser have the money.
+    pub minimum: Option<Nanos>,
+    /// Hours of the local week in which it may deliver.
+    pub hours: HoursOfWeek,
+    /// The course its money is to take over the local week, whatever traffic does; absent is that
+    /// of the traffic.
+    pub curve: Option<ShapeId>,
+}
+
+impl Default for DeliveryTerms {
+    fn default() -> Self {
+        let (ahead, hours) = (Ppm::new(200_000), HoursOfWeek::ALL);
+        Self { ahead, catch_up: None, minimum: None, hours, curve: None }
+    }
+}
+
+impl DeliveryTerms {
+    /// Rules that they break, under their own words.
+    fn check(&self, delivery: DeliveryMode, complaints: &mut Vec<SpecError>) {
+        let mut refuse = |field: &str, rule: &str| complaints.push(SpecError::new(field, rule));
+        if self.ahead.get() == 0 || self.ahead > AHEAD_MOST {
+            refuse("ahead", "must be above 0% and at most 900%");
+        }
+        if self.catch_up.is_some_and(|most| most > CATCH_UP_MOST) {
+            refuse("catch_up", "must be at most 900%");
+        }
+        if self.catch_up.is_some() && delivery != DeliveryMode::Even {
+            refuse("catch_up", "needs delivery even: ahead and asap take what they can");
+        }
+        if self.hours == HoursOfWeek::NONE {
+            refuse("hours", "must hold an hour of the week");
+        }
+    }
 }
 
 /// Which law turns the pacing error into a correction.
@@ -206,6 +273,9 @@ pub struct CampaignSpec {
     pub budgets: Budgets,
     /// Even, ahead or as soon as possible.
     pub delivery: DeliveryMode,
+    /// How far ahead, what may be made up for, at which hours, by which course.
+    #[serde(default)]
+    pub terms: DeliveryTerms,
     /// The law of its own budget.
     pub law: LawChoice,
     /// What is billed.
@@ -276,6 +346,8 @@ impl CampaignSpec {
                 "a campaign needs a budget, a cap or a group that has one",
             ));
         }
+        self.terms.check(self.delivery, &mut complaints);
+        self.check_minimum(&mut complaints);
         if self.multiplier_max.ppm().get() == 0 {
             complaints.push(SpecError::new("multiplier_max", "must be above zero"));
         }
@@ -288,16 +360,28 @@ impl CampaignSpec {
         complaints
     }
 
+    /// A minimum that each flight can hold, and that somebody else's budget may stand against.
+    fn check_minimum(&self, complaints: &mut Vec<SpecError>) {
+        let Some(minimum) = self.terms.minimum else { return };
+        if minimum <= Nanos::ZERO {
+            complaints.push(SpecError::new("minimum", "must be above zero"));
+        }
+        let is_short = |flight: &Flight| flight.budget.is_some_and(|budget| budget < minimum);
+        if self.budgets.flights.iter().any(is_short) {
+            complaints.push(SpecError::new("minimum", "must be at most each flight's budget"));
+        }
+    }
+
     /// The flight that holds `at`, if any.
     #[must_use]
-    pub fn flight_at(&self, at: crate::units::Timestamp) -> Option<Flight> {
+    pub fn flight_at(&self, at: Timestamp) -> Option<Flight> {
         self.budgets.flights.iter().copied().find(|flight| flight.window.contains(at))
     }
 
     /// When it delivers no more, being archived or past its last flight; nothing when that is so at
     /// `now` already. One that is paused may go on at any time.
     #[must_use]
-    pub fn delivers_until(&self, now: crate::units::Timestamp) -> Option<crate::units::Timestamp> {
+    pub fn delivers_until(&self, now: Timestamp) -> Option<Timestamp> {
         let end = self.budgets.flights.iter().map(|flight| flight.window.end()).max();
         end.filter(|&end| now < end && self.status != CampaignStatus::Archived)
     }
@@ -319,6 +403,24 @@ impl AdvertiserSpec {
     pub fn check(&self) -> Vec<SpecError> {
         let mut complaints = Vec::new();
         check_budgets(&self.budgets, &mut complaints);
+        check_holidays(&self.holidays, &mut complaints);
         complaints
+    }
+}
+
+/// In order, each day once, not more traffic than can be.
+fn check_holidays(holidays: &[Holiday], complaints: &mut Vec<SpecError>) {
+    if holidays.len() > HOLIDAYS_MAX {
+        complaints.push(SpecError::new("holidays", "must have at most 400 days"));
+    }
+    for (index, holiday) in holidays.iter().enumerate() {
+        if holiday.traffic > HOLIDAY_MOST {
+            let field = format!("holidays[{index}].traffic");
+            complaints.push(SpecError::new(field, "must be at most 1000%"));
+        }
+        if index > 0 && holiday.day <= holidays[index - 1].day {
+            let field = format!("holidays[{index}].day");
+            complaints.push(SpecError::new(field, "days must be in order, each once"));
+        }
     }
 }

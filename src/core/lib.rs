@@ -8,6 +8,8 @@ pub mod hash;
 mod pairs;
 pub mod units;
 
+pub mod hours;
+
 pub mod budget;
 pub mod campaign;
 pub mod object;

@@ -25,8 +25,10 @@
 //!   capped month. The time after is planned only when the time before cannot hold the money.
 //! - Without a budget the caps themselves are the plan, as far as the calendar is known, and to the
 //!   end of the last known month when months are capped.
-//! - `Ahead` is done when the even plan, uncapped, would have spent five sixths; without a budget
-//!   it is each capped day that is done at five sixths of its traffic. `Asap` puts the money
+//! - `Ahead` by a fifth is done when the even plan, uncapped, would have spent five sixths; without
+//!   a budget it is each capped day that is done at five sixths of its traffic.
+//! - With [`CatchUp`] no local day takes more than its share of the flight's budget by traffic and
+//!   what it may make up for: the rest is unplaced, and so missed. `Asap` puts the money
 //!   in the first slots with traffic, as much as the caps allow.
 //! - Beyond the known days traffic is the week's mean, days have 24 hours and months, from the end
 //!   of the last known one, 30 days. A stretch of such days shares their caps.
@@ -35,6 +37,7 @@
 
 pub mod curve;
 mod fill;
+pub mod levels;
 pub mod piece;
 pub mod profile;
 pub mod shape;
@@ -42,11 +45,13 @@ mod traffic;
 mod tree;
 
 pub use curve::SpendCurve;
+pub use levels::DayLevels;
 pub use piece::Near;
 pub use shape::{ShapeError, TrafficShape};
 
 use crate::budget::Horizon;
 use crate::campaign::DeliveryMode;
+use crate::hours::HoursOfWeek;
 use crate::input::LocalDay;
 use crate::units::{Nanos, Ppm, Span, Timestamp, Window};
 use curve::CurveBuilder;
@@ -79,6 +84,18 @@ pub struct PlanUse {
     pub hour: Nanos,
 }
 
+/// How much of what was missed a day may make up for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CatchUp {
+    /// Over its even share of the budget.
+    pub most: Ppm,
+    /// The flight's whole budget.
+    pub budget: Nanos,
+    /// What was drawn today already; absent when that is not known: then today's share is that of
+    /// what is left of it.
+    pub today: Option<Nanos>,
+}
+
 /// What the planner needs to know about one owner.
 #[derive(Debug, Clone, Copy)]
 pub struct PlanRequest<'a> {
@@ -93,8 +110,16 @@ pub struct PlanRequest<'a> {
     pub days: &'a [LocalDay],
     /// Expected course of traffic.
     pub shape: &'a TrafficShape,
+    /// What is known of single days beside it.
+    pub levels: DayLevels<'a>,
+    /// Hours of the local week in which money may go out.
+    pub hours: HoursOfWeek,
     /// Even, ahead or as soon as possible.
     pub delivery: DeliveryMode,
+    /// How far [`DeliveryMode::Ahead`] is ahead of the even plan.
+    pub ahead: Ppm,
+    /// What a day may take at most; absent is anything. Of a flight with a budget alone.
+    pub catch_up: Option<CatchUp>,
     /// The caps.
     pub caps: PlanCaps,
     /// What the current windows have used of them.
@@ -195,7 +220,7 @@ pub fn plan(request: &PlanRequest<'_>) -> Plan {
         return nothing(request, from);
     }
     let flat = is_without_traffic(request);
-    let traffic = Traffic { days: request.days, shape: request.shape, flat };
+    let traffic = Traffic { flat, ..traffic(request) };
     let mut tree = TreeBuilder::new(request, traffic, (from, until)).build();
     let placed = tree.fill(amount, request.delivery, left.is_some());
     let placed = Nanos::new(i64::try_from(placed).expect("a plan is bounded"));
@@ -210,14 +235,19 @@ pub fn plan(request: &PlanRequest<'_>) -> Plan {
     }
 }
 
+const fn traffic<'a>(request: &PlanRequest<'a>) -> Traffic<'a> {
+    let &PlanRequest { days, shape, levels, hours, .. } = request;
+    Traffic { days, shape, levels, hours, flat: false }
+}
+
 /// Traffic expected in `[from, until)`, in days of the shape's mean traffic.
 #[must_use]
 pub fn days_of_traffic(
     days: &[LocalDay],
-    shape: &TrafficShape,
+    (shape, levels, hours): (&TrafficShape, DayLevels<'_>, HoursOfWeek),
     (from, until): (Timestamp, Timestamp),
 ) -> f64 {
-    let traffic = Traffic { days, shape, flat: false };
+    let traffic = Traffic { days, shape, levels, hours, flat: false };
     #[expect(clippy::cast_precision_loss, reason = "fifteen digits of traffic will do")]
     let mass = traffic.mass(from, until) as f64;
     mass / (shape.day_minutes() * 60e6)
@@ -250,7 +280,7 @@ fn plan_end(request: &PlanRequest<'_>, from: Timestamp) -> Timestamp {
 
 /// Whether no hour of the known part of the flight has traffic.
 fn is_without_traffic(request: &PlanRequest<'_>) -> bool {
-    let traffic = Traffic { days: request.days, shape: request.shape, flat: false };
+    let traffic = traffic(request);
     let (start, end) = (request.window.start(), request.window.end());
     let start = request.days.first().map_or(start, |day| day.window.start().max(start).min(end));
     !traffic.is_present(start, end)

@@ -21,6 +21,8 @@ pub const NOTES_MAX: usize = 1_000;
 pub enum Reason {
     /// The law of one of its owners.
     Law,
+    /// Its minimum, above what its group or advertiser says.
+    Minimum,
     /// Its return target.
     Returns,
     /// Nothing bounds it.
@@ -39,6 +41,8 @@ pub enum Reason {
     Exhausted,
     /// It is between its flights, or switched off.
     OutsideFlight,
+    /// It may not deliver at this hour of the week.
+    OutsideHours,
     /// Its spend has not been seen for too long.
     Blind,
     /// Its counter went back.
@@ -53,6 +57,7 @@ impl Reason {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Law => "law",
+            Self::Minimum => "minimum",
             Self::Returns => "returns",
             Self::Unbounded => "unbounded",
             Self::Brake => "brake",
@@ -62,6 +67,7 @@ impl Reason {
             Self::Capped => "capped",
             Self::Exhausted => "exhausted",
             Self::OutsideFlight => "outside_flight",
+            Self::OutsideHours => "outside_hours",
             Self::Blind => "blind",
             Self::CounterFault => "counter_fault",
             Self::Quarantined => "quarantined",

@@ -35,6 +35,7 @@ async fn enter(service: &Service, clock: &FastClock) {
         currency: "EUR".to_owned(),
         time_zone: zone(clock.now()).to_owned(),
         budgets: Some(v1::Budgets { caps: vec![cap], ..v1::Budgets::default() }),
+        ..v1::Advertiser::default()
     };
     let flight = v1::Flight {
         start: Some(message(clock.since())),

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Core, from units to engine: from what is to what is done.
 const CORE: &[&[&str]] = &[
-    &["hash", "pairs"],
+    &["hash", "hours", "pairs"],
     &["units"],
     &["budget", "object"],
     &["campaign"],

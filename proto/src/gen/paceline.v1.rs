@@ -1408,6 +1408,16 @@ pub struct Budgets {
     #[prost(string, optional, tag = "3")]
     pub currency: ::core::option::Option<::prost::alloc::string::String>,
 }
+/// A local day whose traffic is known to differ from its weekday's.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Holiday {
+    /// The day's first instant. Required.
+    #[prost(message, optional, tag = "1")]
+    pub day: ::core::option::Option<::prost_types::Timestamp>,
+    /// Its traffic over a usual day's, in parts per million, 0 to 10000000.
+    #[prost(uint32, tag = "2")]
+    pub traffic_ppm: u32,
+}
 /// Who pays.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Advertiser {
@@ -1423,6 +1433,9 @@ pub struct Advertiser {
     /// Shared by all its campaigns. Absent: none.
     #[prost(message, optional, tag = "4")]
     pub budgets: ::core::option::Option<Budgets>,
+    /// In order of time, each day once, at most 400.
+    #[prost(message, repeated, tag = "5")]
+    pub holidays: ::prost::alloc::vec::Vec<Holiday>,
 }
 /// Campaigns that share a budget.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -1505,6 +1518,27 @@ pub struct Campaign {
     /// Beside its budgets; needs spend by events, each win with its expected results. Absent: none.
     #[prost(message, optional, tag = "14")]
     pub returns: ::core::option::Option<ReturnTarget>,
+    /// How far delivery ahead is ahead of the even plan, in parts per million, 1 to 9000000.
+    /// Absent: 200000.
+    #[prost(uint32, optional, tag = "15")]
+    pub ahead_ppm: ::core::option::Option<u32>,
+    /// What a local day may take over its even share of the flight's budget, to make up for what was
+    /// missed, in parts per million, at most 9000000; 0: what was missed stays missed. For even
+    /// delivery. Absent: anything.
+    #[prost(uint32, optional, tag = "16")]
+    pub catch_up_ppm: ::core::option::Option<u32>,
+    /// Hours of the local week in which it may deliver, 0 (Monday 00:00) to 167. Empty: all.
+    #[prost(uint32, repeated, tag = "17")]
+    pub hours_of_week: ::prost::alloc::vec::Vec<u32>,
+    /// Course its money is to take, whatever traffic does, by AdminService.PutShape. Absent: that of
+    /// its traffic.
+    #[prost(string, optional, tag = "18")]
+    pub curve_shape_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// What it is to spend in each of its flights at least, before its siblings do, in micros, above 0,
+    /// at most each flight's budget; as long as its group and its advertiser have the money. Absent:
+    /// nothing.
+    #[prost(int64, optional, tag = "19")]
+    pub minimum_micros: ::core::option::Option<i64>,
 }
 /// The expected course of traffic over a local week.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1608,7 +1642,7 @@ pub enum DeliveryMode {
     Unspecified = 0,
     /// Along the traffic.
     Even = 1,
-    /// Along the traffic, ahead of the even plan by a fifth.
+    /// Along the traffic, ahead of the even plan.
     Ahead = 2,
     /// As fast as possible, up to the caps.
     Asap = 3,

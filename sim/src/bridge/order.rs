@@ -7,8 +7,8 @@ use super::message;
 use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::units::money::BUDGET_UNITS_MAX;
 use paceline_core::units::{
@@ -40,6 +40,7 @@ pub(super) fn payer(zone: &Zone) -> AdvertiserSpec {
         zone: zone.id(),
         zone_name: name,
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     }
 }
 
@@ -81,6 +82,7 @@ pub(super) fn read(fields: &mut Fields, law: LawChoice) -> Result<Order, Complai
         group: None,
         budgets,
         delivery: delivery.unwrap_or_default(),
+        terms: DeliveryTerms::default(),
         law: fields.word("law", &LAWS)?.unwrap_or(law),
         billing: billing.unwrap_or_default(),
         spend_source: SpendSource::Events,

@@ -314,6 +314,8 @@ async fn enter(link: &Link, entry: &Entry) -> anyhow::Result<()> {
                 advertiser: entry.name.clone(),
                 group: None,
                 shape: shape.map(|shape| shape.shape_id.clone()),
+                // Scenarios have no curves.
+                curve: None,
             };
             campaign_message(spec, names)
         })
@@ -327,6 +329,7 @@ async fn retire(link: &Link, name: &str, hall: &Hall) -> anyhow::Result<()> {
         let spec = paceline_core::campaign::CampaignSpec {
             status: CampaignStatus::Archived,
             shape: None,
+            terms: paceline_core::campaign::DeliveryTerms::default(),
             ..spec.clone()
         };
         let names = CampaignNames { advertiser: name.to_owned(), ..CampaignNames::default() };

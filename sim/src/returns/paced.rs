@@ -7,8 +7,8 @@ use super::guide::buy;
 use super::landscape::{DAY, Landscape, MOST};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, ReturnTarget, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, ReturnTarget, SpendSource,
 };
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -92,6 +92,7 @@ fn advertiser() -> AdvertiserSpec {
         zone: ZoneId::of("UTC"),
         zone_name: name("UTC"),
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     }
 }
 
@@ -109,6 +110,7 @@ fn order(number: usize, one: &Landscape, day: Window) -> CampaignSpec {
             caps: Vec::new(),
         },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

@@ -15,8 +15,9 @@ use crate::market::truth::ClickTruth;
 use crate::trace::campaigns::BudgetPeriod;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    BillingEvent, CampaignSpec, CampaignStatus, RefundPolicy, SpendSource,
+    BillingEvent, CampaignSpec, CampaignStatus, DeliveryTerms, RefundPolicy, SpendSource,
 };
+use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{
     AdvertiserId, CampaignId, Micros, Name, Nanos, PacingMultiplier, Ppm, Span, Timestamp, Window,
 };
@@ -128,6 +129,7 @@ struct Common {
     truth: Option<ClickTruth>,
     billing: Billing,
     multiplier_max: PacingMultiplier,
+    terms: DeliveryTerms,
     returns: Option<Stated>,
     forecast: Forecast,
 }
@@ -163,6 +165,7 @@ impl Common {
             truth: truth(at, raw, window, complaints),
             billing: billing(at, raw, complaints),
             multiplier_max,
+            terms: terms(at, raw, complaints),
             returns: raw.returns.and_then(|returns| returns.check(at, complaints)),
             forecast: forecast(&key("forecast"), raw, frame, complaints),
         }
@@ -202,6 +205,7 @@ impl Common {
                 caps: cap.map(|amount| Cap { horizon: Horizon::Day, amount }).into_iter().collect(),
             },
             delivery: raw.delivery.unwrap_or_default(),
+            terms: self.terms,
             law: raw.law.unwrap_or_default(),
             billing: match self.billing {
                 Billing::Impression => BillingEvent::Impression,
@@ -235,6 +239,29 @@ impl Common {
         let forecast = self.forecast.clone();
         Some(CampaignPlan { spec, buyer, pressure: own.pressure, forecast, clock })
     }
+}
+
+/// How its money goes out; what breaks a rule is told with the whole specification.
+fn terms(at: &str, raw: &RawCampaign, complaints: &mut Complaints) -> DeliveryTerms {
+    let mut share = |field: &str, ratio: Option<f64>| {
+        let ratio = ratio?;
+        let ppm = Ppm::try_from_ratio(ratio);
+        complaints.require(ppm.is_some(), format!("{at}.{field}"), ratio, "must be 0 to 4294");
+        ppm
+    };
+    let default = DeliveryTerms::default();
+    let ahead = share("ahead", raw.ahead).unwrap_or(default.ahead);
+    let catch_up = share("catch_up", raw.catch_up);
+    let hours = raw.hours_of_day.as_ref().map(|listed| {
+        let holds = |hour: &u8| listed.contains(&(hour % 24));
+        (0..168).filter(holds).fold(HoursOfWeek::NONE, HoursOfWeek::with)
+    });
+    let minimum = raw.minimum_micros.and_then(|micros| {
+        let amount = Nanos::try_budget(Micros::new(micros));
+        let key = format!("{at}.minimum_micros");
+        amount.map_err(|error| complaints.add(key, micros, &error.to_string())).ok()
+    });
+    DeliveryTerms { ahead, catch_up, minimum, hours: hours.unwrap_or(default.hours), curve: None }
 }
 
 /// The value's distribution; a stand-in where the record has the values.

@@ -255,6 +255,7 @@ fn advertisers(
                         .into_iter()
                         .collect(),
                 },
+                holidays: Vec::new(),
             }),
             _ => complaints.add(key, name, "a name has 1 to 64 bytes, no control characters"),
         }

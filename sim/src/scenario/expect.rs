@@ -4,11 +4,35 @@
 //! judges a run.
 
 use super::complaint::Complaints;
-use super::raw::RawExpect;
 use crate::report::metric;
 use paceline_core::campaign::LawChoice;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
+
+/// Ranges a run must meet: metric to `[least, most]`.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RawExpect {
+    /// All campaigns together.
+    #[serde(default)]
+    pub total: BTreeMap<String, [f64; 2]>,
+    /// Every campaign by itself.
+    #[serde(default)]
+    pub each: BTreeMap<String, [f64; 2]>,
+    /// Mean over campaigns.
+    #[serde(default)]
+    pub mean: BTreeMap<String, [f64; 2]>,
+    /// One campaign by name.
+    #[serde(default)]
+    pub campaign: BTreeMap<String, BTreeMap<String, [f64; 2]>>,
+    /// The run as a whole.
+    #[serde(default)]
+    pub run: BTreeMap<String, [f64; 2]>,
+    /// Totals as a multiple of the same world's under another law.
+    #[serde(default)]
+    pub against: BTreeMap<String, BTreeMap<String, [f64; 2]>>,
+}
 
 /// Of what a metric is taken.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! every rule broken. Lengths of time are texts such as `"90s"`, `"1d12h"`; instants inside a run
 //! are lengths since its start.
 
+use super::expect::RawExpect;
 use crate::market::auction::Tie;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::fmt;
 
 /// A whole file.
@@ -338,6 +338,14 @@ pub struct RawCampaign {
     pub law: Option<paceline_core::campaign::LawChoice>,
     /// How its money goes out.
     pub delivery: Option<paceline_core::campaign::DeliveryMode>,
+    /// How far `delivery = "ahead"` is ahead; 0.2 when absent.
+    pub ahead: Option<f64>,
+    /// What a day may make up for, over its even share; anything when absent.
+    pub catch_up: Option<f64>,
+    /// What it is to spend in its flight at least, before its siblings.
+    pub minimum_micros: Option<i64>,
+    /// Hours of each local day in which it may deliver; all when absent.
+    pub hours_of_day: Option<Vec<u8>>,
     /// Top of the multiplier's range.
     pub multiplier_max: Option<f64>,
     /// What its results may cost; anything when absent.
@@ -470,28 +478,4 @@ pub enum RawFaultKind {
     Crash,
     /// Bidders are not there, and their share of auctions goes to the others.
     Absent,
-}
-
-/// Ranges a run must meet: metric to `[least, most]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RawExpect {
-    /// All campaigns together.
-    #[serde(default)]
-    pub total: BTreeMap<String, [f64; 2]>,
-    /// Every campaign by itself.
-    #[serde(default)]
-    pub each: BTreeMap<String, [f64; 2]>,
-    /// Mean over campaigns.
-    #[serde(default)]
-    pub mean: BTreeMap<String, [f64; 2]>,
-    /// One campaign by name.
-    #[serde(default)]
-    pub campaign: BTreeMap<String, BTreeMap<String, [f64; 2]>>,
-    /// The run as a whole.
-    #[serde(default)]
-    pub run: BTreeMap<String, [f64; 2]>,
-    /// Totals as a multiple of the same world's under another law.
-    #[serde(default)]
-    pub against: BTreeMap<String, BTreeMap<String, [f64; 2]>>,
 }

@@ -8,8 +8,8 @@ use super::campaigns::{BudgetPeriod, CampaignFile, CampaignRow, DeliveryMethod, 
 use super::error::TraceError;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::units::{
     AdvertiserId, CampaignId, CpmMicros, Micros, PacingMultiplier, SegmentId, Window, ZoneId,
@@ -102,6 +102,7 @@ fn advertiser(row: &CampaignRow) -> AdvertiserSpec {
         zone: ZoneId::of(row.zone.as_str()),
         zone_name: row.zone.clone(),
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     }
 }
 
@@ -220,6 +221,7 @@ fn order(
             DeliveryMethod::Standard => DeliveryMode::Even,
             DeliveryMethod::Accelerated => DeliveryMode::Asap,
         },
+        terms: DeliveryTerms::default(),
         law: options.law,
         billing: match first.goal {
             Goal::Clicks if options.bill_clicks => BillingEvent::Click,

@@ -162,9 +162,10 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
         "budgt = \"10 USD\"",
         "budgt",
         "\"10 USD\"",
-        "is not a key here; these are: name, advertiser, flights, caps, group, shape, \
-             delivery, law, billing, spend_source, refund_policy, multiplier_max, value_cap, \
-             cost_per_click, cost_per_action, return_on_spend, status",
+        "is not a key here; these are: name, advertiser, flights, caps, average_day, \
+             group, shape, curve, delivery, ahead, catch_up, minimum, hours, law, billing, \
+             spend_source, refund_policy, multiplier_max, value_cap, cost_per_click, \
+             cost_per_action, return_on_spend, status",
     ),
     ("flights = []", "flights", "[]", "a campaign has at least one flight"),
 ];

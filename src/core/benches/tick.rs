@@ -13,8 +13,8 @@
 
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -190,6 +190,7 @@ fn populated(owners: u64, publish_threshold: f64) -> Engine {
             zone: UTC,
             zone_name: name("UTC"),
             budgets: Budgets::default(),
+            holidays: Vec::new(),
         };
         expect_done(engine.apply(start, &Input::Advertiser(spec)));
         let first = advertiser * CAMPAIGNS_PER_ADVERTISER;
@@ -228,6 +229,7 @@ fn campaign_spec(advertiser: &str, campaign: u64) -> CampaignSpec {
             caps: Vec::new(),
         },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

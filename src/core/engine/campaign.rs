@@ -9,7 +9,7 @@ use crate::hash;
 use crate::ledger::{Posted, Slot};
 use crate::overrides::{Hands, OverrideAction};
 use crate::pace::filter::RecentMax;
-use crate::pace::limit;
+use crate::pace::{PacingSignal, limit};
 use crate::report::{Reason, ReturnExplanation};
 use crate::response::{Counts, Response};
 use crate::safe::SafeHistory;
@@ -38,12 +38,30 @@ pub(super) struct OwnerSignal {
     pub multiplier: f64,
     pub participation: f64,
     pub brake: f64,
+    /// Of the campaign's own: what its minimum asks for.
+    pub floor: Option<PacingSignal>,
+    /// A minimum holds it up.
+    pub is_lifted: bool,
+}
+
+impl OwnerSignal {
+    /// At least what a minimum asks for.
+    pub(super) fn lift(&mut self, floor: &PacingSignal) {
+        if self.x < floor.x {
+            self.x = floor.x;
+            self.multiplier = floor.multiplier;
+            self.participation = floor.participation;
+            self.is_lifted = true;
+        }
+    }
 }
 
 /// Where a campaign stands with the world, beside its owners.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Standing {
     pub now: Timestamp,
+    /// It may deliver at this hour.
+    pub is_open: bool,
     /// A budget cannot afford one more event.
     pub is_exhausted: bool,
     /// Spend unseen for too long.
@@ -241,6 +259,9 @@ impl CampaignState {
         let law_participation =
             lowest(1.0, |s| s.participation, ceiling.map(|one| one.participation));
         let mut reason = if least.is_some() { Reason::Law } else { Reason::Unbounded };
+        if least.is_some_and(|least| least.is_lifted) {
+            reason = Reason::Minimum;
+        }
         let most = least.map_or_else(|| limit::x_max(max), |least| least.x);
         let returned = ceiling.filter(|ceiling| ceiling.x < most);
         if returned.is_some() {
@@ -251,7 +272,7 @@ impl CampaignState {
         lay_hands(hands, self.entry, max, &mut multiplier, &mut participation, &mut reason);
         // Under no hand the law's own logarithm is what is applied, to the rounding of a millionth.
         self.applied_x = match (least, returned) {
-            (Some(signal), _) if reason == Reason::Law => signal.x,
+            (Some(signal), _) if matches!(reason, Reason::Law | Reason::Minimum) => signal.x,
             (_, Some(ceiling)) if reason == Reason::Returns => ceiling.x,
             _ => log_of(multiplier, participation),
         };
@@ -305,6 +326,8 @@ impl CampaignState {
     fn state(&self, hands: &Hands<'_>, standing: &Standing, reason: &mut Reason) -> EntryState {
         let (state, why) = if !self.is_on(standing.now) {
             (EntryState::Paused, Reason::OutsideFlight)
+        } else if !standing.is_open {
+            (EntryState::Paused, Reason::OutsideHours)
         } else if hands.pause.is_some() {
             (EntryState::Paused, Reason::Paused)
         } else if standing.is_exhausted {

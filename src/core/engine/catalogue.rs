@@ -4,6 +4,7 @@
 //! is there.
 
 use super::feed::Feed;
+use super::learn::payer_of;
 use super::{CampaignState, Engine, Owner, SHAPES_MAX};
 use crate::budget::{BudgetOwner, Budgets};
 use crate::campaign::{
@@ -121,7 +122,8 @@ impl<L: PacingLaw> Engine<L> {
             self.state.shape_names.insert(change.id, name.clone());
         }
         for owner in &mut self.state.owners {
-            owner.is_edited |= owner.shape == Some(change.id);
+            let is_its = [owner.shape, owner.terms.curve].contains(&Some(change.id));
+            owner.is_edited |= is_its;
         }
         Ok(())
     }
@@ -145,6 +147,15 @@ impl<L: PacingLaw> Engine<L> {
         let slot = self.enter_shared(known, (owner, None), spec.zone, &spec.budgets);
         let is_alike = self.advertiser(spec.id) == Some(spec);
         self.note_change(ObjectId::Advertiser(spec.id), is_alike);
+        let payer = &mut self.state.owners[slot];
+        if payer.holidays != spec.holidays {
+            payer.holidays.clone_from(&spec.holidays);
+            // Whatever it pays for is planned anew with the next round.
+            for owner in slot..self.state.owners.len() {
+                let is_its = payer_of(&self.state.owners, owner) == slot;
+                self.state.owners[owner].is_edited |= is_its;
+            }
+        }
         self.state.advertisers.insert(spec.id, (spec.clone(), slot));
         Ok(())
     }
@@ -222,8 +233,10 @@ impl<L: PacingLaw> Engine<L> {
         let knows_shape = |id: &ShapeId| {
             self.state.shapes.contains_key(id) || fresh.shapes.iter().any(|shape| shape.id == *id)
         };
-        if spec.shape.is_some_and(|shape| !knows_shape(&shape)) {
-            complaints.push(SpecError::new("shape", "no such shape"));
+        for (field, named) in [("shape", spec.shape), ("curve", spec.terms.curve)] {
+            if named.is_some_and(|shape| !knows_shape(&shape)) {
+                complaints.push(SpecError::new(field, "no such shape"));
+            }
         }
         if let Some(slot) = self.state.ledger.slot_of(spec.id) {
             let known = &self.state.campaigns[slot].entered.spec;
@@ -239,6 +252,7 @@ impl<L: PacingLaw> Engine<L> {
         let own = self.state.ledger.open_book(Book::new(owner, zone, spec.budgets.clone()));
         let (law, delivery) = (spec.law, spec.delivery);
         let mut opened = Owner::new(owner, zone, delivery, law, spec.shape, spec.multiplier_max);
+        opened.terms = spec.terms;
         opened.feed = Feed::None.with(spec.spend_source);
         let group = spec.group.map(|group| self.state.groups[&group].1);
         let advertiser = self.state.advertisers[&spec.advertiser].1;
@@ -262,7 +276,10 @@ impl<L: PacingLaw> Engine<L> {
         let own = book.owners.own();
         self.edit_owner(own, zone, &spec.budgets);
         let owner = &mut self.state.owners[own];
-        owner.is_edited |= owner.delivery != spec.delivery || owner.shape != spec.shape;
+        owner.is_edited |= owner.delivery != spec.delivery
+            || owner.shape != spec.shape
+            || owner.terms != spec.terms;
+        owner.terms = spec.terms;
         owner.delivery = spec.delivery;
         owner.law = spec.law;
         owner.shape = spec.shape;

@@ -8,10 +8,11 @@ use super::owner::Pace;
 use super::reading::calibration;
 use crate::budget::Horizon;
 use crate::forecast::{DayAhead, Forecast, Prospect};
+use crate::hours::HoursOfWeek;
 use crate::input::LocalDay;
 use crate::ledger::Slot;
 use crate::pace::{PacingLaw, limit};
-use crate::plan::{TrafficShape, days_of_traffic};
+use crate::plan::{DayLevels, TrafficShape, days_of_traffic};
 use crate::report::{Reason, ShapeOrigin};
 use crate::units::{CampaignId, Nanos, Timestamp, Window};
 
@@ -121,7 +122,8 @@ impl<L: PacingLaw> Engine<L> {
     pub(super) fn ahead(&self, own: Slot, window: Option<Window>) -> Vec<DayAhead> {
         let Some(window) = window else { return Vec::new() };
         let owner = &self.state.owners[own];
-        let (shape, _) = self.shape_of(own);
+        let shape = self.shape_of(own).0;
+        let shape = (shape, self.levels(own, window.start()), owner.terms.hours);
         let days = self.state.days.from(owner.zone, window.start());
         let book = self.state.ledger.book(own);
         let Some(cap) = book.budgets().cap(Horizon::Day) else {
@@ -137,7 +139,7 @@ impl<L: PacingLaw> Engine<L> {
 /// Each known day with what its cap leaves, then the unknown rest in days of 24 hours.
 fn capped(
     days: &[LocalDay],
-    shape: &TrafficShape,
+    shape: (&TrafficShape, DayLevels<'_>, HoursOfWeek),
     window: Window,
     (today, cap): (Nanos, Nanos),
 ) -> Vec<DayAhead> {

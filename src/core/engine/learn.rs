@@ -1,15 +1,17 @@
 //! Traffic shapes learnt from the asks that are reported: campaign, group, advertiser, everybody.
 //!
-//! Once a local hour what came is taken in, campaigns first; groups and advertisers learn from their
-//! campaigns against each one's own level, so that who comes and goes does not look like traffic.
-//! Everybody's shape is the prior of an advertiser's, that of a group's, that of a campaign's, unless
-//! the caller supplied one. CONTROL.md (34) to (36). Called at every tick; knows no money.
+//! Once a local hour what came is taken in, campaigns first; groups and advertisers learn from
+//! their campaigns against each one's own level, so that who comes and goes does not look like
+//! traffic. Everybody's shape is the prior of an advertiser's, that of a group's, that of a
+//! campaign's, unless the caller supplied one. CONTROL.md (34) to (37). Called at every tick; knows
+//! no money.
 
+use super::traffic::ratio_of;
 use super::{Engine, Owner};
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
-use crate::plan::TrafficShape;
 use crate::plan::profile::{Course, HOURS, Hour, Place, Profile};
+use crate::plan::{DayLevels, TrafficShape};
 use crate::report::ShapeOrigin;
 use crate::units::{Span, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +23,14 @@ const FIRST_HOURS: f64 = 24.0;
 const FIRST_ASKS: f64 = 24.0;
 /// Traffic that its level remembers, in hours of mean traffic.
 const LEVEL_MEMORY: f64 = 48.0;
+/// The same, for what there was before: the two tell growth, in hours.
+const SLOW_MEMORY: f64 = 192.0;
+/// Growth is told from this age on, in hours.
+const GROWTH_AGE: f64 = 336.0;
+/// Deviation of growth that is never there, a day.
+const GROWTH_NOISE: f64 = 0.01;
+/// No more than this a day, as a logarithm.
+const GROWTH_MAX: f64 = 0.1;
 /// An hour with more or less than so many times its expected asks is a surprise, and counts as
 /// that ...
 const SURPRISE_MAX: f64 = 3.0;
@@ -62,6 +72,9 @@ pub(super) struct Learner {
     first: First,
     /// Asks an hour at mean traffic, of a campaign; 0 while unknown.
     level: f64,
+    /// The same of long ago, and hours since it is known: what traffic grew by.
+    slow: f64,
+    age: f64,
     /// Whether anything was taken in that a shape can be drawn from.
     is_taught: bool,
     /// As drawn last; absent while it goes by another's.
@@ -75,6 +88,8 @@ impl Learner {
             hour: OpenHour::default(),
             first: First::default(),
             level: 0.0,
+            slow: 0.0,
+            age: 0.0,
             is_taught: false,
             shape: None,
         }
@@ -92,8 +107,8 @@ impl Learner {
 
     /// Takes in the hour that is over, whose place in the week was expected to be this; what its
     /// parents are to know of it.
-    fn close(&mut self, place: Place, knows_parent: bool) -> Vec<Hour> {
-        let height = place.height;
+    fn close(&mut self, place: Place, holiday: f64, knows_parent: bool) -> Vec<Hour> {
+        let height = place.height * holiday;
         let of_week = usize::from(self.hour.of_week);
         #[expect(clippy::cast_precision_loss, reason = "counts for control")]
         let asks = self.hour.asks as f64;
@@ -104,11 +119,14 @@ impl Learner {
         let likely = asks.clamp(expected / SURPRISE_MAX, expected * SURPRISE_MAX);
         let is_surprise = expected >= SURPRISE_ASKS && (likely - asks).abs() > 0.0;
         let (asks, hours) = if is_surprise { (likely, SURPRISE_WORTH) } else { (asks, 1.0) };
-        let hour = Hour { of_week, asks: asks * hours, due: self.level * hours, hours };
+        let due = self.level * holiday * hours;
+        let hour = Hour { of_week, asks: asks * hours, due, hours };
         self.profile.take(&hour, place);
         if height > HEIGHT_MIN {
-            let share = 1.0 - libm::exp(-height * hours / LEVEL_MEMORY);
-            self.level += share * (asks / height - self.level);
+            let share = |memory: f64| 1.0 - libm::exp(-height * hours / memory);
+            self.slow += share(SLOW_MEMORY) * (asks / height - self.slow);
+            self.level += share(LEVEL_MEMORY) * (asks / height - self.level);
+            self.age += 1.0;
         }
         vec![hour]
     }
@@ -133,6 +151,7 @@ impl Learner {
             return Vec::new();
         }
         self.level = self.first.asks / self.first.height;
+        self.slow = self.level;
         self.profile.set_level(self.level);
         self.is_taught = true;
         // One day without a gap is told whole, to parents that know nothing yet.
@@ -146,6 +165,19 @@ impl Learner {
             Some(Hour { of_week, asks, due: self.level, hours: 1.0 })
         });
         told.collect()
+    }
+
+    /// Growth of its traffic a day, as a logarithm, as far as that is more than chance; none before
+    /// a second week has told the days of the first apart. CONTROL.md (37).
+    pub(super) fn growth(&self) -> f64 {
+        if self.age < GROWTH_AGE || self.slow <= 0.0 || self.level <= 0.0 {
+            return 0.0;
+        }
+        let behind = SLOW_MEMORY * (1.0 - libm::exp(-self.age / SLOW_MEMORY)) - LEVEL_MEMORY;
+        let growth = libm::log(self.level / self.slow) * 24.0 / behind;
+        let chance = 4.0 * GROWTH_NOISE * GROWTH_NOISE;
+        let believed = (1.0 - chance / (growth * growth).max(chance)).max(0.0);
+        (growth * believed).clamp(-GROWTH_MAX, GROWTH_MAX)
     }
 
     /// Takes in what campaigns tell. Of the first day it is not known yet how its hours compare.
@@ -238,6 +270,7 @@ impl<L: PacingLaw> Engine<L> {
             return Some(open.until);
         }
         let zone = owner.zone;
+        let holiday = self.holiday(slot, open.until - Span::from_secs(1));
         let hour = self.state.days.day_at(zone, now).and_then(|day| {
             let place = day.hours.partition_point(|hour| hour.window.end() <= now);
             day.hours.get(place).copied()
@@ -250,7 +283,7 @@ impl<L: PacingLaw> Engine<L> {
             .is_some_and(|parent| parent.is_taught);
         let learner = self.state.owners[slot].learner.as_mut()?;
         if is_sound {
-            let told = learner.close(place, knows_parent);
+            let told = learner.close(place, holiday, knows_parent);
             if let (Some(parent), false) = (parent, told.is_empty()) {
                 tell(gathered.entry(parent).or_default(), &told);
             }
@@ -265,6 +298,21 @@ impl<L: PacingLaw> Engine<L> {
             is_whole: hour.is_some() && is_begun_now,
         };
         Some(until)
+    }
+
+    /// What a holiday makes of the traffic of an owner's day that holds `at`.
+    fn holiday(&self, slot: Slot, at: Timestamp) -> f64 {
+        let day = self.state.days.day_at(self.state.owners[slot].zone, at);
+        let level = day.and_then(|day| self.levels(slot, at).holiday(day.window));
+        level.map_or(1.0, ratio_of)
+    }
+
+    /// What is known of single days of an owner's traffic.
+    pub(super) fn levels(&self, slot: Slot, known_at: Timestamp) -> DayLevels<'_> {
+        let owner = &self.state.owners[slot];
+        let growth = owner.learner.as_deref().map_or(0.0, Learner::growth);
+        let payer = payer_of(&self.state.owners, slot);
+        DayLevels { holidays: &self.state.owners[payer].holidays, growth, known_at }
     }
 
     /// A campaign's asks were reported.
@@ -346,6 +394,14 @@ impl<'a> Shapes<'a> {
         }
         self.everybody.and_then(|known| known.shape.as_ref())
     }
+}
+
+/// The slot of the advertiser that pays for an owner.
+pub(super) fn payer_of<S>(owners: &[Owner<S>], mut slot: Slot) -> Slot {
+    while let Some(parent) = owners[slot].parent {
+        slot = parent;
+    }
+    slot
 }
 
 fn fine() -> Box<Learner> {

@@ -3,20 +3,23 @@
 //! Budgets of an owner are nested into one curve and one law tracks it. Knows its book, not its
 //! campaigns; called by the engine at every tick.
 
-use crate::budget::{BudgetOwner, Budgets, Horizon};
-use crate::campaign::{DeliveryMode, LawChoice};
+use crate::budget::{BudgetOwner, Budgets};
+use crate::campaign::{DeliveryMode, DeliveryTerms, Holiday, LawChoice};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::feed::Feed;
+use crate::engine::floor::Floor;
 use crate::engine::learn::Learner;
-use crate::engine::reading::{calibration, finish, measured, planned_from, recent};
+use crate::engine::reading::{
+    DayMark, calibration, day_mark, finish, measured, planned_from, recent,
+};
 use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
 use crate::ledger::{Book, Slot};
 use crate::pace::brake::{Brake, BrakeSample};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
-use crate::plan::{Near, Outlook, Plan, PlanCaps, PlanRequest, PlanUse, TrafficShape, plan};
+use crate::plan::{DayLevels, Near, Outlook, Plan, PlanRequest, TrafficShape, plan};
 use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +46,8 @@ pub(super) struct Pace<S> {
     #[serde(skip)]
     near: Near,
     pub planned_at: Timestamp,
+    /// What was drawn before the local day at hand.
+    pub day: DayMark,
     /// The books when the curve began.
     base: Base,
     /// Measured in the flight's last day before the plan was made.
@@ -124,6 +129,7 @@ pub(super) struct Owner<S> {
     pub arm: ArmId,
     pub zone: ZoneId,
     pub delivery: DeliveryMode,
+    pub terms: DeliveryTerms,
     pub law: LawChoice,
     pub shape: Option<ShapeId>,
     pub multiplier_max: PacingMultiplier,
@@ -133,12 +139,16 @@ pub(super) struct Owner<S> {
     pub traffic: Traffic,
     /// Whose shape is the prior of its own: its group or advertiser.
     pub parent: Option<Slot>,
+    /// Of an advertiser: days with unusual traffic.
+    pub holidays: Vec<Holiday>,
     /// What it knows of its traffic; absent before the first report.
     pub learner: Option<Box<Learner>>,
     /// What its spend did of late, for forecasts alone.
     pub course: Course,
     /// Absent while it bounds nothing or is outside its flights.
     pub pace: Option<Pace<S>>,
+    /// Absent without a minimum, and once it is met.
+    pub floor: Option<Box<Floor<S>>>,
     pub quarantined_until: Option<Timestamp>,
     /// Where the next flight starts.
     last_x: Option<f64>,
@@ -156,8 +166,14 @@ pub(super) struct OwnerView<'a, L> {
     pub silence: Span,
     pub days: &'a KnownDays,
     pub shape: &'a TrafficShape,
-    /// Whether others go by the same shape.
+    /// Whether others go by the same shape, on the same days.
     pub is_common: bool,
+    /// What is known of single days.
+    pub levels: DayLevels<'a>,
+    /// The course that money is to take, whatever traffic does.
+    pub curve: Option<&'a TrafficShape>,
+    /// Whether it may deliver at this hour.
+    pub is_open: bool,
     pub book: &'a Book,
     /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
     pub event_price: f64,
@@ -182,6 +198,7 @@ impl<S: Clone> Owner<S> {
             arm: ArmId(0),
             zone,
             delivery,
+            terms: DeliveryTerms::default(),
             law,
             shape,
             multiplier_max,
@@ -189,9 +206,11 @@ impl<S: Clone> Owner<S> {
             members: 0,
             traffic: Traffic::new(),
             parent: None,
+            holidays: Vec::new(),
             learner: None,
             course: Course::default(),
             pace: None,
+            floor: None,
             quarantined_until: None,
             last_x: None,
             is_edited: false,
@@ -232,6 +251,7 @@ impl<S: Clone> Owner<S> {
             let before = self.pace.take();
             let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
                 self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
+                self.floor = None;
                 return false;
             };
             self.pace = Some(self.replan(law, before, window, view));
@@ -269,7 +289,10 @@ impl<S: Clone> Owner<S> {
         let recent = recent(before.as_ref(), at, window, view);
         let events = before.as_ref().map_or(EVENTS_UNKNOWN, |before| before.sample.events);
         let finish = finish(view.config.finish, events);
-        let mut made = plan(&PlanRequest { recent, finish, ..self.request(at, window, view) });
+        let mut request = PlanRequest { recent, finish, ..self.request(at, window, view) };
+        let day = day_mark(before.as_ref(), self.zone, at, view);
+        request.catch_up = self.catch_up(at, window, day, view);
+        let mut made = plan(&request);
         // A day's amounts are told by planning again; a million owners need not remember them.
         made.days = Vec::new();
         let totals = view.book.totals();
@@ -279,6 +302,7 @@ impl<S: Clone> Owner<S> {
             window,
             replan_at: self.next_plan(view),
             planned_at: at,
+            day,
             base: Base { billed: totals.billed, expected: totals.expected },
             recent,
             law: law.start(x0),
@@ -294,6 +318,11 @@ impl<S: Clone> Owner<S> {
         };
         let outlook = pace.plan.outlook_near(at, &mut pace.near);
         pace.see(self.multiplier_max, &outlook, Nanos::ZERO, (0.0, 0.0), view);
+        let floor = self.floor.take().filter(|_| before.is_some());
+        self.floor = self.terms.minimum.and_then(|minimum| {
+            let seen = (&pace.sample, x0);
+            Floor::made(law, floor.as_deref(), (minimum, &request), seen, view).map(Box::new)
+        });
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
         };
@@ -308,64 +337,6 @@ impl<S: Clone> Owner<S> {
             }
         }
         pace
-    }
-
-    fn request<'a, L>(
-        &self,
-        at: Timestamp,
-        window: Window,
-        view: &'a OwnerView<'_, L>,
-    ) -> PlanRequest<'a> {
-        let budgets = view.book.budgets();
-        let drawn = |horizon| {
-            view.book.account_at(horizon, at).map_or(Nanos::ZERO, |account| account.drawn())
-        };
-        let cap = |horizon| {
-            let held = view.book.account_at(horizon, at).map(|account| account.adjusted);
-            budgets.cap(horizon).map(|cap| (cap + held.unwrap_or(Nanos::ZERO)).at_least_zero())
-        };
-        let flight = budgets.flights.iter().find(|flight| flight.window == window);
-        let left = flight.and_then(|flight| flight.budget).map(|budget| {
-            let account = view.book.account_at(Horizon::Flight, at);
-            account.map_or(budget, |account| account.available).at_least_zero()
-        });
-        PlanRequest {
-            now: at,
-            window,
-            left,
-            days: view.days.from(self.zone, self.calendar_from(at, window)),
-            shape: view.shape,
-            delivery: self.delivery,
-            caps: PlanCaps {
-                month: cap(Horizon::Month),
-                day: cap(Horizon::Day),
-                hour: cap(Horizon::Hour),
-            },
-            used: PlanUse {
-                month: drawn(Horizon::Month),
-                day: drawn(Horizon::Day),
-                hour: drawn(Horizon::Hour),
-            },
-            recent: Nanos::ZERO,
-            finish: view.config.finish,
-        }
-    }
-
-    /// How far back the planner wants to know the calendar.
-    fn calendar_from(&self, at: Timestamp, window: Window) -> Timestamp {
-        match self.delivery {
-            DeliveryMode::Ahead => window.start(),
-            DeliveryMode::Even | DeliveryMode::Asap => at - Span::DAY,
-        }
-    }
-
-    /// The next regular plan: an interval on, or the next window of a cap, whichever is first.
-    fn next_plan<L>(&self, view: &OwnerView<'_, L>) -> Timestamp {
-        let edges = Horizon::ALL.into_iter().filter_map(|horizon| {
-            view.book.budgets().cap(horizon)?;
-            view.days.window_at(self.zone, horizon, view.now).map(Window::end)
-        });
-        edges.chain([view.now + view.config.replan_interval]).min().unwrap_or(view.now)
     }
 
     /// Steps the law to the watermark, and the brake to now. Whether all numbers are sound.
@@ -383,8 +354,15 @@ impl<S: Clone> Owner<S> {
         if elapsed > Span::ZERO {
             let rate = rhythm.traffic(view, self.zone, self.shape, mark);
             let decays = rhythm.decays(elapsed);
-            let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());
-            pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
+            let (rate, weight, absence) = if view.is_open {
+                let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());
+                pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
+                (rate, weight, absence)
+            } else {
+                // At hours in which it may not deliver the law holds; nothing is missed.
+                self.traffic.pending = None;
+                (0.0, 0.0, 0.0)
+            };
             let mut outlook = pace.plan.outlook_near(mark, &mut pace.near);
             pace.forgo(&mut outlook, absence);
             let measured = measured(view, &pace.base, outlook.day_budget);
@@ -401,6 +379,11 @@ impl<S: Clone> Owner<S> {
             pace.stepped_to = mark;
             pace.moved_at = view.now;
             law.advance(&mut pace.law, view.now, &pace.sample);
+            if let Some(floor) = &mut self.floor
+                && !floor.advance(law, mark, &pace.sample, view)
+            {
+                self.floor = None;
+            }
             let x = law.signal(&pace.law).x;
             if !law.is_sound(&pace.law) || !x.is_finite() {
                 return false;
@@ -439,7 +422,9 @@ impl<S: Clone> Owner<S> {
         let brake = self.pace.as_ref()?.brake.participation();
         let PacingSignal { x, multiplier, participation, .. } = self.signal(config)?;
         let brake = if config.has_brake { brake } else { 1.0 };
-        Some(OwnerSignal { slot, x, multiplier, participation, brake })
+        let law = config.laws.get(self.law_choice());
+        let floor = self.floor.as_ref().map(|floor| floor.signal(law));
+        Some(OwnerSignal { slot, x, multiplier, participation, brake, floor, is_lifted: false })
     }
 
     /// The standing output; full speed while nothing is bounded.

@@ -315,9 +315,10 @@ impl<L: PacingLaw> Engine<L> {
     /// Traffic that an owner expects in a window, in days of the shape's mean.
     fn traffic_in(&self, own: Slot, window: Window) -> f64 {
         let owner = &self.state.owners[own];
-        let shape = owner.shape.and_then(|shape| self.state.shapes.get(&shape));
+        let levels = self.levels(own, window.start());
+        let shape = (self.shape_of(own).0, levels, owner.terms.hours);
         let days = self.state.days.from(owner.zone, window.start());
-        days_of_traffic(days, shape.unwrap_or(&self.flat), (window.start(), window.end()))
+        days_of_traffic(days, shape, (window.start(), window.end()))
     }
 
     /// Spend at the bids it is going to make over that at its law's own, and the doubt: while it is

@@ -7,12 +7,15 @@ use crate::budget::Horizon;
 use crate::engine::EngineConfig;
 use crate::engine::owner::{Base, OwnerView, Pace};
 use crate::ledger::SpendTotals;
-use crate::units::{Nanos, Ppm, Span, Timestamp, Window};
+use crate::units::{Nanos, Ppm, Span, Timestamp, Window, ZoneId};
+use serde::{Deserialize, Serialize};
 
 /// Events for which traffic is kept behind the plan's end ...
 const LAST_EVENTS: f64 = 4.0;
 /// ... and the least share of its traffic by which a plan is done.
 const FINISH_MIN: f64 = 0.85;
+/// A plan made so soon after midnight is made at it.
+const DAY_BEGINS: Span = Span::from_mins(5);
 
 /// Where a new plan begins: at the watermark. A first plan made in silence begins now, and what is
 /// planned anew later in that silence goes no further back: nothing was to be spent before.
@@ -39,6 +42,29 @@ pub(super) fn recent<S, L>(
     };
     let since = if before.planned_at >= last_day { before.sample.measured } else { Nanos::ZERO };
     before.recent + since.at_least_zero()
+}
+
+/// What a flight had drawn when the local day at hand began; absent when nobody looked then.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct DayMark {
+    start: Timestamp,
+    pub drawn: Option<Nanos>,
+}
+
+/// The mark of the day that holds `at`: kept through the day, set when a plan is made at its start.
+pub(super) fn day_mark<S, L>(
+    before: Option<&Pace<S>>,
+    zone: ZoneId,
+    at: Timestamp,
+    view: &OwnerView<'_, L>,
+) -> DayMark {
+    let start = view.days.day_at(zone, at).map_or(at, |day| day.window.start());
+    if let Some(known) = before.map(|before| before.day).filter(|known| known.start == start) {
+        return known;
+    }
+    let drawn = view.book.drawn_at(Horizon::Flight, at);
+    let is_begun_now = before.is_some() && at - start <= DAY_BEGINS;
+    DayMark { start, drawn: (is_begun_now || drawn == Nanos::ZERO).then_some(drawn) }
 }
 
 /// The share of its traffic by which a plan of so many events is done. The last few are a matter

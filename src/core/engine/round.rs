@@ -3,18 +3,21 @@
 use super::allowances::digest_allowances;
 use super::campaign::{OwnerSignal, Standing};
 use super::feed::Feed;
-use super::learn::Shapes;
+use super::learn::{Learner, Shapes, payer_of};
 use super::owner::OwnerView;
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
 use crate::campaign::CampaignStatus;
+use crate::days::KnownDays;
+use crate::hours::HoursOfWeek;
 use crate::ledger::Slot;
 use crate::overrides::Hands;
 use crate::pace::PacingLaw;
+use crate::plan::DayLevels;
 use crate::report::{NOTES_MAX, Note, ShapeOrigin, StateCounts, TickReport};
 use crate::table::{EntryState, Lease, TableDelta, TableEntry};
-use crate::units::{ArmId, CampaignId, Nanos, Span, Timestamp};
+use crate::units::{ArmId, CampaignId, Nanos, Span, Timestamp, ZoneId};
 use std::collections::BTreeMap;
 
 /// An owner that runs ahead of what is applied by more than this is brought back.
@@ -199,6 +202,11 @@ impl<L: PacingLaw> Engine<L> {
             flat: &self.flat,
         };
         let (shape, origin) = known.in_force(before, owner.parent);
+        let own_holidays = std::mem::take(&mut owner.holidays);
+        let is_open = is_open(&state.days, owner.zone, owner.terms.hours, now);
+        let holidays =
+            owner.parent.map_or(&own_holidays, |parent| &before[payer_of(before, parent)].holidays);
+        let growth = learner.as_deref().map_or(0.0, Learner::growth);
         let view = OwnerView {
             now,
             watermark,
@@ -206,7 +214,11 @@ impl<L: PacingLaw> Engine<L> {
             silence: self.config.tick.times(self.config.stale_ticks),
             days: &state.days,
             shape,
-            is_common: matches!(origin, ShapeOrigin::Flat | ShapeOrigin::Supplied),
+            is_common: matches!(origin, ShapeOrigin::Flat | ShapeOrigin::Supplied)
+                && holidays.is_empty(),
+            curve: owner.terms.curve.and_then(|id| state.shapes.get(&id)),
+            is_open,
+            levels: DayLevels { holidays, growth, known_at: watermark.unwrap_or(now) },
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
             win_price: state.ledger.win_price(slot, first),
@@ -215,6 +227,7 @@ impl<L: PacingLaw> Engine<L> {
         };
         let is_bad = owner.step(&view, rhythm);
         owner.learner = learner;
+        owner.holidays = own_holidays;
         is_bad
     }
 
@@ -250,6 +263,14 @@ impl<L: PacingLaw> Engine<L> {
         let owners = self.state.ledger.campaign(slot).owners.iter();
         signals
             .extend(owners.filter_map(|owner| self.state.owners[owner].said(owner, &self.config)));
+        // Its own law comes first, if it has one, and is not lifted.
+        let own = self.state.ledger.campaign(slot).owners.own();
+        if let Some((first, others)) = signals.split_first_mut()
+            && first.slot == own
+            && let Some(floor) = &first.floor
+        {
+            others.iter_mut().for_each(|other| other.lift(floor));
+        }
     }
 
     fn resolve(
@@ -267,8 +288,11 @@ impl<L: PacingLaw> Engine<L> {
         let is_aside = |owner: Slot| {
             self.state.owners[owner].quarantined_until.is_some_and(|until| now < until)
         };
+        let own = &self.state.owners[owners.own()];
+        let is_open = is_open(&self.state.days, own.zone, own.terms.hours, now);
         let standing = Standing {
             now,
+            is_open,
             is_exhausted: owners
                 .iter()
                 .any(|owner| self.state.ledger.book(owner).is_exhausted(margin)),
@@ -298,6 +322,11 @@ impl<L: PacingLaw> Engine<L> {
         let is_held = hands.is_held();
         if let Some(returns) = campaign.returns.as_mut().filter(|_| runs) {
             returns.track(applied, is_held);
+        }
+        let own = &mut self.state.owners[owners.own()];
+        let law = self.config.laws.get(own.law_choice());
+        if let Some(floor) = own.floor.as_mut().filter(|_| runs) {
+            floor.track(law, applied);
         }
         for signal in &gathered.signals {
             let seen = Track {
@@ -370,6 +399,16 @@ impl<L: PacingLaw> Engine<L> {
         let owners = self.state.ledger.campaign(slot).owners;
         owners.iter().map(|owner| self.state.owners[owner].owner)
     }
+}
+
+/// Whether a set of hours holds the local one at `now`; an unknown calendar keeps nobody back.
+fn is_open(days: &KnownDays, zone: ZoneId, hours: HoursOfWeek, now: Timestamp) -> bool {
+    if hours.is_all() {
+        return true;
+    }
+    let Some(day) = days.day_at(zone, now) else { return true };
+    let place = day.hours.partition_point(|hour| hour.window.end() <= now);
+    day.hours.get(place).is_none_or(|hour| hours.holds(hour.hour_of_week))
 }
 
 fn count_state(counts: &mut StateCounts, state: Option<EntryState>) {

@@ -2,19 +2,21 @@
 
 mod bidders;
 mod decisions;
+mod floor;
 mod foresight;
 mod learn;
 mod members;
 mod returns;
 mod silence;
+mod terms;
 mod told;
 mod why;
 
 use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use crate::days::tests::plain_days;
 use crate::event::{OpportunityCount, SpendEvent, SpendKind};
@@ -52,6 +54,7 @@ fn advertiser(budgets: Budgets) -> Input {
         zone: UTC,
         zone_name: name("UTC"),
         budgets,
+        holidays: Vec::new(),
     })
 }
 
@@ -69,6 +72,7 @@ fn campaign(id: &str, days: i64, budget: i64) -> CampaignSpec {
             caps: Vec::new(),
         },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

@@ -107,11 +107,11 @@ impl Traffic {
 
 /// Expected traffic at a moment, over the shape's mean: shapes may change under what was counted.
 pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
-    let hour = view.days.day_at(zone, at).and_then(|day| {
-        let place = day.hours.partition_point(|hour| hour.window.end() <= at);
-        day.hours.get(place)
-    });
-    let Some(hour) = hour else { return 1.0 };
+    let Some(day) = view.days.day_at(zone, at) else { return 1.0 };
+    let place = day.hours.partition_point(|hour| hour.window.end() <= at);
+    let Some(hour) = day.hours.get(place) else { return 1.0 };
+    // Growth is in the volume already.
+    let holiday = view.levels.holiday(day.window).map_or(1.0, ratio_of);
     let slots = view.shape.hour_slots(hour.hour_of_week);
     let done = (at - hour.window.start()).ratio_to(hour.window.span());
     #[expect(
@@ -121,5 +121,11 @@ pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp
         reason = "a place among at most four slots"
     )]
     let place = (done * slots.len() as f64) as usize;
-    slots.get(place).or(slots.last()).map_or(1.0, |&weight| f64::from(weight)) / view.shape.mean()
+    slots.get(place).or(slots.last()).map_or(1.0, |&weight| f64::from(weight)) * holiday
+        / view.shape.mean()
+}
+
+/// A day's level as a ratio.
+pub(super) fn ratio_of(level: u64) -> f64 {
+    f64::from(u32::try_from(level).unwrap_or(u32::MAX)) / 1e6
 }

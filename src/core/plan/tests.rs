@@ -1,6 +1,7 @@
 //! The planner against exact values and its own promises.
 
 mod properties;
+mod terms;
 
 use super::*;
 use crate::input::LocalHour;
@@ -60,7 +61,11 @@ pub(super) fn request<'a>(
         left: left.map(Nanos::new),
         days,
         shape,
+        levels: DayLevels::USUAL,
+        hours: HoursOfWeek::ALL,
         delivery: DeliveryMode::Even,
+        ahead: Ppm::new(200_000),
+        catch_up: None,
         caps: PlanCaps::default(),
         used: PlanUse::default(),
         recent: Nanos::ZERO,

@@ -3,7 +3,9 @@
 //! Called by the planner. Knows nothing of money. Times outside the known days have the week's mean
 //! traffic. Mass is weight × microseconds.
 
+use super::levels::{DayLevels, USUAL};
 use super::shape::TrafficShape;
+use crate::hours::HoursOfWeek;
 use crate::input::{LocalDay, LocalHour};
 use crate::units::{Span, Timestamp};
 use std::ops::ControlFlow;
@@ -19,7 +21,7 @@ pub(super) struct Piece {
 }
 
 impl Piece {
-    /// Fits 85 bits: 32 of weight, 53 of time.
+    /// Fits 85 bits: 32 of weight, 53 of time; before the division 119.
     pub(super) fn mass(self) -> u128 {
         u128::from(self.weight) * micros(self.end - self.start) / u128::from(self.per)
     }
@@ -35,6 +37,9 @@ pub(super) fn micros(span: Span) -> u128 {
 pub(super) struct Traffic<'a> {
     pub(super) days: &'a [LocalDay],
     pub(super) shape: &'a TrafficShape,
+    pub(super) levels: DayLevels<'a>,
+    /// Hours with any traffic at all.
+    pub(super) hours: HoursOfWeek,
     /// Every moment weighs the same, whatever the shape says.
     pub(super) flat: bool,
 }
@@ -43,21 +48,30 @@ impl Traffic<'_> {
     /// Mean traffic over a stretch whose hours are not known.
     pub(super) fn unknown(&self, start: Timestamp, end: Timestamp) -> Piece {
         if self.flat {
-            return Piece { start, end, weight: 1, per: 1 };
+            let open = u64::try_from(self.hours.iter().count()).unwrap_or(0);
+            return Piece { start, end, weight: open, per: 168 };
         }
-        Piece { start, end, weight: self.shape.sum(), per: self.shape.slot_count() }
+        if !self.hours.is_all() {
+            let open = self.hours.iter().flat_map(|hour| self.shape.hour_slots(hour));
+            let sum = open.copied().map(u64::from).sum();
+            return leveled(start, end, (sum, self.shape.slot_count()), self.levels.beyond());
+        }
+        leveled(start, end, (self.shape.sum(), self.shape.slot_count()), self.levels.beyond())
     }
 
-    /// The slots of an hour inside `[from, until)`, in order.
+    /// The slots of an hour inside `[from, until)`, in order, on a day of that level.
     pub(super) fn walk_hour(
         &self,
-        hour: &LocalHour,
+        (hour, level): (&LocalHour, u64),
         (from, until): (Timestamp, Timestamp),
         visit: &mut impl FnMut(Piece) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         let Some((from, until)) = meet(hour.window.start(), hour.window.end(), from, until) else {
             return ControlFlow::Continue(());
         };
+        if !self.hours.holds(hour.hour_of_week) {
+            return visit(Piece { start: from, end: until, weight: 0, per: 1 });
+        }
         if self.flat {
             return visit(Piece { start: from, end: until, weight: 1, per: 1 });
         }
@@ -67,7 +81,7 @@ impl Traffic<'_> {
         for (index, &weight) in (0..count).zip(slots) {
             let edge = |slot: i64| hour.window.start() + Span::from_micros(length * slot / count);
             if let Some((start, end)) = meet(edge(index), edge(index + 1), from, until) {
-                visit(Piece { start, end, weight: u64::from(weight), per: 1 })?;
+                visit(leveled(start, end, (weight.into(), 1), level))?;
             }
         }
         ControlFlow::Continue(())
@@ -92,8 +106,9 @@ impl Traffic<'_> {
                 visit(self.unknown(cursor, day.window.start()))?;
                 cursor = day.window.start();
             }
+            let level = self.levels.of(day.window);
             for hour in &day.hours {
-                self.walk_hour(hour, (cursor, until), visit)?;
+                self.walk_hour((hour, level), (cursor, until), visit)?;
             }
             cursor = day.window.end();
         }
@@ -147,6 +162,15 @@ impl Traffic<'_> {
         });
         at
     }
+}
+
+/// A stretch of a day of that level: of slots up to 2³², or a sum of 672 of them, times at most
+/// twenty, or two.
+fn leveled(start: Timestamp, end: Timestamp, (weight, per): (u64, u64), level: u64) -> Piece {
+    if level == USUAL {
+        return Piece { start, end, weight, per };
+    }
+    Piece { start, end, weight: weight * level, per: per * USUAL }
 }
 
 /// What two stretches share.

@@ -26,8 +26,6 @@ pub(super) const PLAN_MAX: u64 = 8_000_000_000_000_000_000;
 const MASS_BITS: u32 = 63;
 /// Later than everything.
 const NEVER: Timestamp = Timestamp::from_micros(i64::MAX);
-/// Share of its traffic by which a plan that runs a fifth ahead is done.
-const AHEAD: (u128, u128) = (5, 6);
 
 /// The moments from which a stretch is filled only when the time before them cannot hold the money.
 #[derive(Debug, Clone, Copy)]
@@ -69,6 +67,8 @@ pub(super) struct TreeBuilder<'a> {
     tree: Tree,
     closings: Closings,
     detail_until: Timestamp,
+    /// Traffic of the whole flight until it is done; zero where no day is held to its share.
+    flight_mass: u128,
     /// Whether the next piece may join the last leaf.
     is_joinable: bool,
     last_weight: u64,
@@ -80,6 +80,10 @@ impl<'a> TreeBuilder<'a> {
         traffic: Traffic<'a>,
         (from, until): (Timestamp, Timestamp),
     ) -> Self {
+        let closings = closings(request, traffic);
+        let done = closings.flight.min(request.window.end());
+        let is_held = request.catch_up.is_some() && request.left.is_some();
+        let flight_mass = if is_held { traffic.mass(request.window.start(), done) } else { 0 };
         let root = Node::branch(Horizon::Flight, (from, until));
         let mut nodes = Vec::with_capacity(64);
         nodes.push(root);
@@ -89,7 +93,8 @@ impl<'a> TreeBuilder<'a> {
             request,
             traffic,
             tree: Tree { nodes, from, until },
-            closings: closings(request, traffic),
+            closings,
+            flight_mass,
             detail_until: tomorrow.max(from + DETAIL),
             is_joinable: false,
             last_weight: 0,
@@ -135,10 +140,12 @@ impl<'a> TreeBuilder<'a> {
 
     fn lay_day(&mut self, day: &LocalDay, from: Timestamp) {
         let until = day.window.end().min(self.tree.until);
-        let room = self.room(Horizon::Day, day.window);
+        let whole = self.request.window.intersect(day.window).unwrap_or(day.window);
+        let room = self.held((from, until), whole, self.room(Horizon::Day, day.window));
         let at = self.open(Horizon::Day, (from, until), room);
         self.closings.day = self.day_closing(day);
         let is_capped = self.request.caps.hour.is_some();
+        let level = self.traffic.levels.of(day.window);
         for hour in &day.hours {
             if hour.window.end() <= from || until <= hour.window.start() {
                 continue;
@@ -149,7 +156,7 @@ impl<'a> TreeBuilder<'a> {
                 self.open(Horizon::Hour, (hour.window.start(), hour.window.end()), room)
             });
             let traffic = self.traffic;
-            let _ = traffic.walk_hour(hour, (from, until), &mut |piece| {
+            let _ = traffic.walk_hour((hour, level), (from, until), &mut |piece| {
                 self.lay(piece, is_detailed);
                 ControlFlow::Continue(())
             });
@@ -171,7 +178,9 @@ impl<'a> TreeBuilder<'a> {
         let million = u128::from(crate::units::Ppm::ONE.get());
         let finish = (u128::from(request.finish.get()), million);
         let share = match request.caps.day {
-            Some(_) if request.left.is_none() && request.delivery == DeliveryMode::Ahead => AHEAD,
+            Some(_) if request.left.is_none() && request.delivery == DeliveryMode::Ahead => {
+                ahead(request)
+            }
             Some(_) => finish,
             None if ends_month => finish,
             None => return NEVER,
@@ -207,6 +216,10 @@ impl<'a> TreeBuilder<'a> {
             }
             let hours = whole(((end - start) + Span::HOUR).as_micros() / Span::HOUR.as_micros());
             let day_room = self.unknown_room(Horizon::Day, start, days);
+            let day_room = match Window::try_new(start, end) {
+                Ok(window) => self.held((start, end), window, day_room),
+                Err(_) => day_room,
+            };
             let hour_room = self.unknown_room(Horizon::Hour, start, hours);
             let day = self.open(Horizon::Day, (start, end), day_room);
             let hour = self.open(Horizon::Hour, (start, end), hour_room);
@@ -284,6 +297,30 @@ impl<'a> TreeBuilder<'a> {
         self.room_of(horizon, window.contains(self.request.now), 1)
     }
 
+    /// The room of a day, or of several, held to its share of the flight's budget and what it may
+    /// make up for. `ahead` is what of it lies ahead, `whole` its part in the flight.
+    fn held(&self, ahead: (Timestamp, Timestamp), whole: Window, room: Option<u64>) -> Option<u64> {
+        let Some(catch_up) = self.request.catch_up.filter(|_| self.flight_mass > 0) else {
+            return room;
+        };
+        let done = self.closings.flight;
+        let is_begun = whole.start() < ahead.0;
+        let (from, drawn) = match catch_up.today {
+            Some(today) if is_begun => (whole.start(), today.at_least_zero()),
+            _ => (ahead.0, Nanos::ZERO),
+        };
+        let mass = self.traffic.mass(from, ahead.1.min(done).max(from));
+        // Both fit 63 bits, and a budget 62.
+        let excess = (u128::BITS - self.flight_mass.leading_zeros()).saturating_sub(MASS_BITS);
+        let (mass, all) = (mass >> excess, (self.flight_mass >> excess).max(1));
+        let budget = catch_up.budget.at_least_zero().get().unsigned_abs();
+        let share = u128::from(budget) * mass / all;
+        let most = share + share * u128::from(catch_up.most.get()) / 1_000_000;
+        let most = most.saturating_sub(u128::from(drawn.get().unsigned_abs()));
+        let most = u64::try_from(most).unwrap_or(u64::MAX).min(PLAN_MAX);
+        Some(room.map_or(most, |room| room.min(most)))
+    }
+
     fn unknown_room(&self, horizon: Horizon, start: Timestamp, count: i64) -> Option<u64> {
         self.room_of(horizon, start == self.request.now, count)
     }
@@ -337,6 +374,11 @@ fn whole(count: i64) -> i64 {
     count.max(0)
 }
 
+/// Share of its traffic by which a plan that runs ahead is done.
+fn ahead(request: &PlanRequest<'_>) -> (u128, u128) {
+    (1_000_000, 1_000_000 + u128::from(request.ahead.get()))
+}
+
 /// When the flight's budget is done.
 fn closings(request: &PlanRequest<'_>, traffic: Traffic<'_>) -> Closings {
     let mut closings = Closings { ahead: NEVER, flight: NEVER, day: NEVER };
@@ -357,7 +399,7 @@ fn closings(request: &PlanRequest<'_>, traffic: Traffic<'_>) -> Closings {
     }
     if request.delivery == DeliveryMode::Ahead {
         let done = closings.flight.min(flight.end());
-        closings.ahead = traffic.passed((flight.start(), done), AHEAD);
+        closings.ahead = traffic.passed((flight.start(), done), ahead(request));
     }
     closings
 }

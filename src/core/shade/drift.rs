@@ -3,7 +3,7 @@
 //! Where a curve is right, the middle of the probability interval that an outcome falls into has
 //! the mean one half, whatever is told and whatever was bid; so one test serves every kind of
 //! feedback, and bids chosen by the curve do not fool it. Page, "Continuous inspection schemes",
-//! Biometrika 1954. CONTROL.md (39). Called by `node`.
+//! Biometrika 1954. CONTROL.md (46). Called by `node`.
 
 use super::curve::WinCurve;
 use super::number::weight;

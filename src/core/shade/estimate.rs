@@ -43,7 +43,7 @@ pub(super) struct Fit {
     pub(super) scatter: Option<Scatter>,
 }
 
-/// What the evidence alone says of how alike parent and child are; see CONTROL.md (36).
+/// What the evidence alone says of how alike parent and child are; see CONTROL.md (43).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Scatter {
     /// Squared distance beyond chance, times auctions.
@@ -238,7 +238,7 @@ fn tilted(chance: f64, odds: f64) -> f64 {
 
 /// By how much, in the logarithm, the odds of a child are above its parent's: the likeliest, where
 /// a deviation of one is to be expected. A child of few outcomes is told dear or cheap by that one
-/// number long before it shows a shape of its own. CONTROL.md (36).
+/// number long before it shows a shape of its own. CONTROL.md (43).
 fn tilt(evidence: &Evidence, parent: &WinCurve) -> f64 {
     let chance = |end: i64| if end == OPEN { 1.0 } else { parent.upto(end) };
     let rows: Vec<(f64, f64, f64)> = evidence

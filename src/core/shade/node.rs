@@ -314,7 +314,7 @@ impl Node {
         let schedule = ShadingSchedule::fit(&market, &Envelope::of(&market)).schedule;
         let (explored, unshaded) = schedule::costs(&market, &schedule);
         let untold = 1.0 - self.told();
-        // What is left to learn first falls with what is known; CONTROL.md (40).
+        // What is left to learn first falls with what is known; CONTROL.md (47).
         let first = config.explore_first / self.total().max(known).max(1.0);
         let explore = untold * (config.explore_cost / explored.max(0.01) + first).min(0.5);
         let control = config.control_share.min(config.control_cost / unshaded.max(0.01));

@@ -4,7 +4,7 @@
 //! Rising, never above the paced value, one look-up. A schedule says besides how many auctions stay
 //! unshaded as the control group and how many explore; both are drawn by stable hashes, so that
 //! anyone can tell afterwards which bid was what, and how likely. Knows no evidence. Called by
-//! `bid`, and made by `node`. CONTROL.md (38).
+//! `bid`, and made by `node`. CONTROL.md (45).
 
 mod line;
 

@@ -4,7 +4,7 @@
 //! the corners of the lower convex hull of (chance, cost), whatever the value; on it spend moves
 //! without jumps as pacing moves the value, which is why campaigns with a budget are kept to it
 //! (Deng et al., NeurIPS 2025: the concave envelope of the allocation curve). Candidates are the
-//! ends of cells, so just reaching or just above each atom. CONTROL.md (37). Called by `schedule`.
+//! ends of cells, so just reaching or just above each atom. CONTROL.md (44). Called by `schedule`.
 
 use super::curve::WinCurve;
 use super::number::real;

@@ -14,8 +14,8 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::engine::{Applied, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -61,6 +61,7 @@ fn advertiser() -> Input {
         zone: UTC,
         zone_name: Name::try_new("UTC").unwrap(),
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     })
 }
 
@@ -73,6 +74,7 @@ fn campaign(name: &str, budget: i64) -> Input {
         group: None,
         budgets: Budgets { flights: vec![flight], caps: Vec::new() },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

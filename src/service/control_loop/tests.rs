@@ -5,8 +5,8 @@ use crate::clock::Replay;
 use crate::store::{EmbeddedStore, LeadAnswer, LeadClaim, Offset, StoreFault};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::input::{
     BidderChange, CatalogueChange, CounterAcceptance, Elsewhere, HeldAllowance, Stamped,
@@ -47,6 +47,7 @@ fn payer() -> AdvertiserSpec {
         zone: ZoneId::of("UTC"),
         zone_name: Name::try_new("UTC").unwrap(),
         budgets: Budgets::default(),
+        holidays: Vec::new(),
     }
 }
 
@@ -61,6 +62,7 @@ fn campaign(name: &str) -> CampaignSpec {
         group: None,
         budgets: Budgets { flights: vec![flight], caps: Vec::new() },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

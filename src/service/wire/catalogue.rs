@@ -8,6 +8,7 @@ mod portion;
 mod returns;
 mod shown;
 mod sort;
+mod terms;
 mod told;
 
 pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
@@ -15,13 +16,15 @@ pub use returns::{returns, returns_message, returns_words};
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
 pub use sort::read;
+use terms::{holiday_messages, holidays, terms, with_terms};
+pub use terms::{law, law_number};
 pub use told::{Generations, Item as HeldItem, Page, held, items, page};
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec, LawChoice,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec,
     RefundPolicy, SpecError, SpendSource,
 };
 use paceline_core::input::{Input, ShapeChange};
@@ -78,29 +81,6 @@ choices! {
     }
     status status_number CampaignStatus "must be a campaign status" {
         Active = Active, Paused = Paused, Archived = Archived,
-    }
-}
-
-/// The law a number stands for; 0 is the log PID.
-///
-/// # Errors
-/// [`Refusal`] when the number stands for nothing.
-pub fn law(field: &str, number: i32) -> Result<LawChoice, Refusal> {
-    match v1::PacingLaw::try_from(number) {
-        Ok(v1::PacingLaw::Unspecified | v1::PacingLaw::LogPid) => Ok(LawChoice::LogPid),
-        Ok(v1::PacingLaw::PassThrough) => Ok(LawChoice::PassThrough),
-        Ok(v1::PacingLaw::Asap) => Ok(LawChoice::Asap),
-        Err(_) => Err(Refusal::new(field, number, "must be a pacing law")),
-    }
-}
-
-/// The number that stands for a law.
-#[must_use]
-pub const fn law_number(law: LawChoice) -> i32 {
-    match law {
-        LawChoice::LogPid => v1::PacingLaw::LogPid as i32,
-        LawChoice::PassThrough => v1::PacingLaw::PassThrough as i32,
-        LawChoice::Asap => v1::PacingLaw::Asap as i32,
     }
 }
 
@@ -197,6 +177,10 @@ pub fn translated(field: &str) -> String {
         "advertiser" => "advertiser_id".to_owned(),
         "group" => "group_id".to_owned(),
         "shape" => "shape_id".to_owned(),
+        "curve" => "curve_shape_id".to_owned(),
+        "ahead" | "catch_up" | "traffic" => format!("{word}_ppm"),
+        "hours" => "hours_of_week".to_owned(),
+        "minimum" => "minimum_micros".to_owned(),
         "zone" => "time_zone".to_owned(),
         "multiplier_max" => "multiplier_max_ppm".to_owned(),
         "value_cap" => "value_cap_cpm_micros".to_owned(),
@@ -272,10 +256,12 @@ pub fn advertiser(
         .map_err(|error| Refusal::new("time_zone", zone_name, error.to_string()));
     let zone = complaints.keep(path, zone);
     let budgets = budgets(path, message.budgets.as_ref(), currency, complaints);
+    let holidays = holidays(path, &message.holidays, complaints);
     let (name, currency, zone) = (name?, currency?, zone?);
     let id = AdvertiserId::of(name.as_str());
     let zone_name = Name::try_new(zone.name()).expect("IANA names are short");
-    let spec = AdvertiserSpec { id, name, currency, zone: zone.id(), zone_name, budgets };
+    let zone = zone.id();
+    let spec = AdvertiserSpec { id, name, currency, zone, zone_name, budgets, holidays };
     complaints.spec(path, before, spec.check());
     Some(spec)
 }
@@ -327,6 +313,7 @@ pub fn campaign(
     let shape = complaints.keep(path, shape);
     let budgets = budgets(path, message.budgets.as_ref(), due, complaints);
     let delivery = complaints.keep(path, delivery("delivery", message.delivery));
+    let terms = terms(path, message, complaints);
     let law = complaints.keep(path, law("law", message.law));
     let billing = complaints.keep(path, billing("billing", message.billing));
     let source = complaints.keep(path, source("spend_source", message.spend_source));
@@ -343,6 +330,7 @@ pub fn campaign(
         group: group?,
         budgets,
         delivery: delivery?,
+        terms: terms?,
         law: law?,
         billing: billing?,
         spend_source: source?,
@@ -411,6 +399,7 @@ pub fn advertiser_message(spec: &AdvertiserSpec) -> v1::Advertiser {
         currency: spec.currency.to_string(),
         time_zone: spec.zone_name.to_string(),
         budgets: Some(budgets_message(&spec.budgets)),
+        holidays: holiday_messages(&spec.holidays),
     }
 }
 
@@ -433,12 +422,14 @@ pub struct CampaignNames {
     pub group: Option<String>,
     /// Its shape, if it has one.
     pub shape: Option<String>,
+    /// The shape of its curve, if it has one.
+    pub curve: Option<String>,
 }
 
 /// The message of a campaign.
 #[must_use]
 pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campaign {
-    v1::Campaign {
+    let message = v1::Campaign {
         campaign_id: spec.name.to_string(),
         advertiser_id: names.advertiser,
         group_id: names.group,
@@ -453,7 +444,9 @@ pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campai
         shape_id: names.shape,
         status: status_number(spec.status),
         returns: spec.returns.map(returns_message),
-    }
+        ..v1::Campaign::default()
+    };
+    with_terms(message, &spec.terms, names.curve)
 }
 
 /// A whole file as a request.
@@ -465,11 +458,15 @@ pub fn file_message(catalogue: &paceline_catalogue::Catalogue) -> Request {
     };
     let names = |spec: &CampaignSpec| {
         let group = catalogue.groups.iter().find(|group| Some(group.id) == spec.group);
-        let shape = catalogue.shapes.iter().find(|shape| Some(shape.id) == spec.shape);
+        let shape = |id: Option<ShapeId>| {
+            let found = catalogue.shapes.iter().find(|shape| Some(shape.id) == id);
+            found.map(|shape| shape.name.to_string())
+        };
         CampaignNames {
             advertiser: payer(spec.advertiser),
             group: group.map(|group| group.name.to_string()),
-            shape: shape.map(|shape| shape.name.to_string()),
+            shape: shape(spec.shape),
+            curve: shape(spec.terms.curve),
         }
     };
     let shapes = catalogue.shapes.iter().map(|shape| v1::TrafficShape {

@@ -248,6 +248,7 @@ async fn payers(bench: &mut Bench) {
         currency: currency.to_owned(),
         time_zone: zone.to_owned(),
         budgets: None,
+        ..v1::Advertiser::default()
     };
     let cases: [(&str, v1::Advertiser, &[&str]); 5] = [
         (

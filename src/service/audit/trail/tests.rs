@@ -5,8 +5,8 @@ use crate::audit::undo::{NotUndone, inverse};
 use crate::audit::{Change, export};
 use paceline_core::budget::{BudgetOwner, Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec, LawChoice,
-    RefundPolicy, SpendSource,
+    AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
+    GroupSpec, LawChoice, RefundPolicy, SpendSource,
 };
 use paceline_core::engine::EngineConfig;
 use paceline_core::input::{CatalogueChange, Decision, Input, ShapeChange};
@@ -33,6 +33,7 @@ fn payer(cap: i64) -> AdvertiserSpec {
         zone: ZoneId::of("UTC"),
         zone_name: name("UTC"),
         budgets: Budgets { flights: Vec::new(), caps: vec![cap] },
+        holidays: Vec::new(),
     }
 }
 
@@ -51,6 +52,7 @@ fn spring(budget: i64, law: LawChoice, status: CampaignStatus) -> CampaignSpec {
         group: Some(GroupId::of("brand")),
         budgets: Budgets { flights: vec![flight], caps: Vec::new() },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

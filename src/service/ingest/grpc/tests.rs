@@ -9,7 +9,8 @@ use crate::store::{EmbeddedStore, Offset, Store};
 use crate::wire::instant_message;
 use paceline_core::budget::Budgets;
 use paceline_core::campaign::{
-    BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
+    BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms, LawChoice,
+    RefundPolicy, SpendSource,
 };
 use paceline_core::engine::EngineConfig;
 use paceline_core::input::Input;
@@ -29,6 +30,7 @@ fn spec(name: &str) -> CampaignSpec {
         group: None,
         budgets: Budgets { flights: Vec::new(), caps: Vec::new() },
         delivery: DeliveryMode::Even,
+        terms: DeliveryTerms::default(),
         law: LawChoice::LogPid,
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,

@@ -27,6 +27,8 @@ const fn told(reason: Reason) -> &'static str {
         Reason::Capped => "an override caps it",
         Reason::Exhausted => "a budget cannot pay for one more event",
         Reason::OutsideFlight => "it is between its flights, or switched off",
+        Reason::Minimum => "its minimum holds it above what its group or advertiser says",
+        Reason::OutsideHours => "it may not deliver at this hour of the week",
         Reason::Blind => "its spend has not been reported for too long: safe values hold",
         Reason::CounterFault => "its counter went back: safe values hold until that is accepted",
         Reason::Quarantined => "an owner's numbers went bad: safe values hold",

@@ -2,6 +2,8 @@
 
 use super::*;
 use paceline_core::campaign::ReturnTarget;
+use paceline_core::campaign::{DeliveryTerms, LawChoice};
+use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{Timestamp, Window};
 use proptest::prelude::*;
 
@@ -111,11 +113,19 @@ proptest! {
                 _ => ReturnTarget::ReturnOnSpend(Ppm::new(multiplier)),
             }),
             shape: grouped.then(|| ShapeId::of("s")),
+            terms: DeliveryTerms {
+                ahead: Ppm::new(multiplier),
+                minimum: (choice == 1).then(|| Nanos::from(Micros::new(budget))),
+                catch_up: (choice == 0).then(|| Ppm::new(multiplier)),
+                hours: (0..if grouped { 168 } else { 40 })
+                    .fold(HoursOfWeek::NONE, HoursOfWeek::with),
+                curve: grouped.then(|| ShapeId::of("c")),
+            },
             status: if grouped { CampaignStatus::Paused } else { CampaignStatus::Active },
         };
         let word = |word: &str| grouped.then(|| word.to_owned());
         let names = CampaignNames {
-            advertiser: "a".to_owned(), group: word("g"), shape: word("s"),
+            advertiser: "a".to_owned(), group: word("g"), shape: word("s"), curve: word("c"),
         };
         let mut complaints = Complaints::default();
         let back = campaign("c", &campaign_message(&spec, names), None, &mut complaints);

@@ -11,6 +11,7 @@ use paceline_catalogue::{Catalogue, Shape};
 use paceline_core::engine::Engine;
 use paceline_core::input::ShapeChange;
 use paceline_core::object::ObjectId;
+use paceline_core::units::ShapeId;
 use paceline_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,11 +81,12 @@ pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
             ObjectId::Campaign(id) => {
                 let spec = engine.campaign(id)?;
                 let group = spec.group.and_then(|group| engine.group(group));
-                let shape = spec.shape.and_then(|shape| engine.shape_as_entered(shape)?.name);
+                let shape_name = |id: ShapeId| Some(engine.shape_as_entered(id)?.name?.to_string());
                 let names = CampaignNames {
                     advertiser: payer(spec.advertiser),
                     group: group.map(|group| group.name.to_string()),
-                    shape: shape.map(|shape| shape.to_string()),
+                    shape: spec.shape.and_then(shape_name),
+                    curve: spec.terms.curve.and_then(shape_name),
                 };
                 Item::Campaign(Box::new(campaign_message(spec, names)))
             }
