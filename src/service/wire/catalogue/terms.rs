@@ -60,7 +60,7 @@ fn hours(listed: &[u32]) -> Result<HoursOfWeek, Refusal> {
     let mut hours = HoursOfWeek::NONE;
     for (index, &hour) in listed.iter().enumerate() {
         let hour = u8::try_from(hour).ok().filter(|&hour| hour < 168).ok_or_else(|| {
-            Refusal::new(&format!("hours_of_week[{index}]"), hour, "must be 0 to 167")
+            Refusal::new(format!("hours_of_week[{index}]"), hour, "must be 0 to 167")
         })?;
         hours = hours.with(hour);
     }
