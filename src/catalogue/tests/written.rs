@@ -7,6 +7,7 @@ use paceline_core::budget::Cap;
 use paceline_core::campaign::{
     BillingEvent, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, ReturnTarget, SpendSource,
 };
+use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{CpmMicros, Micros, Nanos, PacingMultiplier, Ppm};
 
 fn example() -> Catalogue {
@@ -39,6 +40,11 @@ fn every_choice_and_every_target_is_written() {
     let mut catalogue = ordered();
     let campaign = &mut catalogue.campaigns[0];
     campaign.delivery = DeliveryMode::Ahead;
+    // Whoever is ahead has nothing to catch up with.
+    campaign.terms.catch_up = None;
+    campaign.terms.ahead = Ppm::new(123_456);
+    campaign.terms.hours = HoursOfWeek::NONE.with(0).with(23).with(167);
+    campaign.terms.curve = campaign.shape;
     campaign.law = LawChoice::PassThrough;
     campaign.billing = BillingEvent::Action;
     campaign.spend_source = SpendSource::Events;
@@ -64,6 +70,8 @@ fn every_choice_and_every_target_is_written() {
 #[test]
 fn money_and_time_are_written_to_the_last_digit() {
     let mut catalogue = ordered();
+    // No minimum is above a flight's budget, however small.
+    catalogue.campaigns[0].terms.minimum = None;
     for micros in [1, 999_999, 1_000_000, 1_250_100_000, 4_000_000_000_000_000] {
         catalogue.campaigns[0].budgets.flights[0].budget = Some(Nanos::from(Micros::new(micros)));
         assert_eq!(again(&catalogue), catalogue);

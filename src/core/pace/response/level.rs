@@ -149,7 +149,8 @@ fn what_all_asks_would_cost_is_believed_beyond_doubt_and_once() {
     let guess = moved(&mut evidence, &seen);
     assert!((guess + 0.7 * (libm::log(1_000.0) - 1.5 - 2.5) / 1.5).abs() < 1e-9, "{guess}");
     assert_eq!(moved(&mut evidence, &seen), 0.0);
-    // It never moves up, lets a small excess be, and says nothing where more is known than it could tell.
+    // It never moves up, lets a small excess be, and says nothing where more is known than it could
+    // tell.
     assert_eq!(moved(&mut Evidence::start(), &PaceSample { reach: 1e8, ..seen }), 0.0);
     assert_eq!(moved(&mut Evidence::start(), &PaceSample { reach: 8e9, ..seen }), 0.0);
     let mut known = Evidence::start();
