@@ -1,4 +1,4 @@
-//! Counts of asks, bids and wins by campaign and segment, told to the service every second.
+//! Counts of asks, bids, floors and wins by campaign and segment, told to the service every second.
 //!
 //! The law needs them to tell a quiet hour from one in which it bids too low. Counting is one
 //! atomic addition; making a counter takes a lock. Called by bidding threads (counting) and by the
@@ -8,6 +8,7 @@ use crate::line::Line;
 use crate::stats::Fact;
 use crate::subscribe::{BackOff, Desk};
 use crate::wire;
+use paceline_core::bid::{BidDecision, SkipReason};
 use paceline_core::units::{ArmId, Name, Timestamp};
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
@@ -29,14 +30,22 @@ const BATCH_MAX: usize = 10_000;
 pub struct OpportunityCounter {
     asks: AtomicU64,
     bids: AtomicU64,
+    below_floor: AtomicU64,
     wins: AtomicU64,
 }
 
 impl OpportunityCounter {
-    /// An auction that the campaign was eligible for, and whether it bid.
-    pub fn asked(&self, is_bid: bool) {
+    /// An auction that the campaign was eligible for, and what was decided. A bid that was decided
+    /// and then not made counts as [`SkipReason::Allowance`] or whatever kept it.
+    pub fn asked(&self, decision: BidDecision) {
         self.asks.fetch_add(1, Ordering::Relaxed);
-        self.bids.fetch_add(u64::from(is_bid), Ordering::Relaxed);
+        match decision {
+            BidDecision::Bid { .. } => self.bids.fetch_add(1, Ordering::Relaxed),
+            BidDecision::Skip(SkipReason::Floor) => {
+                self.below_floor.fetch_add(1, Ordering::Relaxed)
+            }
+            BidDecision::Skip(_) => 0,
+        };
     }
 
     /// An auction won.
@@ -87,6 +96,7 @@ impl Opportunities {
             // Bids before asks: one counted in between is told with the next report, and bids are
             // never more than asks.
             let (wins, bids) = (take(&counter.wins), take(&counter.bids));
+            let below_floor = take(&counter.below_floor);
             let asks = take(&counter.asks);
             if asks + bids + wins > 0 {
                 counts.push(v1::OpportunityCount {
@@ -96,6 +106,7 @@ impl Opportunities {
                     asks,
                     bids,
                     wins,
+                    below_floor,
                 });
             }
             is_kept
@@ -164,19 +175,23 @@ async fn send(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paceline_core::units::CpmMicros;
 
     #[test]
     fn counts_are_told_once_and_counters_are_bounded() {
         let opportunities = Opportunities::new(1);
         let name = |text: &str| Name::try_new(text).unwrap();
         let counter = opportunities.counter(&name("c"), &name("s"), ArmId(2)).unwrap();
-        counter.asked(true);
-        counter.asked(false);
+        let price = CpmMicros::new(1);
+        counter.asked(BidDecision::Bid { price, reserve: price.per_impression() });
+        counter.asked(BidDecision::Skip(SkipReason::Participation));
+        counter.asked(BidDecision::Skip(SkipReason::Floor));
         counter.won();
         assert!(opportunities.counter(&name("d"), &name("s"), ArmId(2)).is_none());
         let told = opportunities.take();
         assert_eq!(told.len(), 1);
-        assert_eq!((told[0].asks, told[0].bids, told[0].wins, told[0].arm), (2, 1, 1, 2));
+        let counts = (told[0].asks, told[0].bids, told[0].below_floor, told[0].wins);
+        assert_eq!((counts, told[0].arm), ((3, 1, 1, 1), 2));
         assert_eq!(opportunities.take(), []);
         drop(counter);
         assert_eq!(opportunities.take(), []);

@@ -103,6 +103,7 @@ fn check_law(told: &v1::OwnerExplanation) {
     assert!(plan.planned_nanos > 0 && plan.day_budget_nanos > 0, "{plan:?}");
     assert!(plan.rate_nanos_per_minute > 0 && plan.expected_spend_nanos > 0, "{plan:?}");
     assert!(plan.watermark.is_some(), "{plan:?}");
+    assert_eq!(told.shape, i32::from(v1::ShapeOrigin::Flat), "nobody supplied one");
     let law = told.law.as_ref().unwrap();
     assert_eq!(law.law, i32::from(v1::PacingLaw::LogPid));
     // On plan both are zero; off it the one follows the other.
@@ -136,6 +137,7 @@ fn check_cap(told: &v1::ExplainCampaignResponse) {
     assert_eq!(above.plan.unwrap().tight_horizon, i32::from(v1::BudgetHorizon::Day));
     let day = &above.accounts[0];
     assert_eq!(day.horizon, i32::from(v1::BudgetHorizon::Day));
+    assert!(!told.causes.is_empty() && told.causes.iter().all(|cause| cause.weight_ppm > 0));
     let books = day.books.unwrap();
     assert_eq!((books.granted_nanos, books.in_flight_nanos), (CAP_MICROS * 1_000, WIN_NANOS));
 }
@@ -152,6 +154,15 @@ fn check_hand(told: &v1::ExplainCampaignResponse) {
     assert!(told.binding_owner.is_some(), "what would bind without the hand: {told:#?}");
     assert_eq!(told.books.unwrap().in_flight_nanos, 0);
     told.owners.iter().for_each(check_law);
+    // The hand is why it is where it is, and taking it off is what would help.
+    let cause = told.causes.iter().find(|cause| cause.code == "override").unwrap();
+    let edit = cause.edit.as_ref().unwrap();
+    assert_eq!(
+        (edit.kind.as_str(), edit.override_id.as_ref()),
+        ("release", Some(&hand.override_id))
+    );
+    assert!(edit.with.is_some() && edit.without.is_some(), "{edit:?}");
+    assert!(cause.figures.iter().all(|figure| !figure.text.is_empty()), "{cause:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

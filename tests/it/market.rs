@@ -271,11 +271,8 @@ impl Desk {
                 auction_type: AuctionType::SecondPrice,
             };
             let answer = self.handle.decide(offer.id, ArmId(0), now, &ask);
-            let BidDecision::Bid { price, .. } = answer.decision else {
-                offer.counter.asked(false);
-                continue;
-            };
-            offer.counter.asked(true);
+            offer.counter.asked(answer.decision);
+            let BidDecision::Bid { price, .. } = answer.decision else { continue };
             let rival = rival(offer.phase, auction);
             if price < rival {
                 self.handle.lost(answer.hold);

@@ -59,12 +59,34 @@ async fn results_that_cost_too_much_hold_the_bid_down_and_it_is_told() {
     assert_eq!(of("worth_nanos"), results * MOST_MICROS / 1_000);
     assert_eq!(of("cost_nanos"), 3 * of("worth_nanos"));
     assert!(of("error_ppm") < 0 && of("ceiling_log_ppm") < 0 && of("gain_milli") > 0, "{told}");
+    let cause = &told["causes"][0];
+    assert_eq!(
+        (&cause["code"], &cause["edit"]["kind"]),
+        (&"return_limited".into(), &"returns".into())
+    );
+    assert!(
+        cause["edit"]["returns"]["cost_per_action_micros"].as_i64() > Some(MOST_MICROS),
+        "{cause}"
+    );
     let text = service.ctl(&["explain", "sale"]).await.out;
-    for line in ["return target   at most 10.000000 USD an action", "its return target allows"] {
+    for line in [
+        "return target   at most 10.000000 USD an action",
+        "its return target allows",
+        "cause           what its results may cost keeps its bids down (return_limited)",
+        "  would help    ask for at most ",
+        "  effect        spend of the day ahead ",
+    ] {
         assert!(text.contains(line), "{line} is not in {text}");
     }
     let (_, page) = service.get("/campaigns/sale").await.unwrap();
-    for words in ["Its return target decides", "return target", "kept in hand", "an action"] {
+    for words in [
+        "Its return target decides",
+        "return target",
+        "kept in hand",
+        "an action",
+        "what its results may cost keeps its bids down",
+        "spend of the day ahead",
+    ] {
         assert!(page.contains(words), "{words} is not in {page}");
     }
 }

@@ -82,6 +82,10 @@ pub struct OpportunityCount {
     /// Auctions that it won; may refer to bids of an earlier report. Absent: none.
     #[prost(uint64, tag = "6")]
     pub wins: u64,
+    /// Asks in which it did not bid because its bid would have been below the floor; with bids at most
+    /// asks. Absent: none.
+    #[prost(uint64, tag = "7")]
+    pub below_floor: u64,
 }
 /// What kind of money moved.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -2097,6 +2101,88 @@ pub struct LawExplanation {
     #[prost(sint64, tag = "14")]
     pub evidence_milli: i64,
 }
+/// A number that speaks for a cause.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CauseFigure {
+    /// What it is, in snake case.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// nanos, nanos_per_hour, share, per_hour, minutes or multiplier.
+    #[prost(string, tag = "2")]
+    pub unit: ::prost::alloc::string::String,
+    /// Whole nanos, or millionths of the other units.
+    #[prost(int64, tag = "3")]
+    pub value: i64,
+    /// The same for people, with its unit.
+    #[prost(string, tag = "4")]
+    pub text: ::prost::alloc::string::String,
+}
+/// What would help, and what it would do to spend of the 24 hours ahead, or to the flight's end if
+/// that is sooner.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ProposedEdit {
+    /// budget, cap, multiplier_max, returns, release, activate or widen.
+    #[prost(string, tag = "1")]
+    pub kind: ::prost::alloc::string::String,
+    /// The same as a sentence.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+    /// Whose budget or cap. Absent: another kind of edit.
+    #[prost(message, optional, tag = "3")]
+    pub owner: ::core::option::Option<BudgetOwner>,
+    /// Of a budget the flight, of a cap its horizon. Unspecified: another kind of edit.
+    #[prost(enumeration = "BudgetHorizon", tag = "4")]
+    pub horizon: i32,
+    /// When the flight of a budget begins. Absent: another kind of edit.
+    #[prost(message, optional, tag = "5")]
+    pub flight_start: ::core::option::Option<::prost_types::Timestamp>,
+    /// The budget or cap from then on, in nanos. Absent: another kind of edit.
+    #[prost(int64, optional, tag = "6")]
+    pub to_nanos: ::core::option::Option<i64>,
+    /// The top of the multiplier's range from then on, 0 to 4000000. Absent: another kind of edit.
+    #[prost(uint32, optional, tag = "7")]
+    pub multiplier_max_ppm: ::core::option::Option<u32>,
+    /// The target from then on. Absent: another kind of edit.
+    #[prost(message, optional, tag = "8")]
+    pub returns: ::core::option::Option<ReturnTarget>,
+    /// The hand to take off, sixteen hexadecimal digits. Absent: another kind of edit.
+    #[prost(string, optional, tag = "9")]
+    pub override_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// So many times the eligible traffic, in parts per million. Absent: another kind of edit.
+    #[prost(uint32, optional, tag = "10")]
+    pub times_ppm: ::core::option::Option<u32>,
+    /// Spend ahead as things are. Absent: nothing can be told.
+    #[prost(message, optional, tag = "11")]
+    pub without: ::core::option::Option<SpendForecast>,
+    /// Spend ahead with the edit. Absent: nothing can be told.
+    #[prost(message, optional, tag = "12")]
+    pub with: ::core::option::Option<SpendForecast>,
+    /// It asks for bids beyond what has been seen: the band says what is usual of markets.
+    #[prost(bool, tag = "13")]
+    pub is_beyond: bool,
+    /// What it would do as a sentence. Empty: nothing can be told.
+    #[prost(string, tag = "14")]
+    pub effect: ::prost::alloc::string::String,
+}
+/// Something that makes a campaign deliver as it does.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Cause {
+    /// From the closed list of docs/OPERATIONS.md.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    /// The same as a sentence.
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+    /// How much it has to do with it, 0 to 1000000.
+    #[prost(uint32, tag = "3")]
+    pub weight_ppm: u32,
+    /// What speaks for it.
+    #[prost(message, repeated, tag = "4")]
+    pub figures: ::prost::alloc::vec::Vec<CauseFigure>,
+    /// What would help. Absent: time alone, or nothing that is edited here.
+    #[prost(message, optional, tag = "5")]
+    pub edit: ::core::option::Option<ProposedEdit>,
+}
 /// One owner that a campaign draws on.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct OwnerExplanation {
@@ -2121,6 +2207,9 @@ pub struct OwnerExplanation {
     /// Its numbers went bad: set aside until then. Absent: they did not.
     #[prost(message, optional, tag = "7")]
     pub quarantined_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where the traffic shape of its plan is from.
+    #[prost(enumeration = "ShapeOrigin", tag = "8")]
+    pub shape: i32,
 }
 /// What a hand does.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -2570,6 +2659,51 @@ impl LawClamp {
         }
     }
 }
+/// Where the expected course of an owner's traffic is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ShapeOrigin {
+    /// Not told.
+    Unspecified = 0,
+    /// The same traffic at all times: nothing is known.
+    Flat = 1,
+    /// The caller's.
+    Supplied = 2,
+    /// The caller's, corrected by strong evidence.
+    Corrected = 3,
+    /// Learnt from its own asks.
+    Learnt = 4,
+    /// Learnt from those of its group, its advertiser or everybody.
+    Inherited = 5,
+}
+impl ShapeOrigin {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SHAPE_ORIGIN_UNSPECIFIED",
+            Self::Flat => "SHAPE_ORIGIN_FLAT",
+            Self::Supplied => "SHAPE_ORIGIN_SUPPLIED",
+            Self::Corrected => "SHAPE_ORIGIN_CORRECTED",
+            Self::Learnt => "SHAPE_ORIGIN_LEARNT",
+            Self::Inherited => "SHAPE_ORIGIN_INHERITED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SHAPE_ORIGIN_UNSPECIFIED" => Some(Self::Unspecified),
+            "SHAPE_ORIGIN_FLAT" => Some(Self::Flat),
+            "SHAPE_ORIGIN_SUPPLIED" => Some(Self::Supplied),
+            "SHAPE_ORIGIN_CORRECTED" => Some(Self::Corrected),
+            "SHAPE_ORIGIN_LEARNT" => Some(Self::Learnt),
+            "SHAPE_ORIGIN_INHERITED" => Some(Self::Inherited),
+            _ => None,
+        }
+    }
+}
 /// How an instance stands to a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -2829,6 +2963,9 @@ pub struct ExplainCampaignResponse {
     /// Absent: no return target.
     #[prost(message, optional, tag = "19")]
     pub returns: ::core::option::Option<ReturnExplanation>,
+    /// Why it delivers as it does, the likeliest first.
+    #[prost(message, repeated, tag = "20")]
+    pub causes: ::prost::alloc::vec::Vec<Cause>,
 }
 /// Where a campaign stands with its return target, over the flight so far.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

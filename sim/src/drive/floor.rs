@@ -222,7 +222,7 @@ impl Venue for Floor {
         let answer = self.desks[seat.bidder].handle.decide(campaign, ArmId(0), auction.at, ask);
         let is_bid = matches!(answer.decision, BidDecision::Bid { .. });
         if let Some(counter) = self.counter(seat) {
-            counter.asked(is_bid);
+            counter.asked(answer.decision);
         }
         (answer.decision, is_bid.then_some(answer.hold))
     }

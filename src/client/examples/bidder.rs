@@ -37,11 +37,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             auction_type: AuctionType::FirstPrice,
         };
         let answer = handle.decide(key, ArmId(0), now(), &ask);
-        let BidDecision::Bid { price, .. } = answer.decision else {
-            counter.iter().for_each(|counter| counter.asked(false));
-            continue;
-        };
-        counter.iter().for_each(|counter| counter.asked(true));
+        counter.iter().for_each(|counter| counter.asked(answer.decision));
+        let BidDecision::Bid { price, .. } = answer.decision else { continue };
         if !mix(auction).is_multiple_of(3) {
             handle.lost(answer.hold);
             continue;

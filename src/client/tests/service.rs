@@ -2,7 +2,7 @@
 //! acknowledged and reported, and what becomes of it when calls fail.
 
 use paceline_client::{Builder, Fact, PacelineClient, ReportError, SpendReport, WhenFull};
-use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
+use paceline_core::bid::{AuctionType, BidAsk, BidDecision, SkipReason};
 use paceline_core::event::SpendKind;
 use paceline_core::hash::Digest;
 use paceline_core::table::codec::encode_entries;
@@ -473,9 +473,10 @@ async fn opportunities_are_told_by_campaign_and_segment() {
     let client =
         connected(&service, Builder::new(serve(&service)).with_bidder_id(name("b1"))).await;
     ask(&client, "c1");
+    let price = CpmMicros::new(1_000);
     let counter = client.opportunities().counter(&name("c1"), &name("s1"), ArmId(0)).unwrap();
-    counter.asked(true);
-    counter.asked(false);
+    counter.asked(BidDecision::Bid { price, reserve: price.per_impression() });
+    counter.asked(BidDecision::Skip(SkipReason::Floor));
     counter.won();
     until("the counts", || service.with(|state| !state.counts.is_empty())).await;
     let expected = v1::OpportunityCount {
@@ -485,6 +486,7 @@ async fn opportunities_are_told_by_campaign_and_segment() {
         asks: 2,
         bids: 1,
         wins: 1,
+        below_floor: 1,
     };
     assert_eq!(service.with(|state| state.counts.clone()), [expected]);
 }

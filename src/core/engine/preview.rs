@@ -15,6 +15,10 @@ use crate::preview::{CampaignPreview, PREVIEW_MAX, Preview};
 use crate::units::{AdvertiserId, CampaignId};
 use std::collections::BTreeSet;
 
+/// Campaigns of an advertiser, ended ones too, up to which an edit is tried for an explanation: the
+/// copy holds all of them, and whoever explains a campaign must not keep the next round waiting.
+const TRIED_MAX: u32 = 1_000;
+
 impl<L: PacingLaw + Clone> Engine<L> {
     /// What these edits would do, all of them one after the other: catalogue and overrides. Others
     /// change nothing that can be foreseen.
@@ -163,7 +167,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
     }
 
     /// What an edit would do to a campaign's spend in the 24 hours ahead; nothing where nothing can
-    /// be told.
+    /// be told, or its advertiser has too many campaigns to try it.
     pub(super) fn effect(&self, slot: Slot, stood: &Stood, edit: &Edit) -> Option<Effect> {
         let day = crate::budget::Horizon::Day;
         let (without, _) = self.ahead_of(slot, stood, day, 1.0)?;
@@ -174,6 +178,10 @@ impl<L: PacingLaw + Clone> Engine<L> {
         let campaign = self.state.campaigns[slot].entered.terms.id;
         let input = self.input_of(campaign, edit)?;
         let payer = self.state.campaigns[slot].entered.spec.advertiser;
+        let (_, advertiser) = self.state.advertisers.get(&payer)?;
+        if self.state.owners[*advertiser].members > TRIED_MAX {
+            return None;
+        }
         let copy = self.tried(&BTreeSet::from([payer]), &[input]).ok()?;
         let place = copy.state.ledger.slot_of(campaign)?;
         let (with, is_beyond) = copy.ahead_of(place, stood, day, 1.0)?;

@@ -4,6 +4,7 @@
 
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
+use crate::wire::admin::{CauseWords, causes_in_words};
 use crate::wire::catalogue::returns_words;
 use paceline_core::budget::{BudgetOwner, Horizon};
 use paceline_core::campaign::CampaignSpec;
@@ -30,6 +31,7 @@ pub(super) struct Story {
     now: Timestamp,
     explanation: Option<Explanation>,
     forecasts: Vec<Forecast>,
+    causes: Vec<CauseWords>,
 }
 
 impl Story {
@@ -48,6 +50,7 @@ impl Story {
             now: engine.now(),
             explanation,
             forecasts: engine.forecasts(campaign),
+            causes: causes_in_words(engine, campaign),
         })
     }
 
@@ -99,7 +102,9 @@ pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
             .with(Block::Chart(spend(story, points)))
             .with(Block::Charts(vec![multiplier(points), participation(points)])),
     )
-    .with_section(Section::new("Why").with(facts(story, told, entry)))
+    .with_section(
+        Section::new("Why").with(Block::Table(why(story))).with(facts(story, told, entry)),
+    )
     .with_section(Section::new("Forecasts").with(Block::Table(forecasts(story))))
     .with_section(Section::new("Laws").with(Block::Table(laws(story, told))))
     .with_section(Section::new("Accounts").with(Block::Table(accounts(story, told))))
@@ -135,6 +140,16 @@ fn foreseen(story: &Story) -> Tile {
         format!("at the {end}'s end; four times in five {low} to {high}")
     });
     Tile::new("Will have spent", middle).with_note(band)
+}
+
+/// What makes it deliver as it does, the likeliest first.
+fn why(story: &Story) -> Table {
+    let names = ["cause", "evidence", "would help", "effect"];
+    let table = Table::new("", names.map(Column::text).to_vec());
+    story.causes.iter().fold(table, |table, told| {
+        let words = [&told.cause, &told.evidence, &told.help, &told.effect];
+        table.with_row(words.map(|words| Cell::text(words.as_str())).to_vec())
+    })
 }
 
 fn forecasts(story: &Story) -> Table {
@@ -200,6 +215,7 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
     let binding = told.binding.map_or_else(|| "nobody".to_owned(), |owner| story.name_of(owner));
     let bound = told.owners.iter().find(|part| Some(part.owner) == told.binding);
     let plan = bound.and_then(|part| part.plan);
+    let shape = bound.map(|part| part.shape).unwrap_or_default();
     let tight = plan.and_then(|plan| plan.tight).map_or("none", |horizon| horizon.as_str());
     let watermark = told.watermark.map_or_else(|| "nothing heard".to_owned(), words::moment);
     let (events, suspended) = told.suspense;
@@ -219,6 +235,7 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
             text("placed from then on", story.amount(plan.total)),
             text("planned in 24 hours", story.amount(plan.day_budget)),
             text("no room for", story.amount(plan.unplaced)),
+            text("traffic shape", shape.as_str().to_owned()),
         ]);
     }
     if let Some(returns) = &told.returns {

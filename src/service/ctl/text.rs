@@ -72,6 +72,7 @@ words! {
     law PacingLaw "PACING_LAW_",
     clamp LawClamp "LAW_CLAMP_",
     limit ForecastLimit "FORECAST_LIMIT_",
+    shape ShapeOrigin "SHAPE_ORIGIN_",
     role PartitionRole "PARTITION_ROLE_",
 }
 

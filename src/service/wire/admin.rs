@@ -5,9 +5,11 @@
 
 mod books;
 mod explain;
+mod why;
 
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
+pub use why::{CauseWords, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
 use paceline_core::budget::BudgetOwner;

@@ -184,7 +184,13 @@ fn opportunity_count(count: &v1::OpportunityCount) -> Result<OpportunityCount, R
         "" => SegmentId::from_key(0),
         named => key("segment_id", named, SegmentId::of)?,
     };
-    for (field, value) in [("asks", count.asks), ("bids", count.bids), ("wins", count.wins)] {
+    let counts = [
+        ("asks", count.asks),
+        ("bids", count.bids),
+        ("below_floor", count.below_floor),
+        ("wins", count.wins),
+    ];
+    for (field, value) in counts {
         if value > COUNT_MAX {
             return Err(Refusal::new(field, value, format!("must be at most {COUNT_MAX}")));
         }
@@ -192,13 +198,17 @@ fn opportunity_count(count: &v1::OpportunityCount) -> Result<OpportunityCount, R
     if count.bids > count.asks {
         return Err(Refusal::new("bids", count.bids, "must not exceed asks"));
     }
+    if count.below_floor > count.asks - count.bids {
+        let rule = "must not exceed asks less bids";
+        return Err(Refusal::new("below_floor", count.below_floor, rule));
+    }
     Ok(OpportunityCount {
         campaign,
         segment,
         arm: arm("arm", count.arm)?,
         asks: count.asks,
         bids: count.bids,
-        below_floor: 0,
+        below_floor: count.below_floor,
         wins: count.wins,
     })
 }
@@ -300,6 +310,11 @@ mod tests {
         };
         let refusal = opportunity_count(&count).unwrap_err();
         assert_eq!(refusal.to_string(), "bids is 2 and must not exceed asks");
+        let count = v1::OpportunityCount { asks: 3, below_floor: 2, ..count };
+        let refusal = opportunity_count(&count).unwrap_err();
+        assert_eq!(refusal.to_string(), "below_floor is 2 and must not exceed asks less bids");
+        let count = v1::OpportunityCount { asks: 4, ..count };
+        assert_eq!(opportunity_count(&count).unwrap().below_floor, 2);
     }
 
     proptest! {

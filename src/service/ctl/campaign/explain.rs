@@ -2,6 +2,7 @@
 
 use super::super::{Caller, CtlError, hands, json, pretty, text};
 use crate::args::ctl::ExplainArgs;
+use crate::wire::admin::evidence_words;
 use crate::wire::catalogue;
 use paceline_proto::v1;
 use paceline_view::{Cell, Column, Table};
@@ -18,6 +19,7 @@ pub(crate) async fn explain(caller: &mut Caller, args: ExplainArgs) -> Result<St
         return Ok(pretty(&as_json(&told)));
     }
     let mut text = head(&told);
+    text += &causes(&told);
     for table in [forecasts(&told), laws(&told), plans(&told), accounts(&told)] {
         text.push('\n');
         text += &table.to_text();
@@ -72,6 +74,24 @@ fn head(told: &Told) -> String {
     fact("as of", text::time(told.as_of.as_ref()));
     let mark = told.owners.iter().find_map(|owner| owner.plan.as_ref()?.watermark.as_ref());
     fact("spend known to", text::time(mark));
+    lines
+}
+
+/// Why it delivers as it does, the likeliest cause first.
+fn causes(told: &Told) -> String {
+    let mut lines = String::new();
+    let mut fact = |name: &str, value: String| {
+        writeln!(lines, "{name:<15} {value}").expect("text grows as it needs");
+    };
+    for cause in &told.causes {
+        fact("cause", format!("{} ({})", cause.detail, cause.code));
+        fact("  evidence", evidence_words(cause));
+        let Some(edit) = &cause.edit else { continue };
+        fact("  would help", edit.detail.clone());
+        if !edit.effect.is_empty() {
+            fact("  effect", edit.effect.clone());
+        }
+    }
     lines
 }
 
@@ -148,7 +168,7 @@ fn plans(told: &Told) -> Table {
         ["planned", "forgone", "expected spend", "a day's budget", "a minute", "no room for"];
     let mut columns = vec![Column::text("owner")];
     columns.extend(money.map(|name| Column::number(name, told.currency.as_str())));
-    columns.extend([Column::text("tight cap"), Column::text("until")]);
+    columns.extend(["tight cap", "traffic shape", "until"].map(Column::text));
     let table = told.owners.iter().fold(Table::new("Plans", columns), |table, owner| {
         let name = Cell::text(text::owner_text(owner.owner.as_ref()));
         let Some(plan) = &owner.plan else {
@@ -163,6 +183,7 @@ fn plans(told: &Told) -> Table {
             Cell::money(plan.rate_nanos_per_minute),
             Cell::money(plan.unplaced_nanos),
             Cell::text(text::or_dash(text::horizon(plan.tight_horizon))),
+            Cell::text(text::or_dash(text::shape(owner.shape))),
             Cell::text(text::time(plan.watermark.as_ref())),
         ])
     });
@@ -215,6 +236,42 @@ fn as_json(told: &Told) -> Value {
         "books": json::books(told.books.as_ref()),
         "returns": told.returns.as_ref().map(return_json),
         "forecasts": told.forecasts.iter().map(forecast_json).collect::<Value>(),
+        "causes": told.causes.iter().map(cause_json).collect::<Value>(),
+    })
+}
+
+fn cause_json(cause: &v1::Cause) -> Value {
+    let figure = |figure: &v1::CauseFigure| {
+        object!({
+            "name": figure.name,
+            "unit": figure.unit,
+            "value": figure.value,
+        })
+    };
+    object!({
+        "code": cause.code,
+        "weight_ppm": cause.weight_ppm,
+        "figures": cause.figures.iter().map(figure).collect::<Value>(),
+        "edit": cause.edit.as_ref().map(edit_json),
+    })
+}
+
+fn edit_json(edit: &v1::ProposedEdit) -> Value {
+    object!({
+        "kind": edit.kind,
+        "detail": edit.detail,
+        "owner": json::owner(edit.owner.as_ref()),
+        "horizon": text::horizon(edit.horizon),
+        "flight_start": json::time(edit.flight_start.as_ref()),
+        "to_nanos": edit.to_nanos,
+        "multiplier_max_ppm": edit.multiplier_max_ppm,
+        "returns": json::return_target(edit.returns),
+        "override_id": edit.override_id,
+        "times_ppm": edit.times_ppm,
+        "without": edit.without.as_ref().map(forecast_json),
+        "with": edit.with.as_ref().map(forecast_json),
+        "is_beyond": edit.is_beyond,
+        "effect": edit.effect,
     })
 }
 
@@ -260,6 +317,7 @@ fn owner_json(owner: &v1::OwnerExplanation) -> Value {
         "multiplier_ppm": bounds(owner).then_some(owner.multiplier_ppm),
         "participation_ppm": bounds(owner).then_some(owner.participation_ppm),
         "quarantined_until": json::time(owner.quarantined_until.as_ref()),
+        "traffic_shape": text::shape(owner.shape),
         "accounts": owner.accounts.iter().map(account).collect::<Value>(),
         "plan": owner.plan.as_ref().map_or(Value::Null, plan_json),
         "law": owner.law.as_ref().filter(|_| bounds(owner)).map_or(Value::Null, law_json),

@@ -3,6 +3,7 @@
 use super::super::catalogue::{horizon_number, law_number, returns_message};
 use super::super::{generation_message, instant_message};
 use super::books::{Suspended, account_books, totals_message};
+use super::why::causes;
 use super::{hand_message, owner_message, state_number};
 use paceline_core::budget::Horizon;
 use paceline_core::campaign::{CampaignSpec, CampaignStatus};
@@ -10,7 +11,9 @@ use paceline_core::engine::Engine;
 use paceline_core::forecast::{Forecast, Limit};
 use paceline_core::ledger::Account;
 use paceline_core::pace::{Clamp, limit};
-use paceline_core::report::{Explanation, OwnerExplanation, Reason, ReturnExplanation};
+use paceline_core::report::{
+    Explanation, OwnerExplanation, Reason, ReturnExplanation, ShapeOrigin,
+};
 use paceline_core::units::{ArmId, Nanos, PacingMultiplier, ParticipationRate};
 use paceline_proto::v1;
 
@@ -116,6 +119,7 @@ pub fn explanation_message(
         books: totals_message(engine, spec, &Suspended::of_one(engine, spec.id)).books,
         returns: explanation.returns.as_ref().map(return_message),
         forecasts: engine.forecasts(spec.id).iter().map(forecast_message).collect(),
+        causes: causes(engine, spec.id),
         ..v1::ExplainCampaignResponse::default()
     };
     if explanation.generation.sequence > 0 {
@@ -168,10 +172,21 @@ fn owner_explanation(
         multiplier_ppm: multiplier,
         participation_ppm: participation,
         quarantined_until: owner.quarantined_until.map(instant_message),
+        shape: shape_number(owner.shape),
     }
 }
 
-fn forecast_message(told: &Forecast) -> v1::SpendForecast {
+const fn shape_number(origin: ShapeOrigin) -> i32 {
+    match origin {
+        ShapeOrigin::Flat => v1::ShapeOrigin::Flat as i32,
+        ShapeOrigin::Supplied => v1::ShapeOrigin::Supplied as i32,
+        ShapeOrigin::Corrected => v1::ShapeOrigin::Corrected as i32,
+        ShapeOrigin::Learnt => v1::ShapeOrigin::Learnt as i32,
+        ShapeOrigin::Inherited => v1::ShapeOrigin::Inherited as i32,
+    }
+}
+
+pub(super) fn forecast_message(told: &Forecast) -> v1::SpendForecast {
     let limit = match told.limit {
         Limit::Budget => v1::ForecastLimit::Budget,
         Limit::Supply => v1::ForecastLimit::Supply,
@@ -206,7 +221,7 @@ fn return_message(told: &ReturnExplanation) -> v1::ReturnExplanation {
 
 /// Millionths, rounded; what is not a number is 0.
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates; for people only")]
-fn millionths(value: f64) -> i64 {
+pub(super) fn millionths(value: f64) -> i64 {
     if value.is_finite() { (value * 1e6).round() as i64 } else { 0 }
 }
 

@@ -41,7 +41,7 @@ const SPEND_FIELDS: [&str; 13] = [
     "arm",
     "reported_through_us",
 ];
-const OPPORTUNITY_FIELDS: [&str; 9] = [
+const OPPORTUNITY_FIELDS: [&str; 10] = [
     "producer",
     "sequence",
     "campaign",
@@ -49,6 +49,7 @@ const OPPORTUNITY_FIELDS: [&str; 9] = [
     "arm",
     "asks",
     "bids",
+    "below_floor",
     "wins",
     "reported_through_us",
 ];
@@ -122,14 +123,19 @@ pub(super) fn opportunities(pairs: &Pairs) -> Result<OpportunityBatch, Complaint
     let must = "must be given";
     let rule = "must be a whole number from 1";
     let sequence = fields.number("sequence", 1..=u64::MAX, rule)?;
-    let count = |name| {
+    let told = |name| {
         let rule = "must be a whole number of at most 1000000000000";
-        let count = fields.number(name, 0..=COUNT_MAX, rule)?;
-        count.ok_or_else(|| Fields::complain(name, "", must))
+        fields.number(name, 0..=COUNT_MAX, rule)
     };
+    let count = |name| told(name)?.ok_or_else(|| Fields::complain(name, "", must));
     let (asks, bids, wins) = (count("asks")?, count("bids")?, count("wins")?);
+    let below_floor = told("below_floor")?.unwrap_or(0);
     if bids > asks {
         return Err(Fields::complain("bids", &bids.to_string(), "must not exceed asks"));
+    }
+    if below_floor > asks - bids {
+        let rule = "must not exceed asks less bids";
+        return Err(Fields::complain("below_floor", &below_floor.to_string(), rule));
     }
     if wins > bids {
         return Err(Fields::complain("wins", &wins.to_string(), "must not exceed bids"));
@@ -140,7 +146,7 @@ pub(super) fn opportunities(pairs: &Pairs) -> Result<OpportunityBatch, Complaint
         arm: arm(&fields)?,
         asks,
         bids,
-        below_floor: 0,
+        below_floor,
         wins,
     };
     Ok(OpportunityBatch {
@@ -299,6 +305,10 @@ mod tests {
                      reported_through_us=9";
         let batch = opportunities(&pairs(sound)).unwrap();
         assert_eq!((batch.sequence, batch.counts[0].asks), (Some(1), 9));
+        let told = |floor: u64| opportunities(&pairs(&format!("{sound} below_floor={floor}")));
+        assert_eq!((batch.counts[0].below_floor, told(5).unwrap().counts[0].below_floor), (0, 5));
+        let refused = told(6).unwrap_err();
+        assert_eq!(refused.rule, "must not exceed asks less bids");
         let refused = opportunities(&pairs(&sound.replace("bids=4", "bids=10"))).unwrap_err();
         assert_eq!((refused.field.as_str(), refused.rule), ("bids", "must not exceed asks"));
         let refused = opportunities(&pairs(&sound.replace("wins=2", "wins=5"))).unwrap_err();
