@@ -16,14 +16,12 @@ pub mod trial;
 pub mod verdict;
 pub mod world_line;
 
-use crate::number::length;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use crate::scenario::ScenarioError;
 use cell::{Cell, Overall};
 use outcome::Outcome;
 use plan::{Brief, Plan};
 use serde::Serialize;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use store::{Store, StoreError};
 use verdict::Verdict;
 use world_line::WorldLine;
@@ -68,11 +66,10 @@ pub fn play(
             requests.extend(plan.brief.seeds.iter().map(|&seed| (world, contender, seed)));
         }
     }
-    let count = AtomicUsize::new(0);
-    each_on_threads(&requests, threads, |&(world, contender, seed)| {
+    each_told(&requests, threads, progress, |&(world, contender, seed)| {
         let key = store.map(|store| store.key(&world.digest, contender.name(), seed));
         let known = store.zip(key.as_ref()).and_then(|(store, key)| store.get(key));
-        let outcome = match known {
+        Ok(match known {
             Some(known) => Outcome { world: world.scenario.name.clone(), ..known.clone() },
             None => {
                 let name = || world.scenario.name.clone();
@@ -87,10 +84,7 @@ pub fn play(
                 }
                 outcome
             }
-        };
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(requests.len()));
-        Ok(outcome)
+        })
     })
 }
 

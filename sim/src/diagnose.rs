@@ -9,8 +9,7 @@ pub(crate) mod market;
 pub mod render;
 pub mod score;
 
-use crate::number::length;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use crate::scenario::draft::Draft;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::world::asked::{Questions, Wish};
@@ -22,7 +21,6 @@ use paceline_core::units::{Nanos, Span, Timestamp};
 use score::Score;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use toml::Value;
 
 /// What an edit was to do, and did.
@@ -73,13 +71,7 @@ pub fn play(
     threads: usize,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Ward, ScenarioError> {
-    let count = AtomicUsize::new(0);
-    let runs = each_on_threads(seeds, threads, |&seed| {
-        let patient = ask(seed)?;
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(seeds.len()));
-        Ok::<_, ScenarioError>(patient)
-    })?;
+    let runs = each_told(seeds, threads, progress, |&seed| ask(seed))?;
     let patients: Vec<Patient> = runs.into_iter().flatten().collect();
     let first = seeds.first().copied().unwrap_or(0);
     let seeds = (first, seeds.last().copied().unwrap_or(first));

@@ -8,8 +8,8 @@ mod draw;
 pub mod render;
 pub mod score;
 
-use crate::number::{length, whole};
-use crate::run::each_on_threads;
+use crate::number::whole;
+use crate::run::each_told;
 use crate::scenario::ScenarioError;
 use crate::world::{self, RunOptions};
 use paceline_core::budget::Horizon;
@@ -18,7 +18,6 @@ use paceline_core::units::{Nanos, Span};
 use score::Score;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// A forecast and what came of it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -65,13 +64,7 @@ pub fn play(
     threads: usize,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Foresight, ScenarioError> {
-    let count = AtomicUsize::new(0);
-    let runs = each_on_threads(seeds, threads, |&seed| {
-        let asked = ask(seed)?;
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(seeds.len()));
-        Ok::<_, ScenarioError>(asked)
-    })?;
+    let runs = each_told(seeds, threads, progress, |&seed| ask(seed))?;
     let asked: Vec<Asked> = runs.into_iter().flatten().collect();
     let of = |horizon| asked.iter().filter(move |one| one.forecast.horizon == horizon);
     let (flights, days) = (Score::of(of(Horizon::Flight)), Score::of(of(Horizon::Day)));

@@ -11,8 +11,7 @@ mod measure;
 pub mod render;
 mod world;
 
-use crate::number::length;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use crate::scenario::ScenarioError;
 use crate::world::{RunOptions, run};
 pub use extent::Extent;
@@ -20,7 +19,6 @@ pub use measure::{OVERSHOOT_MOST, Response, SETTLING_MOST, VALUE_LEAST, Worst};
 use paceline_core::units::Span;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Delays of the reports, in seconds.
 const DELAYS: [i64; 6] = [0, 300, 600, 900, 1_800, 3_600];
@@ -152,13 +150,7 @@ pub fn play(
         .flat_map(|&gain| jobs(Errors { gain, ..Errors::NONE }, world::elasticity(gain)))
         .chain(asked.iter().flat_map(|&errors| jobs(errors, world::elasticity(1.0))))
         .collect();
-    let count = AtomicUsize::new(0);
-    let responses = each_on_threads(&all, threads, |job| {
-        let response = respond(job)?;
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(all.len()));
-        Ok::<_, ScenarioError>(response)
-    })?;
+    let responses = each_told(&all, threads, progress, respond)?;
     let width = STEPS.len() * seeds.len();
     let (right, wrong) = responses.split_at(gains.len() * width);
     let points: Vec<Point> = asked

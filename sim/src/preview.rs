@@ -9,8 +9,8 @@ pub mod score;
 
 pub use draw::Kind;
 
-use crate::number::{length, real};
-use crate::run::each_on_threads;
+use crate::number::real;
+use crate::run::each_told;
 use crate::scenario::ScenarioError;
 use crate::world::asked::Questions;
 use crate::world::{self, RunOptions};
@@ -20,7 +20,6 @@ use paceline_core::units::{Nanos, Span};
 use score::Score;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// An edit, previewed, and what came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -63,13 +62,7 @@ pub fn play(
     threads: usize,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Result<Previews, ScenarioError> {
-    let count = AtomicUsize::new(0);
-    let runs = each_on_threads(seeds, threads, |&seed| {
-        let tried = ask(seed)?;
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(seeds.len()));
-        Ok::<_, ScenarioError>(tried)
-    })?;
+    let runs = each_told(seeds, threads, progress, |&seed| ask(seed))?;
     let tried: Vec<Tried> = runs.into_iter().flatten().collect();
     let first = seeds.first().copied().unwrap_or(0);
     let seeds = (first, seeds.last().copied().unwrap_or(first));

@@ -16,10 +16,9 @@ pub mod render;
 pub use guide::{Guide, Rule};
 
 use crate::number::length;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use landscape::Landscape;
 use serde::Serialize;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Steps that the guide's duals are searched over, each with each.
 pub const STEPS: [f64; 8] = [0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0];
@@ -125,7 +124,6 @@ pub fn play(
     threads: usize,
     progress: &(dyn Fn(f64) + Sync),
 ) -> Returned {
-    let done = AtomicUsize::new(0);
     let rules = [Rule::Joint, Rule::Least];
     let guides: Vec<Guide> = rules
         .into_iter()
@@ -137,10 +135,9 @@ pub fn play(
             (0..campaigns).map(|number| Landscape::draw(seed, number)).collect();
         let ours = paced::run(&fleet);
         let theirs: Vec<Vec<Got>> = guides.iter().map(|guide| guide.run(&fleet)).collect();
-        progress(length(done.fetch_add(1, Ordering::Relaxed) + 1) / length(seeds.len()));
         Ok::<_, std::convert::Infallible>((fleet, ours, theirs))
     };
-    let Ok(runs) = each_on_threads(seeds, threads, of_seed);
+    let Ok(runs) = each_told(seeds, threads, progress, of_seed);
     let fleet: Vec<Landscape> = runs.iter().flat_map(|run| run.0.iter().copied()).collect();
     let ours: Vec<Got> = runs.iter().flat_map(|run| run.1.iter().copied()).collect();
     let mut scores = vec![Score::of("log-pid and return law".to_owned(), &fleet, &ours)];

@@ -198,3 +198,18 @@ pub(crate) fn each_on_threads<R: Sync, T: Send, E: Send>(
         })
         .collect()
 }
+
+/// The same; `progress` is told the share that is done.
+pub(crate) fn each_told<R: Sync, T: Send, E: Send>(
+    requests: &[R],
+    threads: usize,
+    progress: &(dyn Fn(f64) + Sync),
+    make: impl Fn(&R) -> Result<T, E> + Sync,
+) -> Result<Vec<T>, E> {
+    let count = AtomicUsize::new(0);
+    each_on_threads(requests, threads, |request| {
+        let made = make(request)?;
+        progress(length(count.fetch_add(1, Ordering::Relaxed) + 1) / length(requests.len()));
+        Ok(made)
+    })
+}

@@ -13,8 +13,7 @@ pub mod render;
 pub mod rival;
 pub mod truth;
 
-use crate::number::length;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use atoms::Atoms;
 use change::{Drift, Quiet, Shift};
 use contender::Feedback;
@@ -24,7 +23,6 @@ use recorded::Recorded;
 use serde::Serialize;
 use std::convert::Infallible;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Least share of the best surplus after 20 000 outcomes, by kind of feedback.
 pub const LEAST: [f64; 3] = [0.98, 0.96, 0.94];
@@ -109,10 +107,9 @@ pub fn play(
         }
     }
     let jobs = jobs(options, &markets, &traces);
-    let done = AtomicUsize::new(0);
     let seed = options.seeds.first().copied().unwrap_or(1);
     let work = |job: &Job<'_>| {
-        let result = match job {
+        Ok::<_, Infallible>(match job {
             Job::Known(market, feedback, number) => {
                 Done::Known(known::play(market, *feedback, *number, *number == seed))
             }
@@ -127,11 +124,9 @@ pub fn play(
             Job::Recorded(file, rows, value, feedback, has_context) => {
                 Done::Recorded(recorded::play(file, rows, (*value, *feedback, *has_context)))
             }
-        };
-        progress(length(done.fetch_add(1, Ordering::Relaxed) + 1) / length(jobs.len()));
-        Ok::<_, Infallible>(result)
+        })
     };
-    let Ok(results) = each_on_threads(&jobs, options.threads, work);
+    let Ok(results) = each_told(&jobs, options.threads, progress, work);
     let mut all = Shaded {
         seeds: options.seeds.clone(),
         known: Vec::new(),

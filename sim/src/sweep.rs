@@ -13,16 +13,14 @@ use crate::compare::outcome::Outcome;
 use crate::compare::plan::digest_of;
 use crate::compare::store::Store;
 use crate::contender::Contender;
-use crate::number::length;
 use crate::report::metric::Metrics;
-use crate::run::each_on_threads;
+use crate::run::each_told;
 use crate::scenario::draft::Draft;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::world::RunOptions;
 use paceline_core::engine::EngineConfig;
 use serde::Serialize;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use vary::{Vary, VaryError};
 
 /// The most runs of a sweep: a day's worth of small worlds.
@@ -170,11 +168,8 @@ pub fn play(
         let seeds = if plan.seeds.is_empty() { &own[..] } else { &plan.seeds[..] };
         requests.extend(seeds.iter().map(|&seed| (variant, seed)));
     }
-    let count = AtomicUsize::new(0);
-    let runs = each_on_threads(&requests, threads, |&(variant, seed)| {
+    let runs = each_told(&requests, threads, progress, |&(variant, seed)| {
         let outcome = run(plan.contender, variant, seed, store)?;
-        let done = count.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(length(done) / length(requests.len()));
         Ok(Run {
             world: variant.scenario.name.clone(),
             values: variant.values.clone(),

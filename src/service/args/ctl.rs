@@ -158,12 +158,9 @@ pub struct TargetArgs {
     pub advertiser: bool,
 }
 
-/// When an override ends and why it is laid on.
-#[derive(Debug, Clone, Args)]
-pub struct HandArgs {
-    /// Whom it is for.
-    #[command(flatten)]
-    pub target: TargetArgs,
+/// When an override ends: one of the two.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct TermArgs {
     /// How long it lasts by the service's clock, at most 90 days: 30m, 2h, 1d.
     #[arg(
         long = "for",
@@ -176,6 +173,17 @@ pub struct HandArgs {
     /// When it ends instead: 2026-12-01T18:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub until: Option<Timestamp>,
+}
+
+/// When an override ends and why it is laid on.
+#[derive(Debug, Clone, Args)]
+pub struct HandArgs {
+    /// Whom it is for.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// How long it lasts.
+    #[command(flatten)]
+    pub term: TermArgs,
     /// Why, for those who find it: 1 to 500 bytes.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,

@@ -120,7 +120,7 @@ async fn lay_on(
     if !args.filter.yes || ids.is_empty() {
         return Ok(Outcome { text: counted(caller.is_json, &what, &ids), trouble: None });
     }
-    let expires_at = hands::expiry(caller, None, Some(args.lasts)).await?;
+    let expires_at = hands::expiry(caller, args.term).await?;
     let base = args.request_id.unwrap_or_else(hands::request_id);
     let (mut done, mut failed) = (Vec::new(), Vec::new());
     for (at, id) in ids.into_iter().enumerate() {
@@ -189,7 +189,7 @@ pub(super) async fn extend(caller: &mut Caller, args: ExtendArgs) -> Result<Stri
         target: hand.target,
         action: hand.action,
         reason: args.reason,
-        expires_at: Some(hands::expiry(caller, args.until, args.lasts).await?),
+        expires_at: Some(hands::expiry(caller, args.term).await?),
         request_id: hands::request_id(),
     };
     hands::send(caller, request).await

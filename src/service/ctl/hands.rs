@@ -1,9 +1,11 @@
 //! `ctl pause`, `freeze`, `fix`, `cap`, `clear`, `overrides`: hands on the wheel.
 
 use super::{Caller, CtlError, PAGE_SIZE, json, pages, pretty, text};
-use crate::args::ctl::{CapArgs, ClearArgs, FixArgs, HandArgs, OverridesArgs, TargetArgs};
+use crate::args::ctl::{
+    CapArgs, ClearArgs, FixArgs, HandArgs, OverridesArgs, TargetArgs, TermArgs,
+};
 use crate::clock::Clock;
-use crate::wire::{self, Span, Timestamp};
+use crate::wire;
 use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;
 use paceline_proto::v1::override_action::Action;
@@ -48,20 +50,19 @@ pub(super) fn request_id() -> String {
 /// When it ends. A span counts from the service's own time, which in a rehearsal is not ours.
 pub(super) async fn expiry(
     caller: &mut Caller,
-    until: Option<Timestamp>,
-    lasts: Option<Span>,
+    term: TermArgs,
 ) -> Result<prost_types::Timestamp, CtlError> {
-    if let Some(until) = until {
+    if let Some(until) = term.until {
         return Ok(wire::instant_message(until));
     }
     let asked = caller.client.get_status(v1::GetStatusRequest {}).await;
     let now = caller.answer(asked)?.server_time;
-    Ok(wire::later("server_time", now.as_ref(), lasts.unwrap_or_default())?)
+    Ok(wire::later("server_time", now.as_ref(), term.lasts.unwrap_or_default())?)
 }
 
 async fn lay_on(caller: &mut Caller, args: HandArgs, action: Action) -> Result<String, CtlError> {
     let request = v1::SetOverrideRequest {
-        expires_at: Some(expiry(caller, args.until, args.lasts).await?),
+        expires_at: Some(expiry(caller, args.term).await?),
         target: Some(target(args.target)),
         action: Some(v1::OverrideAction { action: Some(action) }),
         reason: args.reason,

@@ -3,9 +3,9 @@
 //!
 //! Knows flags, their help and the form of their values; not what is asked of whom.
 
-use super::{lasting, moment, multiplier, parsed, share};
+use super::{TermArgs, multiplier, parsed, share};
 use clap::{Args, Subcommand};
-use paceline_core::units::{Ppm, Span, Timestamp};
+use paceline_core::units::{Ppm, Span};
 
 /// `ctl bulk`.
 #[derive(Debug, Clone, Args)]
@@ -77,9 +77,9 @@ pub struct BulkHandArgs {
     /// Which.
     #[command(flatten)]
     pub filter: FilterArgs,
-    /// How long it lasts by the service's clock, at most 90 days: 30m, 2h, 1d.
-    #[arg(long = "for", value_name = "SPAN", value_parser = lasting)]
-    pub lasts: Span,
+    /// How long it lasts.
+    #[command(flatten)]
+    pub term: TermArgs,
     /// Why, for those who find it: 1 to 500 bytes.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
@@ -94,18 +94,9 @@ pub struct ExtendArgs {
     /// The override, as `ctl overrides` lists it: 16 hexadecimal digits.
     #[arg(value_name = "ID")]
     pub id: String,
-    /// How long it lasts from now on, at most 90 days; shorter than before ends it earlier.
-    #[arg(
-        long = "for",
-        value_name = "SPAN",
-        value_parser = lasting,
-        required_unless_present = "until",
-        conflicts_with = "until"
-    )]
-    pub lasts: Option<Span>,
-    /// When it ends instead: 2026-12-01T18:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = moment)]
-    pub until: Option<Timestamp>,
+    /// How long it lasts from now on; shorter than before ends it earlier.
+    #[command(flatten)]
+    pub term: TermArgs,
     /// Why: 1 to 500 bytes.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
