@@ -10,12 +10,17 @@ use crate::value::{self, MONEY, SHARE};
 use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::input::LocalDay;
-use paceline_core::units::{Nanos, Ppm, Span, Timestamp, Window};
+use paceline_core::units::{BUDGET_UNITS_MAX, Nanos, Ppm, Span, Timestamp, Window};
 
 /// Days that a whole month counts for: 365 days over twelve months, and the leap years' part.
 const MONTH_TENTHS: u64 = 304;
 /// The most of a single day over the average: what the great platforms promise.
 const MOST_DEFAULT: Ppm = Ppm::new(2_000_000);
+
+/// As long as as many months as flights may be made of: what is laid out day by day is bounded.
+const FLIGHT_MAX: Span = Span::DAY.times(31 * FLIGHTS_MAX as i64);
+/// The largest budget there is.
+const BUDGET_MAX: Nanos = Nanos::from_units(BUDGET_UNITS_MAX);
 
 /// What the average is taken over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,9 +74,19 @@ pub(crate) fn spread(
             section.refuse(faults, "average_day", "needs flights without a budget of their own");
             return;
         }
-        // A day more is enough to know that there are too many.
+        if flight.window.span() > FLIGHT_MAX {
+            let rule = "a flight with an average may last at most 12400 days";
+            section.refuse(faults, "average_day", rule);
+            return;
+        }
         let days = zone.days(flight.window.start(), flight.window.end() - Span::from_micros(1));
-        flights.extend(parts(average, flight.window, &days));
+        let parts = parts(average, flight.window, &days);
+        if parts.iter().any(|part| part.budget.is_none_or(|budget| budget > BUDGET_MAX)) {
+            let rule = format!("makes a budget above {BUDGET_UNITS_MAX} units");
+            section.refuse(faults, "average_day", &rule);
+            return;
+        }
+        flights.extend(parts);
         if flights.len() > FLIGHTS_MAX {
             let rule = "makes more than 400 flights: shorten the flights, or average over month";
             section.refuse(faults, "average_day", rule);
@@ -80,7 +95,8 @@ pub(crate) fn spread(
     }
     budgets.flights = flights;
     if budgets.cap(Horizon::Day).is_none() {
-        let amount = average.most.of(average.amount);
+        // No day may take more than any budget may have.
+        let amount = average.most.of(average.amount).min(BUDGET_MAX);
         budgets.caps.push(Cap { horizon: Horizon::Day, amount });
     }
 }

@@ -360,7 +360,7 @@ impl CampaignSpec {
         complaints
     }
 
-    /// A minimum that each flight can hold, and that somebody else's budget may stand against.
+    /// A minimum that each flight can hold.
     fn check_minimum(&self, complaints: &mut Vec<SpecError>) {
         let Some(minimum) = self.terms.minimum else { return };
         if minimum <= Nanos::ZERO {

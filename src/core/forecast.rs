@@ -11,6 +11,7 @@ mod odds;
 pub use course::{Course, Level};
 
 use crate::budget::Horizon;
+use crate::normal;
 use crate::units::{Nanos, Timestamp, Window};
 use odds::Spread;
 use serde::{Deserialize, Serialize};
@@ -236,7 +237,7 @@ impl<'a> Odds<'a> {
             if amount < most { 1.0 - libm::exp((amount - most) / left) } else { 0.0 }
         });
         let is_planned = self.portion.map_or(1.0, |(portion, deviation)| {
-            odds::normal((1.0 - self.lag - spend / portion) / deviation)
+            normal::chance((1.0 - self.lag - spend / portion) / deviation)
         });
         if fits * is_planned <= 0.0 {
             return 0.0;

@@ -158,6 +158,14 @@ pub struct LocalDay {
     pub hours: Vec<LocalHour>,
 }
 
+impl LocalDay {
+    /// The hour that holds a moment of the day; nothing at or after its end.
+    #[must_use]
+    pub fn hour_at(&self, at: Timestamp) -> Option<&LocalHour> {
+        self.hours.get(self.hours.partition_point(|hour| hour.window.end() <= at))
+    }
+}
+
 /// Local days of a zone, in order, at least 8 ahead, so that a dead catalogue cannot stop midnight.
 /// Days already known are left as they are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,6 +5,7 @@
 //! the very same code. Modules below stand in reading order; a module may use those above it.
 
 pub mod hash;
+pub mod normal;
 mod pairs;
 pub mod units;
 
@@ -38,7 +39,6 @@ pub mod journal;
 pub mod report;
 
 pub mod diagnosis;
-pub mod history;
 pub mod preview;
 
 pub mod engine;

@@ -14,7 +14,7 @@ pub const PREVIEW_MAX: usize = 1_000;
 
 /// Where a campaign stands, and where it is going.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Course {
+pub struct Bearing {
     /// What it is doing; absent before its first round.
     pub state: Option<EntryState>,
     /// Why.
@@ -31,7 +31,7 @@ pub struct Course {
     pub ahead: Vec<Forecast>,
 }
 
-impl Course {
+impl Bearing {
     /// Spend ahead over one of the three horizons: hour, day or flight.
     #[must_use]
     pub fn over(&self, horizon: Horizon) -> Option<&Forecast> {
@@ -45,9 +45,9 @@ pub struct CampaignPreview {
     /// Which.
     pub campaign: CampaignId,
     /// As things are; absent for one that the edit makes.
-    pub before: Option<Course>,
+    pub before: Option<Bearing>,
     /// With the edit.
-    pub after: Course,
+    pub after: Bearing,
     /// It asks for bids beyond what has been seen: the bands say what is usual of markets.
     pub is_beyond: bool,
 }

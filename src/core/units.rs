@@ -14,7 +14,9 @@ pub use id::{
     AdvertiserId, ArmId, BidderId, CampaignId, Epoch, EventId, Generation, GroupId, Name,
     NameError, OverrideId, PartitionId, ProducerId, SegmentId, ShapeId, WinId, ZoneId,
 };
-pub use money::{CpmMicros, Currency, CurrencyError, Micros, MoneyError, Nanos, Ppb};
+pub use money::{
+    BUDGET_UNITS_MAX, CpmMicros, Currency, CurrencyError, Micros, MoneyError, Nanos, Ppb,
+};
 pub use ratio::{PaceRatio, PacingMultiplier, ParticipationRate, Ppm, RatioError, ShadingFactor};
 pub use results::Results;
 pub use time::{Span, Timestamp, Window, WindowError};

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Core, from units to engine: from what is to what is done.
 const CORE: &[&[&str]] = &[
-    &["hash", "hours", "pairs"],
+    &["hash", "hours", "normal", "pairs"],
     &["units"],
     &["budget", "object"],
     &["campaign"],
@@ -24,7 +24,7 @@ const CORE: &[&[&str]] = &[
     &["bid"],
     &["quarantine"],
     &["report"],
-    &["diagnosis", "history", "preview"],
+    &["diagnosis", "preview"],
     &["snapshot"],
     &["invariant"],
     &["engine"],

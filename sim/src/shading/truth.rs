@@ -6,6 +6,7 @@
 
 use crate::number::{length, place, real, whole};
 use crate::rng::Stream;
+use paceline_core::normal;
 use paceline_core::shade::SegmentPath;
 use paceline_core::units::CpmMicros;
 
@@ -140,8 +141,7 @@ impl Shape {
 
     /// Probability of a price below this.
     fn upto(self, price: f64) -> f64 {
-        let normal =
-            |sigma: f64| 0.5 * libm::erfc(-libm::log(price) / (sigma * std::f64::consts::SQRT_2));
+        let normal = |sigma: f64| normal::chance(libm::log(price) / sigma);
         let above = |spot: f64| if price > spot { 1.0 } else { 0.0 };
         match self {
             Self::LogNormal(sigma) => normal(sigma),

@@ -88,6 +88,17 @@ fn what_terms_holidays_and_averages_break_is_told_by_name() {
     ] {
         assert!(told(lines).contains(words), "{lines}: {}", told(lines));
     }
+    let told = |start: &str, end: &str, average: &str| {
+        let flights = format!("flights = [{{ start = \"{start}\", end = \"{end}\" }}]\n");
+        match parse(&campaign(&format!("{flights}average_day = {average}"))) {
+            Err(CatalogueError::Faulty { complaints, .. }) => complaints[0].to_string(),
+            other => panic!("{average}: {other:?}"),
+        }
+    };
+    let dear = told("2026-01-01T00:00", "2027-01-01T00:00", "{ amount = \"400000000 USD\" }");
+    assert!(dear.contains("makes a budget above 4000000000 units"), "{dear}");
+    let long = told("2026-01-01T00:00", "2190-01-01T00:00", "{ amount = \"1 USD\" }");
+    assert!(long.contains("may last at most 12400 days"), "{long}");
     let days =
         "[[holidays]]\nname = \"h\"\ndays = [{ date = \"2026-02-30\", traffic = \"50%\" }]\n";
     let Err(CatalogueError::Faulty { complaints, .. }) = parse(days) else { panic!("taken") };

@@ -31,6 +31,10 @@ pub fn causes(case: &Case) -> Vec<Cause> {
     if let Some(cause) = stopped(case) {
         return vec![cause];
     }
+    if case.reason == Reason::OutsideHours {
+        // As it was asked to: it bids nothing now, whatever the market has.
+        return vec![cause(CauseKind::OnPlan, ON_PLAN, spend_figures(case), None)];
+    }
     let mut causes = Vec::new();
     causes.extend(paused(case));
     causes.extend(spent(case));
@@ -211,7 +215,8 @@ fn loosened(target: ReturnTarget, times: f64) -> Option<ReturnTarget> {
 /// Caps of its own, or budgets that it shares, keep it from its own budget.
 fn budgets(case: &Case) -> Vec<Cause> {
     let mut causes = Vec::new();
-    if let Some(shared) = case.shared.filter(|_| case.reason == Reason::Law && case.is_behind()) {
+    let is_law = matches!(case.reason, Reason::Law | Reason::Minimum);
+    if let Some(shared) = case.shared.filter(|_| is_law && case.is_behind()) {
         let mut figures = vec![figure("needed", case.need(), Unit::Multiplier)];
         let cap = shared.tight.map(|(_, cap)| figure("shared_cap", cap.as_f64(), Unit::Nanos));
         figures.extend(cap);

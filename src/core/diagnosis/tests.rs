@@ -176,6 +176,13 @@ fn each_reason_of_the_engine_has_its_cause() {
     let of = |reason: Reason| kinds(&Case { reason, ..case.clone() })[0];
     assert_eq!(of(Reason::Blind), CauseKind::StaleSpend);
     assert_eq!(of(Reason::CounterFault), CauseKind::StaleSpend);
+    assert_eq!(of(Reason::OutsideHours), CauseKind::OnPlan);
+    let tight = Some((Horizon::Day, Nanos::from_units(50)));
+    let shared = Some(Shared { owner: case.own, tight });
+    for reason in [Reason::Law, Reason::Minimum] {
+        let poor = Case { reason, shared, ..case.clone() };
+        assert!(kinds(&poor).contains(&CauseKind::BudgetLimited), "{reason:?}");
+    }
     let braked = Case { reason: Reason::Brake, brake: 0.3, ..case.clone() };
     assert_eq!(kinds(&braked)[0], CauseKind::Brake);
     let spent = SpentBudget {

@@ -39,18 +39,18 @@ pub(super) struct OwnerSignal {
     pub participation: f64,
     pub brake: f64,
     /// Of the campaign's own: what its minimum asks for.
-    pub floor: Option<PacingSignal>,
+    pub minimum: Option<PacingSignal>,
     /// A minimum holds it up.
     pub is_lifted: bool,
 }
 
 impl OwnerSignal {
     /// At least what a minimum asks for.
-    pub(super) fn lift(&mut self, floor: &PacingSignal) {
-        if self.x < floor.x {
-            self.x = floor.x;
-            self.multiplier = floor.multiplier;
-            self.participation = floor.participation;
+    pub(super) fn lift(&mut self, minimum: &PacingSignal) {
+        if self.x < minimum.x {
+            self.x = minimum.x;
+            self.multiplier = minimum.multiplier;
+            self.participation = minimum.participation;
             self.is_lifted = true;
         }
     }
@@ -274,7 +274,7 @@ impl CampaignState {
         self.applied_x = match (least, returned) {
             (Some(signal), _) if matches!(reason, Reason::Law | Reason::Minimum) => signal.x,
             (_, Some(ceiling)) if reason == Reason::Returns => ceiling.x,
-            _ => log_of(multiplier, participation),
+            _ => limit::x_of(multiplier, participation),
         };
         let braked = ParticipationRate::clamped(brake);
         if braked < participation {
@@ -401,12 +401,6 @@ fn lay_hands(
 #[expect(clippy::cast_precision_loss, reason = "counts for explanations")]
 const fn real(count: u64) -> f64 {
     count as f64
-}
-
-/// ln(multiplier × participation), with a floor for zero.
-fn log_of(multiplier: PacingMultiplier, participation: ParticipationRate) -> f64 {
-    let product = multiplier.ppm().as_f64() * participation.ppm().as_f64();
-    if product > 0.0 { libm::log(product).max(limit::X_MIN) } else { limit::X_MIN }
 }
 
 /// Whether two figures differ by more than `threshold` in their logarithm (to first order), or one

@@ -21,8 +21,11 @@ impl<L: PacingLaw + Clone> Engine<L> {
         let slot = self.state.ledger.slot_of(campaign)?;
         let stood = self.stood(campaign);
         let mut causes = causes(&self.case(slot));
+        let has_edit = causes.iter().any(|cause| cause.edit.is_some());
+        let trial = has_edit.then(|| self.trial_of(slot)).flatten();
         for cause in &mut causes {
-            cause.effect = cause.edit.as_ref().and_then(|edit| self.effect(slot, &stood, edit));
+            let edit = cause.edit.as_ref();
+            cause.effect = edit.and_then(|edit| self.effect(slot, &stood, edit, trial.as_ref()));
         }
         Some(Diagnosis { campaign, now: self.state.now, causes })
     }

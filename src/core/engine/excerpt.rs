@@ -1,10 +1,12 @@
 //! A copy of the engine that knows some advertisers and all they own, and nobody else.
 //!
 //! Nothing crosses from one advertiser to another, so that such a copy decides for its campaigns
-//! what the engine would, at a cost that does not grow with the partition. It has no bidders and
-//! issues no allowances: it is asked what would be, and thrown away. Called by previews.
+//! what the engine would. Owners of others are passed over, their shapes and hands come along. It has
+//! no bidders and issues no allowances: it is asked what would be, and thrown away. Called by
+//! diagnoses and previews.
 
-use super::{CampaignState, Engine, EngineState, Owner, Reports};
+use super::learn::payer_of;
+use super::{CampaignState, Engine, EngineState, Reports};
 use crate::budget::BudgetOwner;
 use crate::ledger::{OwnerSlots, Slot};
 use crate::pace::PacingLaw;
@@ -14,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 impl<L: PacingLaw + Clone> Engine<L> {
     /// Who pays for what this owner buys.
-    pub(super) fn payer_of(&self, owner: BudgetOwner) -> Option<AdvertiserId> {
+    pub(super) fn advertiser_of(&self, owner: BudgetOwner) -> Option<AdvertiserId> {
         match owner {
             BudgetOwner::Advertiser(id) => Some(id),
             BudgetOwner::Group(id) => Some(self.state.groups.get(&id)?.0.advertiser),
@@ -29,11 +31,10 @@ impl<L: PacingLaw + Clone> Engine<L> {
     /// their campaigns.
     pub(super) fn excerpt(&self, payers: &BTreeSet<AdvertiserId>) -> Self {
         let state = &self.state;
-        let is_kept = |owner: &Owner<L::State>| {
-            self.payer_of(owner.owner).is_some_and(|payer| payers.contains(&payer))
-        };
-        let kept: Vec<Slot> =
-            (0..state.owners.len()).filter(|&slot| is_kept(&state.owners[slot])).collect();
+        let slots: BTreeSet<Slot> =
+            payers.iter().filter_map(|id| Some(state.advertisers.get(id)?.1)).collect();
+        let is_kept = |&slot: &Slot| slots.contains(&payer_of(&state.owners, slot));
+        let kept: Vec<Slot> = (0..state.owners.len()).filter(is_kept).collect();
         let moved: BTreeMap<Slot, Slot> =
             kept.iter().enumerate().map(|(place, &slot)| (slot, place)).collect();
         let is_theirs =
@@ -72,7 +73,8 @@ impl<L: PacingLaw + Clone> Engine<L> {
             // Nobody reports asks to a copy: there is nothing to learn.
             learn_at: Timestamp::MAX,
             shape_names: state.shape_names.clone(),
-            generations: state.generations.clone(),
+            // Edits that are tried rest on no generation.
+            generations: BTreeMap::new(),
             ledger: state.ledger.excerpt(self.config.ledger, &kept, &named, to_new),
             event_sources: state.event_sources.clone(),
             counter_sources: state.counter_sources.clone(),

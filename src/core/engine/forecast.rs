@@ -112,7 +112,7 @@ impl<L: PacingLaw> Engine<L> {
         let campaign = &self.state.campaigns[campaign];
         let is_held = match campaign.reason {
             Reason::Frozen | Reason::Fixed | Reason::Capped | Reason::Returns => true,
-            Reason::Law | Reason::Brake => campaign.binding != Some(own),
+            Reason::Law | Reason::Minimum | Reason::Brake => campaign.binding != Some(own),
             _ => false,
         };
         is_held.then_some(campaign.applied_x)

@@ -10,7 +10,7 @@ use super::traffic::ratio_of;
 use super::{Engine, Owner};
 use crate::ledger::Slot;
 use crate::pace::PacingLaw;
-use crate::plan::profile::{Course, HOURS, Hour, Place, Profile};
+use crate::plan::profile::{HOURS, Hour, Place, Profile, WeekCourse};
 use crate::plan::{DayLevels, TrafficShape};
 use crate::report::ShapeOrigin;
 use crate::units::{Span, Timestamp};
@@ -181,7 +181,7 @@ impl Learner {
     }
 
     /// Takes in what campaigns tell. Of the first day it is not known yet how its hours compare.
-    fn teach(&mut self, told: &Told, course: &Course) {
+    fn teach(&mut self, told: &Told, course: &WeekCourse) {
         for (&of_week, &(asks, due, hours)) in told {
             let hour = Hour { of_week, asks, due, hours };
             if self.is_taught {
@@ -198,7 +198,7 @@ impl Learner {
         if !self.is_taught {
             return;
         }
-        let base = Course::of(prior);
+        let base = WeekCourse::of(prior);
         let course = self.profile.draw(&base, is_supplied);
         let is_same = is_supplied && course.distance(&base) < SAME;
         self.shape = if is_same { None } else { course.shape(is_supplied.then_some(prior)) };
@@ -208,12 +208,12 @@ impl Learner {
 /// Asks, due asks and how much of the hour was seen, by hour of the week.
 type Told = BTreeMap<usize, (f64, f64, f64)>;
 
-fn tell(told: &mut Told, hours: &[Hour]) {
-    for hour in hours {
-        let (asks, due, hours) = told.entry(hour.of_week).or_default();
-        *asks += hour.asks;
-        *due += hour.due;
-        *hours = hours.max(hour.hours);
+fn tell(told: &mut Told, hours: impl IntoIterator<Item = (usize, (f64, f64, f64))>) {
+    for (of_week, (more_asks, more_due, seen)) in hours {
+        let (asks, due, hours) = told.entry(of_week).or_default();
+        *asks += more_asks;
+        *due += more_due;
+        *hours = hours.max(seen);
     }
 }
 
@@ -236,18 +236,22 @@ impl<L: PacingLaw> Engine<L> {
         let mut everybody = Told::new();
         let mut taught = Vec::new();
         while let Some((slot, told)) = gathered.pop_last() {
-            match self.state.owners[slot].parent {
-                Some(parent) => add(gathered.entry(parent).or_default(), &told),
-                None => add(&mut everybody, &told),
-            }
-            let course = Course::of(self.shape_of(slot).0);
-            let learner = self.state.owners[slot].learner.get_or_insert_with(fine);
+            let above = match self.state.owners[slot].parent {
+                Some(parent) => gathered.entry(parent).or_default(),
+                None => &mut everybody,
+            };
+            tell(above, told.iter().map(|(&of_week, &hours)| (of_week, hours)));
+            let course = WeekCourse::of(self.shape_of(slot).0);
+            // Groups keep hours of the day and days of the week, as campaigns do.
+            let is_payer = self.state.owners[slot].parent.is_none();
+            let owner = &mut self.state.owners[slot];
+            let learner = owner.learner.get_or_insert_with(|| Box::new(Learner::new(is_payer)));
             learner.teach(&told, &course);
             taught.push(slot);
         }
         if !everybody.is_empty() {
-            let all = self.state.everybody.get_or_insert_with(fine);
-            let course = Course::of(all.shape.as_ref().unwrap_or(&self.flat));
+            let all = self.state.everybody.get_or_insert_with(|| Box::new(Learner::new(true)));
+            let course = WeekCourse::of(all.shape.as_ref().unwrap_or(&self.flat));
             all.teach(&everybody, &course);
             all.draw(&self.flat, false);
         }
@@ -271,13 +275,12 @@ impl<L: PacingLaw> Engine<L> {
         }
         let zone = owner.zone;
         let holiday = self.holiday(slot, open.until - Span::from_secs(1));
-        let hour = self.state.days.day_at(zone, now).and_then(|day| {
-            let place = day.hours.partition_point(|hour| hour.window.end() <= now);
-            day.hours.get(place).copied()
-        });
-        let is_sound = open.is_whole && now - open.until <= LATE_MAX && owner.pace.is_some();
+        let hour = self.state.days.day_at(zone, now).and_then(|day| day.hour_at(now)).copied();
+        let is_sound = open.is_whole
+            && now - open.until <= LATE_MAX
+            && owner.quarantined_until.is_none_or(|until| until <= now);
         let parent = owner.parent;
-        let place = Course::of(self.shape_of(slot).0).place(open.of_week.into());
+        let place = WeekCourse::of(self.shape_of(slot).0).place(open.of_week.into());
         let knows_parent = parent
             .and_then(|parent| self.state.owners[parent].learner.as_ref())
             .is_some_and(|parent| parent.is_taught);
@@ -285,7 +288,9 @@ impl<L: PacingLaw> Engine<L> {
         if is_sound {
             let told = learner.close(place, holiday, knows_parent);
             if let (Some(parent), false) = (parent, told.is_empty()) {
-                tell(gathered.entry(parent).or_default(), &told);
+                let told =
+                    told.iter().map(|hour| (hour.of_week, (hour.asks, hour.due, hour.hours)));
+                tell(gathered.entry(parent).or_default(), told);
             }
         }
         // Without a calendar there are no hours: asked again with the next.
@@ -402,17 +407,4 @@ pub(super) fn payer_of<S>(owners: &[Owner<S>], mut slot: Slot) -> Slot {
         slot = parent;
     }
     slot
-}
-
-fn fine() -> Box<Learner> {
-    Box::new(Learner::new(true))
-}
-
-fn add(into: &mut Told, told: &Told) {
-    for (&of_week, &(more_asks, more_due, seen)) in told {
-        let (asks, due, hours) = into.entry(of_week).or_default();
-        *asks += more_asks;
-        *due += more_due;
-        *hours = hours.max(seen);
-    }
 }

@@ -9,8 +9,8 @@ use crate::days::KnownDays;
 use crate::engine::EngineConfig;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::feed::Feed;
-use crate::engine::floor::Floor;
 use crate::engine::learn::Learner;
+use crate::engine::minimum::Minimum;
 use crate::engine::reading::{
     DayMark, calibration, day_mark, finish, measured, planned_from, recent,
 };
@@ -148,7 +148,7 @@ pub(super) struct Owner<S> {
     /// Absent while it bounds nothing or is outside its flights.
     pub pace: Option<Pace<S>>,
     /// Absent without a minimum, and once it is met.
-    pub floor: Option<Box<Floor<S>>>,
+    pub minimum: Option<Box<Minimum<S>>>,
     pub quarantined_until: Option<Timestamp>,
     /// Where the next flight starts.
     last_x: Option<f64>,
@@ -210,7 +210,7 @@ impl<S: Clone> Owner<S> {
             learner: None,
             course: Course::default(),
             pace: None,
-            floor: None,
+            minimum: None,
             quarantined_until: None,
             last_x: None,
             is_edited: false,
@@ -251,7 +251,7 @@ impl<S: Clone> Owner<S> {
             let before = self.pace.take();
             let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
                 self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
-                self.floor = None;
+                self.minimum = None;
                 return false;
             };
             self.pace = Some(self.replan(law, before, window, view));
@@ -290,7 +290,7 @@ impl<S: Clone> Owner<S> {
         let events = before.as_ref().map_or(EVENTS_UNKNOWN, |before| before.sample.events);
         let finish = finish(view.config.finish, events);
         let mut request = PlanRequest { recent, finish, ..self.request(at, window, view) };
-        let day = day_mark(before.as_ref(), self.zone, at, view);
+        let day = day_mark(before.as_ref(), self.zone, (at, window), view);
         request.catch_up = self.catch_up(at, window, day, view);
         let mut made = plan(&request);
         // A day's amounts are told by planning again; a million owners need not remember them.
@@ -318,10 +318,10 @@ impl<S: Clone> Owner<S> {
         };
         let outlook = pace.plan.outlook_near(at, &mut pace.near);
         pace.see(self.multiplier_max, &outlook, Nanos::ZERO, (0.0, 0.0), view);
-        let floor = self.floor.take().filter(|_| before.is_some());
-        self.floor = self.terms.minimum.and_then(|minimum| {
+        let held = self.minimum.take().filter(|_| before.is_some());
+        self.minimum = self.terms.minimum.and_then(|minimum| {
             let seen = (&pace.sample, x0);
-            Floor::made(law, floor.as_deref(), (minimum, &request), seen, view).map(Box::new)
+            Minimum::made(law, held.as_deref(), (minimum, &request), seen, view).map(Box::new)
         });
         let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
             return pace;
@@ -379,10 +379,10 @@ impl<S: Clone> Owner<S> {
             pace.stepped_to = mark;
             pace.moved_at = view.now;
             law.advance(&mut pace.law, view.now, &pace.sample);
-            if let Some(floor) = &mut self.floor
-                && !floor.advance(law, mark, &pace.sample, view)
+            if let Some(minimum) = &mut self.minimum
+                && !minimum.advance(law, mark, &pace.sample, view)
             {
-                self.floor = None;
+                self.minimum = None;
             }
             let x = law.signal(&pace.law).x;
             if !law.is_sound(&pace.law) || !x.is_finite() {
@@ -423,8 +423,8 @@ impl<S: Clone> Owner<S> {
         let PacingSignal { x, multiplier, participation, .. } = self.signal(config)?;
         let brake = if config.has_brake { brake } else { 1.0 };
         let law = config.laws.get(self.law_choice());
-        let floor = self.floor.as_ref().map(|floor| floor.signal(law));
-        Some(OwnerSignal { slot, x, multiplier, participation, brake, floor, is_lifted: false })
+        let minimum = self.minimum.as_ref().map(|minimum| minimum.signal(law));
+        Some(OwnerSignal { slot, x, multiplier, participation, brake, minimum, is_lifted: false })
     }
 
     /// The standing output; full speed while nothing is bounded.

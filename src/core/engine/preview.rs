@@ -31,7 +31,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
             self.touched(edit, &mut touched);
         }
         let payers = self.payers(&touched, edits);
-        let copy = self.tried(&payers, edits)?;
+        let copy = self.excerpt(&payers).edited(edits)?;
         let is_touched = |slot: Slot| {
             let owners = copy.state.ledger.campaign(slot).owners;
             owners.iter().any(|owner| touched.contains(&copy.state.owners[owner].owner))
@@ -51,19 +51,22 @@ impl<L: PacingLaw + Clone> Engine<L> {
     }
 
     /// A copy in which the edits have been made and a round has been held.
-    fn tried(
-        &self,
-        payers: &BTreeSet<AdvertiserId>,
-        edits: &[Input],
-    ) -> Result<Self, Vec<SpecError>> {
-        let mut copy = self.excerpt(payers);
+    fn edited(mut self, edits: &[Input]) -> Result<Self, Vec<SpecError>> {
         for edit in edits {
-            if let Applied::Refused(complaints) = copy.apply(self.state.now, edit) {
+            if let Applied::Refused(complaints) = self.apply(self.state.now, edit) {
                 return Err(complaints);
             }
         }
-        let _ = copy.tick(self.state.now);
-        Ok(copy)
+        let _ = self.tick(self.state.now);
+        Ok(self)
+    }
+
+    /// A copy to try edits of a campaign on; nothing when its advertiser has too many others.
+    pub(super) fn trial_of(&self, slot: Slot) -> Option<Self> {
+        let payer = self.state.campaigns[slot].entered.spec.advertiser;
+        let (_, advertiser) = self.state.advertisers.get(&payer)?;
+        let is_small = self.state.owners[*advertiser].members <= TRIED_MAX;
+        is_small.then(|| self.excerpt(&BTreeSet::from([payer])))
     }
 
     /// Owners that an edit names.
@@ -89,7 +92,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
     /// Who pays for them, those the edits make among them.
     fn payers(&self, owners: &BTreeSet<BudgetOwner>, edits: &[Input]) -> BTreeSet<AdvertiserId> {
         let mut payers: BTreeSet<AdvertiserId> =
-            owners.iter().filter_map(|&owner| self.payer_of(owner)).collect();
+            owners.iter().filter_map(|&owner| self.advertiser_of(owner)).collect();
         for edit in edits {
             match edit {
                 Input::Campaign(spec) => _ = payers.insert(spec.advertiser),
@@ -166,9 +169,15 @@ impl<L: PacingLaw + Clone> Engine<L> {
         }
     }
 
-    /// What an edit would do to a campaign's spend in the 24 hours ahead; nothing where nothing can
-    /// be told, or its advertiser has too many campaigns to try it.
-    pub(super) fn effect(&self, slot: Slot, stood: &Stood, edit: &Edit) -> Option<Effect> {
+    /// What an edit would do to a campaign's spend in the 24 hours ahead, tried on a copy; nothing
+    /// where nothing can be told.
+    pub(super) fn effect(
+        &self,
+        slot: Slot,
+        stood: &Stood,
+        edit: &Edit,
+        trial: Option<&Self>,
+    ) -> Option<Effect> {
         let day = crate::budget::Horizon::Day;
         let (without, _) = self.ahead_of(slot, stood, day, 1.0)?;
         if let Edit::Widen { times } = *edit {
@@ -177,12 +186,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
         }
         let campaign = self.state.campaigns[slot].entered.terms.id;
         let input = self.input_of(campaign, edit)?;
-        let payer = self.state.campaigns[slot].entered.spec.advertiser;
-        let (_, advertiser) = self.state.advertisers.get(&payer)?;
-        if self.state.owners[*advertiser].members > TRIED_MAX {
-            return None;
-        }
-        let copy = self.tried(&BTreeSet::from([payer]), &[input]).ok()?;
+        let copy = trial?.clone().edited(&[input]).ok()?;
         let place = copy.state.ledger.slot_of(campaign)?;
         let (with, is_beyond) = copy.ahead_of(place, stood, day, 1.0)?;
         Some(Effect { without, with, is_beyond })

@@ -14,12 +14,10 @@ use crate::overrides::OverrideAction;
 use crate::pace::returns::ELASTICITY as RETURN_ELASTICITY;
 use crate::pace::{Clamp, PacingLaw, limit};
 use crate::plan::days_of_traffic;
-use crate::preview::Course;
+use crate::preview::Bearing;
 use crate::report::Reason;
 use crate::response::{Lift, Response};
-use crate::units::{
-    CampaignId, Nanos, PacingMultiplier, ParticipationRate, Span, Timestamp, Window,
-};
+use crate::units::{CampaignId, Nanos, ParticipationRate, Span, Timestamp, Window};
 
 /// A shared budget that allows this share of what its members want holds none of them.
 const ENOUGH: f64 = 0.97;
@@ -36,7 +34,7 @@ const NEAR: f64 = 1e-6;
 /// Where a campaign stood before an edit: what is known was seen there.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Stood {
-    /// ln(multiplier) as published; nothing without bids.
+    /// limit::x_of(multiplier) as published; nothing without bids.
     pub x: Option<f64>,
     /// What its own law said, under which its level was learnt.
     law_x: Option<f64>,
@@ -52,7 +50,7 @@ pub(super) struct Stood {
 
 /// How high it will bid, and until when.
 struct Going {
-    /// ln(multiplier × participation) while what holds it holds it.
+    /// limit::x_of(multiplier × participation) while what holds it holds it.
     x: f64,
     /// The most it may be once that has ended.
     x_free: f64,
@@ -63,7 +61,7 @@ struct Going {
     is_held: bool,
     /// A budget that it shares allows so many times what it allowed.
     shared: Option<f64>,
-    /// What is not known of a return law that a hand held, in ln(multiplier).
+    /// What is not known of a return law that a hand held, in limit::x_of(multiplier).
     doubt: f64,
 }
 
@@ -91,15 +89,14 @@ impl<L: PacingLaw> Engine<L> {
         Some(pace.plan.curve.rate_at(self.state.now))
     }
 
-    /// ln(multiplier × participation) as published, whatever the state.
+    /// limit::x_of(multiplier × participation) as published, whatever the state.
     pub(super) fn published_x(&self, campaign: Slot) -> f64 {
-        let Some(entry) = self.state.campaigns[campaign].entry else { return 0.0 };
-        let product = entry.multiplier.ppm().as_f64() * entry.participation.ppm().as_f64();
-        if product > 0.0 { libm::log(product).max(limit::X_MIN) } else { limit::X_MIN }
+        let entry = self.state.campaigns[campaign].entry;
+        entry.map_or(0.0, |entry| limit::x_of(entry.multiplier, entry.participation))
     }
 
     /// Where it stands and is going. Whether that asks for bids beyond what was seen.
-    pub(super) fn course_of(&self, campaign: Slot, stood: &Stood) -> (Course, bool) {
+    pub(super) fn course_of(&self, campaign: Slot, stood: &Stood) -> (Bearing, bool) {
         let state = &self.state.campaigns[campaign];
         let going = self.going(campaign, stood);
         let mut ahead = Vec::new();
@@ -117,7 +114,7 @@ impl<L: PacingLaw> Engine<L> {
             let owner = &self.state.owners[owner];
             Some((owner.owner, owner.pace.as_ref()?.plan.tight?))
         });
-        let course = Course {
+        let course = Bearing {
             state: state.entry.map(|entry| entry.state),
             reason: state.reason,
             multiplier,
@@ -172,7 +169,10 @@ impl<L: PacingLaw> Engine<L> {
     /// The group or advertiser whose budget holds it: the one whose law is lowest, where it is
     /// about what is published. Its own law follows that, now just above and now just below it.
     pub(super) fn holder_of(&self, campaign: Slot) -> Option<Slot> {
-        let is_law = matches!(self.state.campaigns[campaign].reason, Reason::Law | Reason::Brake);
+        let is_law = matches!(
+            self.state.campaigns[campaign].reason,
+            Reason::Law | Reason::Minimum | Reason::Brake
+        );
         let others = self.state.ledger.campaign(campaign).owners.iter().skip(1);
         let signals = others
             .filter_map(|owner| Some((owner, self.state.owners[owner].signal(&self.config)?.x)));
@@ -196,14 +196,10 @@ impl<L: PacingLaw> Engine<L> {
     fn lay_hands_on(&self, campaign: Slot, stood: &Stood, going: &mut Going) {
         let hands = self.state.overrides.on(self.owners_of(campaign));
         going.paused_until = hands.pause.map(|hand| hand.expires_at);
-        let ln = |multiplier: PacingMultiplier, participation: ParticipationRate| {
-            let product = multiplier.ppm().as_f64() * participation.ppm().as_f64();
-            if product > 0.0 { libm::log(product).max(limit::X_MIN) } else { limit::X_MIN }
-        };
         let fixed = hands.fix.and_then(|hand| match hand.action {
             OverrideAction::Fix { multiplier, participation } => {
                 let participation = participation.unwrap_or(ParticipationRate::ONE);
-                Some((ln(multiplier, participation), hand.expires_at))
+                Some((limit::x_of(multiplier, participation), hand.expires_at))
             }
             _ => None,
         });
@@ -215,7 +211,7 @@ impl<L: PacingLaw> Engine<L> {
         if let Some(hand) = hands.cap
             && let OverrideAction::Cap { multiplier } = hand.action
         {
-            let cap = ln(multiplier, ParticipationRate::ONE);
+            let cap = limit::x_of(multiplier, ParticipationRate::ONE);
             if cap < going.x {
                 let until = going.until.map_or(hand.expires_at, |held| held.min(hand.expires_at));
                 (going.x, going.until, going.is_held) = (cap, Some(until), true);
@@ -363,7 +359,7 @@ impl<L: PacingLaw> Engine<L> {
     }
 }
 
-/// By how much a loosened target lifts what it allows, in ln(multiplier).
+/// By how much a loosened target lifts what it allows, in limit::x_of(multiplier).
 fn loosened(stood: &Stood, now: Option<ReturnTarget>) -> f64 {
     let (Some(before), Some(now)) = (stood.target, now) else { return 0.0 };
     let ratio = now.cost_per_result() / before.cost_per_result();
@@ -371,7 +367,7 @@ fn loosened(stood: &Stood, now: Option<ReturnTarget>) -> f64 {
     if is_ratio { libm::log(ratio) / RETURN_ELASTICITY } else { 0.0 }
 }
 
-/// From one ln(multiplier × participation) to another. Below the least multiplier participation
+/// From one limit::x_of(multiplier × participation) to another. Below the least multiplier participation
 /// falls instead, and spend with it.
 fn lift(response: &Response, from: f64, to: f64) -> Lift {
     if (to - from).abs() <= NEAR {

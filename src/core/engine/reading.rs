@@ -55,11 +55,13 @@ pub(super) struct DayMark {
 pub(super) fn day_mark<S, L>(
     before: Option<&Pace<S>>,
     zone: ZoneId,
-    at: Timestamp,
+    (at, window): (Timestamp, Window),
     view: &OwnerView<'_, L>,
 ) -> DayMark {
     let start = view.days.day_at(zone, at).map_or(at, |day| day.window.start());
-    if let Some(known) = before.map(|before| before.day).filter(|known| known.start == start) {
+    // What another flight drew on the same day is nothing of this one.
+    let same = before.filter(|before| before.window.start() == window.start());
+    if let Some(known) = same.map(|before| before.day).filter(|known| known.start == start) {
         return known;
     }
     let drawn = view.book.drawn_at(Horizon::Flight, at);

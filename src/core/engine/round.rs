@@ -203,7 +203,9 @@ impl<L: PacingLaw> Engine<L> {
         };
         let (shape, origin) = known.in_force(before, owner.parent);
         let own_holidays = std::mem::take(&mut owner.holidays);
-        let is_open = is_open(&state.days, owner.zone, owner.terms.hours, now);
+        // Of the time that the step covers, which ends at the watermark.
+        let mark = watermark.unwrap_or(now);
+        let is_open = is_open(&state.days, owner.zone, owner.terms.hours, mark);
         let holidays =
             owner.parent.map_or(&own_holidays, |parent| &before[payer_of(before, parent)].holidays);
         let growth = learner.as_deref().map_or(0.0, Learner::growth);
@@ -218,7 +220,7 @@ impl<L: PacingLaw> Engine<L> {
                 && holidays.is_empty(),
             curve: owner.terms.curve.and_then(|id| state.shapes.get(&id)),
             is_open,
-            levels: DayLevels { holidays, growth, known_at: watermark.unwrap_or(now) },
+            levels: DayLevels { holidays, growth, known_at: mark },
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
             win_price: state.ledger.win_price(slot, first),
@@ -243,6 +245,9 @@ impl<L: PacingLaw> Engine<L> {
         if campaign.entered.terms.status == CampaignStatus::Archived {
             let entry = campaign.entry.take();
             gathered.removed.extend(entry.map(|entry| (entry.campaign, entry.arm)));
+            // Nobody asks for it any more, and that is no traffic of anybody's.
+            let own = self.state.ledger.campaign(slot).owners.own();
+            self.state.owners[own].learner = None;
             return;
         }
         let before = campaign.reason;
@@ -267,9 +272,9 @@ impl<L: PacingLaw> Engine<L> {
         let own = self.state.ledger.campaign(slot).owners.own();
         if let Some((first, others)) = signals.split_first_mut()
             && first.slot == own
-            && let Some(floor) = &first.floor
+            && let Some(minimum) = &first.minimum
         {
-            others.iter_mut().for_each(|other| other.lift(floor));
+            others.iter_mut().for_each(|other| other.lift(minimum));
         }
     }
 
@@ -325,8 +330,8 @@ impl<L: PacingLaw> Engine<L> {
         }
         let own = &mut self.state.owners[owners.own()];
         let law = self.config.laws.get(own.law_choice());
-        if let Some(floor) = own.floor.as_mut().filter(|_| runs) {
-            floor.track(law, applied);
+        if let Some(minimum) = own.minimum.as_mut().filter(|_| runs) {
+            minimum.track(law, applied);
         }
         for signal in &gathered.signals {
             let seen = Track {
@@ -406,9 +411,8 @@ fn is_open(days: &KnownDays, zone: ZoneId, hours: HoursOfWeek, now: Timestamp) -
     if hours.is_all() {
         return true;
     }
-    let Some(day) = days.day_at(zone, now) else { return true };
-    let place = day.hours.partition_point(|hour| hour.window.end() <= now);
-    day.hours.get(place).is_none_or(|hour| hours.holds(hour.hour_of_week))
+    let hour = days.day_at(zone, now).and_then(|day| day.hour_at(now));
+    hour.is_none_or(|hour| hours.holds(hour.hour_of_week))
 }
 
 fn count_state(counts: &mut StateCounts, state: Option<EntryState>) {

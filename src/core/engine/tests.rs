@@ -2,10 +2,10 @@
 
 mod bidders;
 mod decisions;
-mod floor;
 mod foresight;
 mod learn;
 mod members;
+mod minimum;
 mod returns;
 mod silence;
 mod terms;

@@ -108,8 +108,7 @@ impl Traffic {
 /// Expected traffic at a moment, over the shape's mean: shapes may change under what was counted.
 pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp) -> f64 {
     let Some(day) = view.days.day_at(zone, at) else { return 1.0 };
-    let place = day.hours.partition_point(|hour| hour.window.end() <= at);
-    let Some(hour) = day.hours.get(place) else { return 1.0 };
+    let Some(hour) = day.hour_at(at) else { return 1.0 };
     // Growth is in the volume already.
     let holiday = view.levels.holiday(day.window).map_or(1.0, ratio_of);
     let slots = view.shape.hour_slots(hour.hour_of_week);

@@ -4,6 +4,8 @@
 //! of such an amount is nearly normal. Exact to a per cent or two from one event on, and needs no
 //! series. All maths is `libm`'s, so that machines agree.
 
+use crate::normal;
+
 /// A spread about a mean.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spread {
@@ -24,13 +26,8 @@ impl Spread {
         }
         let ninth = self.relative_variance.max(1e-12) / 9.0;
         let root = libm::cbrt(amount / self.mean);
-        normal((root - 1.0 + ninth) / libm::sqrt(ninth))
+        normal::chance((root - 1.0 + ninth) / libm::sqrt(ninth))
     }
-}
-
-/// How likely a standard normal is below this.
-pub(super) fn normal(z: f64) -> f64 {
-    0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
 }
 
 #[cfg(test)]
@@ -40,7 +37,7 @@ mod tests {
     #[test]
     fn a_normal_has_its_published_values() {
         for (z, below) in [(0.0, 0.5), (1.281_551_566, 0.9), (-1.959_963_985, 0.025)] {
-            assert!((normal(z) - below).abs() < 1e-9, "{z}");
+            assert!((normal::chance(z) - below).abs() < 1e-9, "{z}");
         }
     }
 

@@ -4,7 +4,7 @@
 //! Pure functions of numbers; knows no law and no state. Called by the laws and by the engine
 //! where it publishes.
 
-use crate::units::PacingMultiplier;
+use crate::units::{PacingMultiplier, ParticipationRate};
 use serde::{Deserialize, Serialize};
 
 /// The multiplier goes no lower; below it participation falls instead. CONTROL.md (7).
@@ -41,6 +41,13 @@ pub fn split(x: f64) -> (f64, f64) {
         let participation = libm::exp(x - LN_MULTIPLIER_MIN);
         (MULTIPLIER_MIN, participation.clamp(PARTICIPATION_MIN, 1.0))
     }
+}
+
+/// The x of what is published, never below [`X_MIN`]. Costs a logarithm.
+#[must_use]
+pub fn x_of(multiplier: PacingMultiplier, participation: ParticipationRate) -> f64 {
+    let product = multiplier.ppm().as_f64() * participation.ppm().as_f64();
+    if product > 0.0 { libm::log(product).max(X_MIN) } else { X_MIN }
 }
 
 /// `target`, or as far towards it as `most` allows.

@@ -133,7 +133,7 @@ impl Profile {
     /// The course of the week on top of `prior`; both have a mean of one. Where the caller
     /// supplied the prior, only what deviates strongly from it counts.
     #[must_use]
-    pub fn draw(&self, prior: &Course, is_supplied: bool) -> Course {
+    pub fn draw(&self, prior: &WeekCourse, is_supplied: bool) -> WeekCourse {
         let mut course = *prior;
         correct(&mut course, &self.hours, &OF_DAY, Place::hour_of_day, is_supplied);
         correct(&mut course, &self.days, &OF_WEEK, |place| place.day, is_supplied);
@@ -144,7 +144,7 @@ impl Profile {
 
 /// Moves the course towards what a grain has seen, as far as that is believed. CONTROL.md (35).
 fn correct(
-    course: &mut Course,
+    course: &mut WeekCourse,
     cells: &[Cell],
     grain: &Grain,
     height: impl Fn(Place) -> f64,
@@ -224,11 +224,11 @@ impl Place {
 
 /// Relative traffic of each hour of the local week, with a mean of one.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Course {
+pub struct WeekCourse {
     heights: [f64; HOURS],
 }
 
-impl Course {
+impl WeekCourse {
     /// The same traffic at all times.
     pub const FLAT: Self = Self { heights: [1.0; HOURS] };
 
@@ -316,7 +316,7 @@ mod tests {
 
     fn taught(is_fine: bool, hours: std::ops::Range<usize>, level: f64) -> Profile {
         let mut profile = Profile::new(is_fine);
-        let mut course = Course::FLAT;
+        let mut course = WeekCourse::FLAT;
         for hour in hours {
             let of_week = hour % HOURS;
             let asks = level * height(of_week);
@@ -327,31 +327,31 @@ mod tests {
                 profile.take(&seen, course.place(of_week));
             }
             if hour % 24 == 23 {
-                course = profile.draw(&Course::FLAT, false);
+                course = profile.draw(&WeekCourse::FLAT, false);
             }
         }
         profile
     }
 
-    fn truth() -> Course {
+    fn truth() -> WeekCourse {
         let mut heights = [0.0; HOURS];
         for (hour, place) in heights.iter_mut().enumerate() {
             *place = height(hour);
         }
-        let mut course = Course { heights };
+        let mut course = WeekCourse { heights };
         course.normalise();
         course
     }
 
-    fn error(course: &Course, hours: std::ops::Range<usize>) -> f64 {
+    fn error(course: &WeekCourse, hours: std::ops::Range<usize>) -> f64 {
         let off = |hour: usize| (course.height(hour) - truth().height(hour)).abs();
         hours.map(off).fold(0.0, f64::max)
     }
 
     #[test]
     fn a_day_tells_most_of_the_next() {
-        let course = taught(false, 0..24, 500.0).draw(&Course::FLAT, false);
-        let flat = error(&Course::FLAT, 24..48);
+        let course = taught(false, 0..24, 500.0).draw(&WeekCourse::FLAT, false);
+        let flat = error(&WeekCourse::FLAT, 24..48);
         assert!(flat > 0.7, "{flat}");
         let learnt = error(&course, 24..48);
         assert!(learnt < 0.3 * flat, "{learnt} of {flat}");
@@ -359,25 +359,25 @@ mod tests {
 
     #[test]
     fn weeks_tell_the_weekend_too() {
-        let course = taught(false, 0..3 * HOURS, 500.0).draw(&Course::FLAT, false);
+        let course = taught(false, 0..3 * HOURS, 500.0).draw(&WeekCourse::FLAT, false);
         let off = error(&course, 0..HOURS);
         assert!(off < 0.12, "{off}");
     }
 
     #[test]
     fn half_a_day_is_no_poor_day() {
-        let course = taught(false, 0..24 + 11, 500.0).draw(&Course::FLAT, false);
+        let course = taught(false, 0..24 + 11, 500.0).draw(&WeekCourse::FLAT, false);
         let (seen, other) = (course.place(30).day, course.place(54).day);
         assert!((seen / other - 1.0).abs() < 0.15, "{seen} {other}");
     }
 
     #[test]
     fn few_asks_say_little() {
-        let course = taught(false, 0..24, 0.5).draw(&Course::FLAT, false);
-        let moved = course.distance(&Course::FLAT);
+        let course = taught(false, 0..24, 0.5).draw(&WeekCourse::FLAT, false);
+        let moved = course.distance(&WeekCourse::FLAT);
         assert!(moved < 0.4, "{moved}");
-        let none = Profile::new(true).draw(&Course::FLAT, false);
-        assert!(none.distance(&Course::FLAT) < 1e-12);
+        let none = Profile::new(true).draw(&WeekCourse::FLAT, false);
+        assert!(none.distance(&WeekCourse::FLAT) < 1e-12);
     }
 
     #[test]
@@ -392,31 +392,31 @@ mod tests {
         }
         let kept = noisy.draw(&truth(), true);
         assert!(kept.distance(&truth()) < 0.01, "{}", kept.distance(&truth()));
-        let corrected = noisy.draw(&Course::FLAT, true);
+        let corrected = noisy.draw(&WeekCourse::FLAT, true);
         let off = error(&corrected, 0..HOURS);
-        assert!(off < 0.5 * error(&Course::FLAT, 0..HOURS), "{off}");
+        assert!(off < 0.5 * error(&WeekCourse::FLAT, 0..HOURS), "{off}");
     }
 
     #[test]
     fn what_was_seen_long_ago_fades() {
         let mut profile = taught(false, 0..4 * HOURS, 500.0);
-        let mut course = profile.draw(&Course::FLAT, false);
+        let mut course = profile.draw(&WeekCourse::FLAT, false);
         for hour in 0..6 * HOURS {
             let of_week = hour % HOURS;
             let seen = Hour { of_week, asks: 500.0, due: 500.0, hours: 1.0 };
             profile.take(&seen, course.place(of_week));
-            course = profile.draw(&Course::FLAT, false);
+            course = profile.draw(&WeekCourse::FLAT, false);
         }
-        let off = profile.draw(&Course::FLAT, false).distance(&Course::FLAT);
+        let off = profile.draw(&WeekCourse::FLAT, false).distance(&WeekCourse::FLAT);
         assert!(off < 0.15, "{off}");
     }
 
     #[test]
     fn a_course_becomes_a_shape_and_keeps_quarters_of_hours() {
         let supplied = TrafficShape::try_new((0..672).map(|slot| slot % 4).collect()).unwrap();
-        let shape = Course::of(&supplied).shape(Some(&supplied)).unwrap();
+        let shape = WeekCourse::of(&supplied).shape(Some(&supplied)).unwrap();
         assert_eq!(shape.hour_slots(7), [0, 6_667, 13_333, 20_000]);
-        let flat = Course::FLAT.shape(None).unwrap();
+        let flat = WeekCourse::FLAT.shape(None).unwrap();
         assert_eq!((flat.slot_count(), flat.hour_slots(100)), (168, &[10_000][..]));
     }
 }

@@ -5,6 +5,7 @@
 //! what is usual. What a win costs rises with the bid, in its logarithm, by a slope of its own. All
 //! maths is `libm`'s, so that machines agree. CONTROL.md (72) and (73).
 
+use crate::normal;
 use serde::{Deserialize, Serialize};
 
 /// Asks from which a level says something.
@@ -85,7 +86,7 @@ impl Lift {
             sum += weight;
             mean += weight * gain;
             square += weight * gain * gain;
-            win += weight * normal(start);
+            win += weight * normal::chance(start);
         }
         let mean = mean / sum;
         let variance = (square / sum - mean * mean).max(0.0);
@@ -161,13 +162,9 @@ fn price_slope(levels: &[Seen]) -> (f64, f64) {
     ((prior * PRICE_SLOPE + slope) / all, 1.0 / libm::sqrt(all))
 }
 
-fn normal(z: f64) -> f64 {
-    0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
-}
-
 /// Its logarithm, of no less than the least chance.
 fn ln_normal(z: f64) -> f64 {
-    libm::log(normal(z).max(CHANCE_MIN))
+    libm::log(normal::chance(z).max(CHANCE_MIN))
 }
 
 fn density(z: f64) -> f64 {
@@ -180,7 +177,7 @@ fn quantile(chance: f64) -> f64 {
     let (mut least, mut most) = (-5.0, 5.0);
     for _ in 0..HALVINGS {
         let middle = 0.5 * (least + most);
-        if normal(middle) < chance { least = middle } else { most = middle }
+        if normal::chance(middle) < chance { least = middle } else { most = middle }
     }
     0.5 * (least + most)
 }

@@ -1,6 +1,7 @@
 //! Levels of a market that is known: lifts are told as they are, and sums stay within their bounds.
 
 use super::*;
+use crate::normal;
 
 fn at(minutes: i64) -> Timestamp {
     Timestamp::from_micros(0) + Span::from_mins(minutes)
@@ -10,16 +11,12 @@ fn counts(asks: f64, wins: f64) -> Counts {
     Counts { asks, bids: asks, below_floor: 0.0, wins }
 }
 
-fn normal(z: f64) -> f64 {
-    0.5 * libm::erfc(-z * core::f64::consts::FRAC_1_SQRT_2)
-}
-
 /// A market whose prices spread by `spread` about a median that a multiplier of one beats with
 /// `chance` standard deviations to spare; a win costs exp(0.5 x).
 fn seen(xs: &[f64], spread: f64, ease: f64) -> Response {
     let mut response = Response::new(at(0));
     for (minute, x) in (1..).zip(xs) {
-        let wins = 1_000.0 * normal(ease + x / spread);
+        let wins = 1_000.0 * normal::chance(ease + x / spread);
         response.note_counts(at(minute), 0.0, Some((*x, 1.0)), counts(1_000.0, wins));
         let cost = Nanos::floor_from(wins * 1e6 * libm::exp(0.5 * x));
         response.note_spend(at(minute), 0.0, Some(*x), cost);
@@ -32,7 +29,7 @@ fn a_level_that_was_seen_is_told_as_it_was() {
     for (spread, ease) in [(0.4, -0.5), (0.8, 0.3), (1.2, -1.0)] {
         let response = seen(&[-1.2, -0.9, -0.6, -0.3, 0.0], spread, ease);
         let lift = response.lift(-0.9, 0.0);
-        let truth = normal(ease) / normal(ease - 0.9 / spread) * libm::exp(0.45);
+        let truth = normal::chance(ease) / normal::chance(ease - 0.9 / spread) * libm::exp(0.45);
         let off = libm::log(lift.ratio / truth).abs();
         assert!(off < 0.25 && off < lift.doubt, "{spread}: {lift:?} for {truth}");
         assert!(!lift.is_beyond && lift.doubt < 0.4, "{lift:?}");
@@ -44,7 +41,7 @@ fn a_raise_beyond_what_was_seen_says_so() {
     let response = seen(&[-1.2, -0.9, -0.6, -0.3, 0.0], 0.6, -0.5);
     let (near, far) = (response.lift(-0.6, 0.0), response.lift(0.0, 0.6));
     assert!(far.is_beyond && !near.is_beyond, "{near:?} {far:?}");
-    let truth = normal(0.5) / normal(-0.5) * libm::exp(0.3);
+    let truth = normal::chance(0.5) / normal::chance(-0.5) * libm::exp(0.3);
     let off = libm::log(far.ratio / truth).abs();
     assert!(off < 1.3 * far.doubt, "{far:?} for {truth}");
 }

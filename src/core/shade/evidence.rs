@@ -158,6 +158,10 @@ impl Evidence {
             row.weight *= factor;
         }
         self.rows.retain(|row| row.weight > FAINT);
+        // A price that is seen no more makes room for another: its cell is like any other then.
+        let rows = &self.rows;
+        let is_seen = |atom: i64| rows.iter().any(|row| (row.low, row.high) == (atom - 1, atom));
+        self.atoms.retain(|&atom| is_seen(atom));
         for watched in &mut self.watched {
             watched.count *= factor;
             watched.missed *= factor;
@@ -255,5 +259,18 @@ mod tests {
         assert!(evidence.rows().len() <= ROWS_MAX, "{}", evidence.rows().len());
         evidence.fade(1e-9);
         assert!(evidence.rows().is_empty() && evidence.total() < 1e-9);
+    }
+
+    #[test]
+    fn a_price_that_comes_no_more_makes_room_for_another() {
+        let mut evidence = Evidence::default();
+        // Twice as many in turn as are told apart at once.
+        for price in 1..=2 * i64::try_from(ATOMS_MAX).unwrap() {
+            for _ in 0..200 {
+                evidence.add(Sighting::Exact(100_000 * price), true, 1.0);
+            }
+            assert!(evidence.atoms().contains(&(100_000 * price)), "{price}");
+            evidence.fade(1e-6);
+        }
     }
 }

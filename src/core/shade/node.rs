@@ -160,6 +160,10 @@ impl Node {
             self.held.clear();
             self.age = 0.0;
         }
+        if self.total() <= 0.0 && self.held.is_empty() {
+            // Nothing could fade before there was anything.
+            self.faded_at = self.faded_at.max(at);
+        }
         self.fresh += weight(times);
         self.age += weight(times);
         self.until_held = self.until_held.saturating_sub(1);

@@ -121,13 +121,11 @@ pub enum Fault {
     PaidAboveBid,
     /// A deal, or lost for a reason other than the price: no news of the price.
     NotByPrice,
-    /// There are as many segments as are kept.
-    NoRoom,
 }
 
 impl Fault {
     /// Every fault, for tables and counters.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::Price,
         Self::Count,
         Self::MinimumBelowFloor,
@@ -136,7 +134,6 @@ impl Fault {
         Self::WonBelowFloor,
         Self::PaidAboveBid,
         Self::NotByPrice,
-        Self::NoRoom,
     ];
 
     /// The word for it in reports, labels and on the wire.
@@ -151,7 +148,6 @@ impl Fault {
             Self::WonBelowFloor => "won_below_floor",
             Self::PaidAboveBid => "paid_above_bid",
             Self::NotByPrice => "not_by_price",
-            Self::NoRoom => "no_room",
         }
     }
 }
@@ -174,7 +170,7 @@ impl Outcome {
     /// What it says, or what is wrong with it.
     ///
     /// # Errors
-    /// [`Fault`], never [`Fault::NoRoom`].
+    /// [`Fault`].
     pub fn sighting(&self, tie: TieRule) -> Result<Sighting, Fault> {
         self.check(tie)?;
         let told = match (self.price_rule, self.won) {

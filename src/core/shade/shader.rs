@@ -91,6 +91,8 @@ pub struct ShaderCounts {
     pub motion_lifted: u64,
     /// Drift alarms.
     pub alarms: u64,
+    /// Outcomes of segments beyond those that are kept: the nearest above learnt from them.
+    pub no_room: u64,
 }
 
 /// Whose schedule: a node of the hierarchy; 0 is the whole market.
@@ -200,7 +202,7 @@ impl Shader {
     fn enter(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Fault> {
         let seen = outcome.sighting(self.config.tie)?;
         let is_told = outcome.min_to_win.is_some() || matches!(seen, super::Sighting::Exact(_));
-        let leaf = self.leaf(at, &outcome.path)?;
+        let leaf = self.leaf(at, &outcome.path);
         let mut next = Some(leaf);
         while let Some(place) = next {
             let node = &mut self.nodes[index(place)];
@@ -215,8 +217,9 @@ impl Shader {
         Ok(())
     }
 
-    /// The node of a path, made with those above it where it is new.
-    fn leaf(&mut self, at: Timestamp, path: &SegmentPath) -> Result<u32, Fault> {
+    /// The node of a path, made with those above it where it is new; the nearest above it when there
+    /// are as many as are kept. Keys of whole paths' last levels are unique: they name segments.
+    fn leaf(&mut self, at: Timestamp, path: &SegmentPath) -> u32 {
         let (mut node, mut key) = (0, 0x7368_6164_6572_0000);
         for &level in path.levels() {
             key = mix(key ^ mix(level));
@@ -225,7 +228,9 @@ impl Shader {
                 None => {
                     let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
                     if next >= self.config.nodes_max {
-                        return Err(Fault::NoRoom);
+                        // Its parents learn from it all the same.
+                        self.counts.no_room += 1;
+                        return node;
                     }
                     self.nodes.push(Node::new(Some(node), at));
                     self.places.insert(key, next);
@@ -239,7 +244,7 @@ impl Shader {
                 (node, ScheduleId::MARKET)
             });
         }
-        Ok(node)
+        node
     }
 
     /// Refits what has enough that is new, the longest waiting first, and says what changed.

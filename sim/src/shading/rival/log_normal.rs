@@ -7,6 +7,7 @@
 use super::super::contender::{Ask, Contender, Placed, Told};
 use super::{explored, search};
 use crate::number::{amount, length};
+use paceline_core::normal;
 use paceline_core::shade::SegmentPath;
 use paceline_core::units::Timestamp;
 use std::collections::BTreeMap;
@@ -42,7 +43,7 @@ impl Contender for LogNormal {
         let own = self.segments.get(&ask.path).and_then(|fit| fit.parameters);
         let parameters = own.or(self.all.parameters);
         let best = |(mean, deviation): (f64, f64)| {
-            search(ask.value, |bid| normal((libm::log(bid) - mean) / deviation))
+            search(ask.value, |bid| normal::chance((libm::log(bid) - mean) / deviation))
         };
         explored(parameters.map(best), ask)
     }
@@ -102,17 +103,13 @@ fn moments(Bounds(low, high): Bounds, mean: f64, deviation: f64) -> (f64, f64) {
         return (low, low * low);
     }
     let (a, b) = ((low - mean) / deviation, (high - mean) / deviation);
-    let mass = (normal(b) - normal(a)).max(1e-9);
+    let mass = (normal::chance(b) - normal::chance(a)).max(1e-9);
     let at = |x: f64| if x.is_finite() { density(x) } else { 0.0 };
     let times = |x: f64| if x.is_finite() { x * density(x) } else { 0.0 };
     let first = (at(a) - at(b)) / mass;
     let second = 1.0 + (times(a) - times(b)) / mass;
     let one = mean + deviation * first;
     (one, mean * mean + 2.0 * mean * deviation * first + deviation * deviation * second)
-}
-
-fn normal(x: f64) -> f64 {
-    0.5 * libm::erfc(-x / std::f64::consts::SQRT_2)
 }
 
 fn density(x: f64) -> f64 {

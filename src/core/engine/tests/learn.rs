@@ -1,6 +1,7 @@
 //! Traffic shapes that nobody supplied, and one that was wrong.
 
 use super::*;
+use crate::campaign::GroupSpec;
 use crate::input::ShapeChange;
 use crate::report::ShapeOrigin;
 use crate::units::ShapeId;
@@ -64,6 +65,41 @@ fn a_day_teaches_a_campaign_its_shape_and_the_next_plan_goes_by_it() {
     assert_eq!(origin(&world, "c"), ShapeOrigin::Learnt);
     let ratio = day_over_night(&world, "c");
     assert!((4.0..=11.0).contains(&ratio), "{ratio}");
+}
+
+#[test]
+fn a_campaign_that_lives_off_its_group_teaches_it() {
+    let mut world = World::new(Budgets::default(), &[]);
+    let (id, advertiser) = (GroupId::of("g"), AdvertiserId::of("a"));
+    let window = campaign("c", 14, 1).budgets.flights[0].window;
+    let flight = |budget| Flight { window, budget };
+    let budgets = |budget| Budgets { flights: vec![flight(budget)], caps: Vec::new() };
+    let budget = budgets(Some(Nanos::from_units(1_400)));
+    world.say(Input::Group(GroupSpec { id, name: name("g"), advertiser, budgets: budget }));
+    let spec = CampaignSpec { group: Some(id), budgets: budgets(None), ..campaign("c", 14, 1_400) };
+    world.say(Input::Campaign(spec));
+    world.market.insert(CampaignId::of("c"), 300e9 / 1_440.0);
+    hours(&mut world, 36, &["c"]);
+    let told = world.engine.explain(CampaignId::of("c")).unwrap();
+    let group = told.owners.iter().find(|told| told.owner == BudgetOwner::Group(id)).unwrap();
+    assert_eq!(group.shape, ShapeOrigin::Learnt);
+}
+
+#[test]
+fn what_is_archived_teaches_nobody_any_more() {
+    let (mut world, mut other) = (two_weeks(), two_weeks());
+    for world in [&mut world, &mut other] {
+        world.say(Input::Campaign(campaign("d", 14, 1_400)));
+        hours(world, 36, &["c", "d"]);
+        let status = CampaignStatus::Archived;
+        world.say(Input::Campaign(CampaignSpec { status, ..campaign("d", 14, 1_400) }));
+    }
+    // Whether its bidders go on asking or not.
+    hours(&mut world, 24, &["c"]);
+    hours(&mut other, 24, &["c", "d"]);
+    let ratio = |world: &World| day_over_night(world, "c");
+    assert!((4.0..=11.0).contains(&ratio(&world)), "{}", ratio(&world));
+    assert!((ratio(&world) - ratio(&other)).abs() < 0.5, "{} {}", ratio(&world), ratio(&other));
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn outside_its_hours_a_campaign_rests_and_inside_it_spends_its_day() {
     assert!((198.0..=200.1).contains(&spent), "{spent}");
 }
 
-/// Ten days, of which the third has no market at all.
+/// Six days, of which the third has no market at all.
 fn outage(catch_up: Option<u32>) -> Vec<f64> {
     let catch_up = catch_up.map(Ppm::new);
     let mut world = world(DeliveryTerms { catch_up, ..DeliveryTerms::default() }, 6);
@@ -63,6 +63,24 @@ fn a_missed_day_is_made_up_for_as_the_campaign_says() {
     let some = outage(Some(100_000));
     let sum: f64 = some.iter().sum();
     assert!((510.0..=540.0).contains(&sum), "{some:?}");
+}
+
+#[test]
+fn a_flight_that_begins_within_a_day_has_that_day_for_itself() {
+    let terms = DeliveryTerms { catch_up: Some(Ppm::new(0)), ..DeliveryTerms::default() };
+    let mut spec = CampaignSpec { terms, ..campaign("c", 1, 100) };
+    let flight = |from: i64, until: i64, units: i64| Flight {
+        window: Window::try_new(at(from * 3_600), at(until * 3_600)).unwrap(),
+        budget: Some(Nanos::from_units(units)),
+    };
+    spec.budgets.flights = vec![flight(0, 12, 50), flight(12, 60, 200)];
+    let mut world = World::new(Budgets::default(), &[(spec, RATE)]);
+    world.minutes(720);
+    let before = world.spent("c");
+    world.minutes(720);
+    let spent = world.spent("c") - before;
+    // A quarter of the second flight, and no day's share granted anew with every plan.
+    assert!((45.0..=53.0).contains(&spent), "{spent}");
 }
 
 #[test]

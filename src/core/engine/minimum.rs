@@ -15,14 +15,14 @@ use serde::{Deserialize, Serialize};
 
 /// A minimum on its way.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Floor<S> {
+pub(super) struct Minimum<S> {
     plan: Plan,
     base: Base,
     law: S,
     sample: PaceSample,
 }
 
-impl<S: Clone> Floor<S> {
+impl<S: Clone> Minimum<S> {
     /// Spreads what is left of a minimum as the owner's plan spreads its budget; nothing when it is
     /// met. `seen` is what the owner's law sees at the same moment.
     pub(super) fn made<L: PacingLaw<State = S>>(
@@ -42,12 +42,12 @@ impl<S: Clone> Floor<S> {
         made.days = Vec::new();
         let totals = view.book.totals();
         let base = Base { billed: totals.billed, expected: totals.expected };
-        let mut floor = Self { plan: made, base, law: law.start(x), sample: *seen };
-        floor.see(request.now, seen, view);
+        let mut next = Self { plan: made, base, law: law.start(x), sample: *seen };
+        next.see(request.now, seen, view);
         if let Some(before) = before {
-            floor.law = law.rebase(&before.law, &before.sample, &floor.sample);
+            next.law = law.rebase(&before.law, &before.sample, &next.sample);
         }
-        Some(floor)
+        Some(next)
     }
 
     /// What its law sees at the watermark: its own plan, and the same spend and traffic.
