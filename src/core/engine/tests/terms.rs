@@ -66,24 +66,6 @@ fn a_missed_day_is_made_up_for_as_the_campaign_says() {
 }
 
 #[test]
-fn a_flight_that_begins_within_a_day_has_that_day_for_itself() {
-    let terms = DeliveryTerms { catch_up: Some(Ppm::new(0)), ..DeliveryTerms::default() };
-    let mut spec = CampaignSpec { terms, ..campaign("c", 1, 100) };
-    let flight = |from: i64, until: i64, units: i64| Flight {
-        window: Window::try_new(at(from * 3_600), at(until * 3_600)).unwrap(),
-        budget: Some(Nanos::from_units(units)),
-    };
-    spec.budgets.flights = vec![flight(0, 12, 50), flight(12, 60, 200)];
-    let mut world = World::new(Budgets::default(), &[(spec, RATE)]);
-    world.minutes(720);
-    let before = world.spent("c");
-    world.minutes(720);
-    let spent = world.spent("c") - before;
-    // A quarter of the second flight, and no day's share granted anew with every plan.
-    assert!((45.0..=53.0).contains(&spent), "{spent}");
-}
-
-#[test]
 fn money_takes_the_callers_own_course() {
     let curve = ShapeId::of("evening");
     let weights = (0..168).map(|hour| if hour % 24 >= 12 { 3 } else { 1 }).collect();
