@@ -5,8 +5,8 @@
 //! that the one integrator on spend stays the one. Modules in reading order: what an exchange tells
 //! (`outcome`), the price line (`grid`), what is kept of it (`evidence`), the estimator
 //! (`estimate`, `curve`), the best bids (`surplus`), what is published (`schedule`), when to
-//! distrust it (`drift`), one place of the hierarchy (`node`) and all of it (`shader`). Called by
-//! `bid`, by whoever runs the loop, and by the simulator.
+//! distrust it (`drift`), one place of the hierarchy (`node`) and all of it (`shader`). Schedules
+//! are read by `bid`; shaders are made by the simulator alone: no service publishes them yet.
 
 pub mod curve;
 mod drift;

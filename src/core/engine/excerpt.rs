@@ -1,8 +1,8 @@
 //! A copy of the engine that knows some advertisers and all they own, and nobody else.
 //!
 //! Nothing crosses from one advertiser to another, so that such a copy decides for its campaigns
-//! what the engine would. Owners of others are passed over, their shapes and hands come along. It has
-//! no bidders and issues no allowances: it is asked what would be, and thrown away. Called by
+//! what the engine would. Owners of others are passed over; shapes and hands come along. It has no
+//! bidders and issues no allowances: it is asked what would be, and thrown away. Called by
 //! diagnoses and previews.
 
 use super::learn::payer_of;

@@ -367,8 +367,8 @@ fn loosened(stood: &Stood, now: Option<ReturnTarget>) -> f64 {
     if is_ratio { libm::log(ratio) / RETURN_ELASTICITY } else { 0.0 }
 }
 
-/// From one limit::x_of(multiplier × participation) to another. Below the least multiplier participation
-/// falls instead, and spend with it.
+/// From one limit::x_of(multiplier × participation) to another. Below the least multiplier
+/// participation falls instead, and spend with it.
 fn lift(response: &Response, from: f64, to: f64) -> Lift {
     if (to - from).abs() <= NEAR {
         return Lift { ratio: 1.0, doubt: 0.0, ..response.lift(from, to) };

@@ -2,7 +2,7 @@
 //! mean traffic would have brought.
 //!
 //! Filled by the engine hour by hour, drawn into a shape on top of a prior one. Knows no money, no
-//! dates and no campaigns. The equations are CONTROL.md (34) to (36).
+//! dates and no campaigns. The equations are CONTROL.md (34) to (37).
 
 use super::shape::TrafficShape;
 use serde::{Deserialize, Serialize};

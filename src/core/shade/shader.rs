@@ -4,7 +4,7 @@
 //! level of its path; each node is refitted when enough is new, parents before children. What is
 //! published is one schedule a node and, for each segment, whose it uses: its own, or that of the
 //! nearest node above that has one. State is plain data. Knows no campaigns and no pacing. Called
-//! by whoever runs the loop, and by the simulator.
+//! by the simulator's study.
 
 use super::curve::WinCurve;
 use super::node::Node;
@@ -217,8 +217,9 @@ impl Shader {
         Ok(())
     }
 
-    /// The node of a path, made with those above it where it is new; the nearest above it when there
-    /// are as many as are kept. Keys of whole paths' last levels are unique: they name segments.
+    /// The node of a path, made with those above it where it is new; the nearest above it when
+    /// there are as many as are kept. Keys of whole paths' last levels are unique: they name
+    /// segments.
     fn leaf(&mut self, at: Timestamp, path: &SegmentPath) -> u32 {
         let (mut node, mut key) = (0, 0x7368_6164_6572_0000);
         for &level in path.levels() {
