@@ -98,6 +98,8 @@ pub(crate) fn spread(
         // No day may take more than any budget may have.
         let amount = average.most.of(average.amount).min(BUDGET_MAX);
         budgets.caps.push(Cap { horizon: Horizon::Day, amount });
+        // As if the file had said it: shortest first, so that what is written reads back the same.
+        budgets.caps.sort_by_key(|cap| cap.horizon);
     }
 }
 

@@ -93,11 +93,12 @@ impl Opportunities {
         counters.retain(|(campaign, segment, arm), counter| {
             let is_kept = Arc::strong_count(counter) > 1;
             let take = |count: &AtomicU64| count.swap(0, Ordering::Relaxed);
-            // Bids before asks: one counted in between is told with the next report, and bids are
-            // never more than asks.
-            let (wins, bids) = (take(&counter.wins), take(&counter.bids));
-            let below_floor = take(&counter.below_floor);
+            let wins = take(&counter.wins);
             let asks = take(&counter.asks);
+            // An auction may be between its count as an ask and the rest, and its ask be told
+            // already or not yet: no report has more of the rest than of asks, what is over waits.
+            let bids = take_most(&counter.bids, asks);
+            let below_floor = take_most(&counter.below_floor, asks - bids);
             if asks + bids + wins > 0 {
                 counts.push(v1::OpportunityCount {
                     campaign_id: campaign.as_str().to_owned(),
@@ -113,6 +114,14 @@ impl Opportunities {
         });
         counts
     }
+}
+
+/// Takes out what was counted, `most` at most.
+fn take_most(count: &AtomicU64, most: u64) -> u64 {
+    let taken = count.swap(0, Ordering::Relaxed);
+    let over = taken.saturating_sub(most);
+    count.fetch_add(over, Ordering::Relaxed);
+    taken - over
 }
 
 /// Tells the counts until shut down, and then once more.
@@ -193,6 +202,18 @@ mod tests {
         let counts = (told[0].asks, told[0].bids, told[0].below_floor, told[0].wins);
         assert_eq!((counts, told[0].arm), ((3, 1, 1, 1), 2));
         assert_eq!(opportunities.take(), []);
+        // Told between its count as an ask and as a bid or a floor: these wait for other asks.
+        counter.bids.fetch_add(1, Ordering::Relaxed);
+        counter.below_floor.fetch_add(2, Ordering::Relaxed);
+        assert_eq!(opportunities.take(), []);
+        counter.asked(BidDecision::Skip(SkipReason::Floor));
+        counter.asked(BidDecision::Skip(SkipReason::Participation));
+        let told = opportunities.take();
+        assert_eq!((told[0].asks, told[0].bids, told[0].below_floor), (2, 1, 1));
+        counter.asked(BidDecision::Skip(SkipReason::Participation));
+        assert_eq!(opportunities.take()[0].below_floor, 1);
+        counter.asked(BidDecision::Skip(SkipReason::Participation));
+        assert_eq!(opportunities.take()[0].below_floor, 1);
         drop(counter);
         assert_eq!(opportunities.take(), []);
         assert!(opportunities.counter(&name("d"), &name("s"), ArmId(2)).is_some());

@@ -8,6 +8,7 @@ pub mod filled;
 mod login;
 mod rotate;
 mod session;
+mod wrong;
 
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 pub use rotate::follow;

@@ -7,8 +7,9 @@
 use crate::auth::{Keyring, door};
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
+use axum::Extension;
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{ConnectInfo, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -129,9 +130,9 @@ async fn serve(
         let place = Arc::clone(&places).acquire_owned();
         let accepted = async {
             let place = place.await.expect("the semaphore is never closed");
-            listener.accept().await.map(|(stream, _)| (stream, place))
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
         };
-        let (stream, place) = tokio::select! {
+        let (stream, peer, place) = tokio::select! {
             biased;
             () = until.cancelled() => break,
             Some(_) = connections.join_next() => continue,
@@ -143,7 +144,8 @@ async fn serve(
                 }
             },
         };
-        let (routes, watcher, tls) = (routes.clone(), ending.watcher(), tls.clone());
+        let routes = routes.clone().layer(Extension(ConnectInfo(peer)));
+        let (watcher, tls) = (ending.watcher(), tls.clone());
         connections.spawn(async move {
             match tls {
                 None => converse(stream, routes, watcher, place).await,

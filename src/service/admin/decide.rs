@@ -4,7 +4,7 @@
 //! so that whatever a person changes bears their name.
 
 use super::loop_status;
-use crate::audit::undo::{Inverse, NotUndone, inverse};
+use crate::audit::undo::{Inverse, NotUndone, inverse, shape_put_back};
 use crate::audit::{Sealed, Trail};
 use crate::auth::{Caller, Deed};
 use crate::control_loop::LoopHandle;
@@ -48,8 +48,8 @@ impl By {
 enum Found {
     /// There is no such record.
     Nothing,
-    /// This request did it already.
-    Done(Box<Sealed>, Box<Sealed>),
+    /// This request did it already; the shape it put back here, which others may still lack.
+    Done(Box<Sealed>, Box<Sealed>, Option<Input>),
     /// It can be done, or not.
     Judged(Box<Sealed>, Box<Result<Inverse, NotUndone>>),
 }
@@ -59,7 +59,8 @@ fn look(engine: &Engine, trail: &Trail, number: u64, request: &str, is_forced: b
     let is_it =
         |other: &&Sealed| other.record.undoes == Some(number) && other.record.request_id == request;
     if let Some(made) = trail.iter().rev().find(is_it) {
-        return Found::Done(Box::new(sealed.clone()), Box::new(made.clone()));
+        let shape = shape_put_back(engine, &sealed.record);
+        return Found::Done(Box::new(sealed.clone()), Box::new(made.clone()), shape);
     }
     let judged = inverse(engine, &sealed.record, is_forced);
     Found::Judged(Box::new(sealed.clone()), Box::new(judged))
@@ -98,7 +99,13 @@ pub(super) async fn undo(
     let found = handle.ask_trail(question).await.map_err(|error| loop_status(&error))?;
     let (undone, inverse) = match found {
         Found::Nothing => return Err(unknown(number)),
-        Found::Done(undone, made) => return Ok(respond(request.partition, &undone, Some(&made))),
+        Found::Done(undone, made, shape) => {
+            // The service may have ended before it reached the others.
+            if let Some(shape) = shape {
+                spread(partitions, handle, &By { author, reason, request_id }, &shape).await?;
+            }
+            return Ok(respond(request.partition, &undone, Some(&made)));
+        }
         Found::Judged(undone, judged) => match *judged {
             Err(error) => return Err(not_undone(&error)),
             Ok(inverse) => (undone, inverse),
@@ -118,17 +125,28 @@ pub(super) async fn undo(
         return Ok(Response { before_json: inverse.now, after_json: inverse.then, ..told });
     }
     let by = By { author, reason, request_id };
-    if let Input::Catalogue(change) = &inverse.input
-        && !change.shapes.is_empty()
-    {
-        // A shape lives everywhere. Those that are back already take a repeated request as it is.
-        for other in partitions.all().filter(|other| other.partition() != partition) {
-            super::submit(other, by.decide(inverse.input.clone(), Vec::new())).await?;
-            other.hasten();
-        }
-    }
+    let input = inverse.input.clone();
+    // Here first, where it is refused when the object has changed meanwhile.
     let made = carry_out(handle, &by, inverse, number).await?;
+    if matches!(&input, Input::Catalogue(change) if !change.shapes.is_empty()) {
+        spread(partitions, handle, &by, &input).await?;
+    }
     Ok(respond(request.partition, &undone, made.as_ref()))
+}
+
+/// A shape lives everywhere: what took it back in one partition goes to all others. Where it is
+/// back already, nothing changes and nothing is noted.
+async fn spread(
+    partitions: &Partitions,
+    done: &LoopHandle,
+    by: &By,
+    input: &Input,
+) -> Result<(), Status> {
+    for other in partitions.all().filter(|other| other.partition() != done.partition()) {
+        super::submit(other, by.decide(input.clone(), Vec::new())).await?;
+        other.hasten();
+    }
+    Ok(())
 }
 
 /// Puts the inverse into the log; the change that it made.

@@ -113,6 +113,13 @@ pub fn inverse(engine: &Engine, record: &Record, is_forced: bool) -> Result<Inve
     Ok(inverse)
 }
 
+/// The shape that was put back by undoing `record`, while nothing came after that; nothing for any
+/// other object.
+pub fn shape_put_back(engine: &Engine, record: &Record) -> Option<Input> {
+    let inverse = edit(engine, record).ok().filter(|_| record.object.kind == "shape")?;
+    (inverse.now == inverse.then).then_some(inverse.input)
+}
+
 fn names(record: &Record) -> (String, String) {
     (record.object.kind.clone(), record.object.id.clone())
 }

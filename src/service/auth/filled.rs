@@ -1,12 +1,24 @@
 //! What a form of a page sends, read.
 
+use axum::extract::Request;
 use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Longest time a form may take to arrive: whoever sends a byte now and then must not hold a place.
+const SEND_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What was filled in.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Filled(BTreeMap<String, String>);
 
 impl Filled {
+    /// Reads the form of a request; nothing when it is none, longer than that, or slow to arrive.
+    pub async fn of(request: Request, bytes_max: usize) -> Option<Self> {
+        let bytes = axum::body::to_bytes(request.into_body(), bytes_max);
+        let bytes = tokio::time::timeout(SEND_TIMEOUT, bytes).await.ok()?.ok()?;
+        Self::read(&bytes)
+    }
+
     /// Reads `name=value&…`; nothing when it is not of that form. The last of a name holds.
     #[must_use]
     pub fn read(bytes: &[u8]) -> Option<Self> {

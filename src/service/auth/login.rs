@@ -3,22 +3,22 @@
 //! Asked by the door, before anything else is. Knows nothing of what is behind it.
 
 use super::filled::Filled;
-use super::session::{COOKIE, Sessions};
+use super::session::{AGE_MAX, COOKIE, Sessions};
+use super::wrong::WrongTokens;
 use super::{Caller, Keyring};
 use crate::clock::Stopwatch;
 use crate::telemetry::event;
-use axum::extract::Request;
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use paceline_view::{
     Block, CONTENT_SECURITY_POLICY, Field, Form, Input, NavLink, Page, Section, State,
 };
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 /// Bytes of the form: a token has some tens.
 const FORM_BYTES_MAX: usize = 4 << 10;
-/// Wrong tokens taken in a minute, from everybody together; nobody types that many.
-const WRONG_MAX: u32 = 30;
 
 /// What the door of the pages knows.
 #[derive(Debug, Clone)]
@@ -27,7 +27,7 @@ pub(super) struct Entrance {
     sessions: Sessions,
     started: Stopwatch,
     is_encrypted: bool,
-    wrong: std::sync::Arc<std::sync::Mutex<(u64, u32)>>,
+    wrong: WrongTokens,
 }
 
 impl Entrance {
@@ -37,7 +37,7 @@ impl Entrance {
             sessions: Sessions::default(),
             started: Stopwatch::start(),
             is_encrypted,
-            wrong: std::sync::Arc::default(),
+            wrong: WrongTokens::default(),
         }
     }
 
@@ -48,17 +48,6 @@ impl Entrance {
     /// Whose session the cookie is of, if it goes on.
     pub(super) fn caller(&self, headers: &HeaderMap) -> Option<Caller> {
         self.sessions.caller(&self.ring, cookie(headers)?, self.now())
-    }
-
-    /// Whether one more wrong token may be tried this minute.
-    fn may_try(&self, is_wrong: bool) -> bool {
-        let minute = self.now().as_secs() / 60;
-        let mut wrong = self.wrong.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if wrong.0 != minute {
-            *wrong = (minute, 0);
-        }
-        wrong.1 += u32::from(is_wrong);
-        wrong.1 <= WRONG_MAX
     }
 
     /// `/login` and `/logout`; nothing for any other page.
@@ -74,25 +63,25 @@ impl Entrance {
                 if let Some(name) = cookie(request.headers()) {
                     self.sessions.end(name);
                 }
-                Ok(self.lead_on("/login", "", 0))
+                Ok(self.lead_on("/login", "", Duration::ZERO))
             }
             _ => Err(request),
         }
     }
 
     async fn log_in(&self, request: Request) -> Response {
-        if !self.may_try(false) {
-            let why = "Too many wrong tokens were shown. Try again in a minute.";
+        let peer = peer(&request);
+        if !self.wrong.may_try(peer, self.now()) {
+            let why = "Too many wrong tokens were shown from your address. Try again in a minute.";
             return page(StatusCode::TOO_MANY_REQUESTS, &asking(None, Some(why)));
         }
-        let bytes = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
-        let filled = bytes.ok().and_then(|bytes| Filled::read(&bytes)).unwrap_or_default();
+        let filled = Filled::of(request, FORM_BYTES_MAX).await.unwrap_or_default();
         let begun = self.sessions.begin(&self.ring, filled.get("token").trim(), self.now());
         match begun {
-            Some((name, _)) => self.lead_on("/", &name, 36_000),
+            Some((name, _)) => self.lead_on("/", &name, AGE_MAX),
             None => {
                 event::caller_refused("unknown");
-                let _ = self.may_try(true);
+                self.wrong.count(peer, self.now());
                 let why = "Nobody has this token. It may have been changed.";
                 page(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
             }
@@ -100,7 +89,8 @@ impl Entrance {
     }
 
     /// On to a page, with a session or without one from now on.
-    fn lead_on(&self, href: &'static str, name: &str, seconds: u32) -> Response {
+    fn lead_on(&self, href: &'static str, name: &str, lasts: Duration) -> Response {
+        let seconds = lasts.as_secs();
         let secure = if self.is_encrypted { "; Secure" } else { "" };
         let cookie = format!(
             "{COOKIE}={name}; Path=/; HttpOnly; SameSite=Strict; Max-Age={seconds}{secure}"
@@ -113,6 +103,11 @@ impl Entrance {
         ];
         (StatusCode::SEE_OTHER, headers).into_response()
     }
+}
+
+/// From which address somebody asks.
+fn peer(request: &Request) -> Option<IpAddr> {
+    request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
 /// What the cookie holds.

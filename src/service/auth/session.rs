@@ -17,7 +17,7 @@ pub(super) const COOKIE: &str = "paceline_session";
 /// A session that was not used for so long has ended.
 const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 /// A session ends after so long, however it is used.
-const AGE_MAX: Duration = Duration::from_secs(10 * 60 * 60);
+pub(super) const AGE_MAX: Duration = Duration::from_secs(10 * 60 * 60);
 /// Sessions at once; the one used longest ago gives way. People are few.
 const SESSIONS_MAX: usize = 1_000;
 /// Bytes of a session's name: not to be guessed.

@@ -41,7 +41,9 @@ impl Untaken {
     /// What to tell the reader.
     pub(super) const fn told(self) -> &'static str {
         match self {
-            Self::Unreadable => "The form could not be read: it is too long, or not a form.",
+            Self::Unreadable => {
+                "The form could not be read: it is too long, not a form, or did not arrive in time."
+            }
             Self::Foreign => {
                 "This form does not come from a page of this console that was opened by you since \
                  it was started. Nothing was done. Go back, load the page again, and repeat it."
@@ -117,9 +119,7 @@ impl Marks {
             return Err(Untaken::Foreign);
         }
         let action = request.uri().path().to_owned();
-        let bytes = axum::body::to_bytes(request.into_body(), FORM_BYTES_MAX).await;
-        let filled = bytes.ok().and_then(|bytes| Filled::read(&bytes));
-        let filled = filled.ok_or(Untaken::Unreadable)?;
+        let filled = Filled::of(request, FORM_BYTES_MAX).await.ok_or(Untaken::Unreadable)?;
         self.check(filled.get(MARK), caller.as_ref(), &action, now)?;
         Ok((filled, caller))
     }

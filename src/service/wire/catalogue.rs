@@ -233,6 +233,8 @@ fn budgets(
     for (index, item) in message.caps.iter().take(4).enumerate() {
         budgets.caps.extend(complaints.keep(&format!("{path}.caps[{index}]"), cap(item)));
     }
+    // Their order says nothing, and a file tells them shortest first: alike is alike.
+    budgets.caps.sort_by_key(|cap| cap.horizon);
     if let (Some(stated), Some(due)) = (&message.currency, due)
         && stated != due.as_str()
     {

@@ -11,7 +11,7 @@ use paceline_catalogue::{Catalogue, Shape};
 use paceline_core::engine::Engine;
 use paceline_core::input::ShapeChange;
 use paceline_core::object::ObjectId;
-use paceline_core::units::ShapeId;
+use paceline_core::units::{Name, ShapeId};
 use paceline_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,20 +54,23 @@ impl Item {
 #[must_use]
 pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
     let payer = |id| engine.advertiser(id).map(|spec| spec.name.to_string()).unwrap_or_default();
-    let shapes = engine
-        .shapes()
-        .filter_map(|shape| Some((format!("0/{}", shape.name?), ObjectId::Shape(shape.id))));
-    let advertisers = engine
-        .advertisers()
-        .map(|spec| (format!("1/{}", spec.name), ObjectId::Advertiser(spec.id)));
-    let groups = engine.groups().map(|spec| (format!("2/{}", spec.name), ObjectId::Group(spec.id)));
+    let named: Vec<(Name, ShapeId)> =
+        engine.shapes().filter_map(|shape| Some((shape.name?, shape.id))).collect();
+    let shapes = named.iter().map(|(name, id)| ("0", name.as_str(), ObjectId::Shape(*id)));
+    let advertisers =
+        engine.advertisers().map(|spec| ("1", spec.name.as_str(), ObjectId::Advertiser(spec.id)));
+    let groups = engine.groups().map(|spec| ("2", spec.name.as_str(), ObjectId::Group(spec.id)));
     let campaigns =
-        engine.campaigns().map(|spec| (format!("3/{}", spec.name), ObjectId::Campaign(spec.id)));
-    let mut keys: Vec<(String, ObjectId)> =
-        shapes.chain(advertisers).chain(groups).chain(campaigns).collect();
-    keys.retain(|(key, _)| key.as_str() > token);
+        engine.campaigns().map(|spec| ("3", spec.name.as_str(), ObjectId::Campaign(spec.id)));
+    let last = token.split_once('/').unwrap_or_default();
+    let all = shapes.chain(advertisers).chain(groups).chain(campaigns);
+    let mut keys: Vec<_> = all.filter(|(kind, name, _)| (*kind, *name) > last).collect();
+    // The loop waits meanwhile: the page's own are set apart first, and these alone are sorted.
+    if keys.len() > size + 1 {
+        keys.select_nth_unstable(size);
+        keys.truncate(size + 1);
+    }
     keys.sort_unstable();
-    keys.truncate(size + 1);
     let item = |id: ObjectId| {
         Some(match id {
             ObjectId::Shape(id) => Item::Shape(shape_message(&engine.shape_as_entered(id)?)?),
@@ -92,7 +95,7 @@ pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
             }
         })
     };
-    let told = keys.into_iter().filter_map(|(_, id)| Some((item(id)?, engine.generation_of(id))));
+    let told = keys.into_iter().filter_map(|(.., id)| Some((item(id)?, engine.generation_of(id))));
     told.collect()
 }
 
