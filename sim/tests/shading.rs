@@ -49,6 +49,7 @@ fn the_best_constant_is_the_golden_files() {
     let (golden, trace) =
         (data.join("golden/shading_oracle.csv"), data.join("ipinyou_dlf_2259/auctions_train.csv"));
     if !golden.exists() || !trace.exists() {
+        println!("skipped: no data at {}; set PACELINE_DATA", data.display());
         return;
     }
     let rows = recorded::read(&trace).unwrap();

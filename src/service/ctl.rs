@@ -175,6 +175,19 @@ async fn pages<T>(
     Err(CtlError::Failed(format!("there are more than {PAGES_MAX} pages: narrow the question")))
 }
 
+/// Gathers all pages of a list from every instance that leads a partition. Each gives its own in
+/// order.
+async fn everywhere<T>(
+    caller: &mut Caller,
+    mut ask: impl AsyncFnMut(&mut Caller, String) -> Result<(Vec<T>, String), CtlError>,
+) -> Result<Vec<T>, CtlError> {
+    let mut all = Vec::new();
+    for mut leader in caller.leaders().await? {
+        all.extend(pages(async |token| ask(&mut leader, token).await).await?);
+    }
+    Ok(all)
+}
+
 /// A file's text: into the file, which must not be there yet, or as the answer.
 fn put(path: Option<&Path>, text: String) -> Result<String, CtlError> {
     let Some(path) = path else { return Ok(text) };

@@ -134,6 +134,12 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     let refused = second.admin().get_totals(v1::GetTotalsRequest::default()).await.unwrap_err();
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
     reads_nothing(&second, &first).await;
+    // Whoever asks for lists is not turned away: they are gathered from the leaders.
+    for words in [&["list"][..], &["totals"], &["export"], &["overrides"], &["suspense", "list"]] {
+        let (here, there) = (first.ctl(words).await, second.ctl(words).await);
+        assert_eq!((here.code, &here.out), (0, &there.out), "{words:?}: {there:?}");
+    }
+    assert!(second.ctl(&["list"]).await.out.contains("shoes"));
     let (_requests, mut stream) = bidders::watch(first.channel(), "bidder.1").await;
     assert!(stream.message().await.unwrap().is_some(), "a table");
     // Spend may be reported to any instance.

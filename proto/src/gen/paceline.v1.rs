@@ -2882,6 +2882,9 @@ pub struct ListCampaignsRequest {
     /// Only in this state. Unspecified: in any.
     #[prost(enumeration = "EntryState", tag = "5")]
     pub state: i32,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "6")]
+    pub is_led_only: bool,
 }
 /// By campaign id.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3010,6 +3013,9 @@ pub struct GetTotalsRequest {
     /// Empty: from the start.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "4")]
+    pub is_led_only: bool,
 }
 /// The books, by campaign id.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3078,6 +3084,9 @@ pub struct ListOverridesRequest {
     /// Empty: from the start.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "4")]
+    pub is_led_only: bool,
 }
 /// By end.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3114,6 +3123,9 @@ pub struct ListSuspenseRequest {
     /// Empty: from the start.
     #[prost(string, tag = "3")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "4")]
+    pub is_led_only: bool,
 }
 /// By time of receipt.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3189,6 +3201,9 @@ pub struct GetCatalogueRequest {
     /// Empty: from the start.
     #[prost(string, tag = "2")]
     pub page_token: ::prost::alloc::string::String,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "3")]
+    pub is_led_only: bool,
 }
 /// Shapes first, then advertisers, groups and campaigns, each by id.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3242,6 +3257,9 @@ pub struct ListAuditRequest {
     /// The oldest first, instead of the newest.
     #[prost(bool, tag = "9")]
     pub is_oldest_first: bool,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "10")]
+    pub is_led_only: bool,
 }
 /// By time, then partition, then number.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -6,6 +6,7 @@ use super::find::{Engine, Timestamp};
 use super::list::{gather, page_size};
 use super::loop_status;
 use crate::audit::{Record, Sealed, Trail};
+use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::wire::catalogue::{items, page};
 use crate::wire::{self, Refusal, optional_instant};
@@ -99,7 +100,11 @@ pub(super) async fn changes(
         let question = move |_: &Engine, trail: &Trail| {
             (wire::audit::trail_message(partition, trail), asked.pick(partition, trail))
         };
-        let told = handle.ask_trail(question).await.map_err(|error| loop_status(&error))?;
+        let told = match handle.ask_trail(question).await {
+            Ok(told) => told,
+            Err(LoopError::NotLeader { .. }) if request.is_led_only => continue,
+            Err(error) => return Err(loop_status(&error)),
+        };
         trails.push(told.0);
         found.extend(told.1.into_iter().map(|sealed| (partition, sealed)));
     }
@@ -128,6 +133,7 @@ pub(super) async fn catalogue(
     request: v1::GetCatalogueRequest,
 ) -> Result<v1::GetCatalogueResponse, Status> {
     let size = page_size(request.page_size)?;
+    let is_led_only = request.is_led_only;
     let question = move |engine: &Engine| items(engine, &request.page_token, size);
-    Ok(page(gather(partitions, question).await?, size))
+    Ok(page(gather(partitions, is_led_only, question).await?, size))
 }

@@ -131,6 +131,11 @@ pub(super) async fn undo(
     if matches!(&input, Input::Catalogue(change) if !change.shapes.is_empty()) {
         spread(partitions, handle, &by, &input).await?;
     }
+    if let Input::Catalogue(_) = &input {
+        // The time zone of old may be one whose days nobody told of for long. What cannot be told
+        // now is told within the minute.
+        let _ = super::calendar::tell_days(handle, partitions.clock().now()).await;
+    }
     Ok(respond(request.partition, &undone, made.as_ref()))
 }
 

@@ -22,16 +22,21 @@ pub(super) fn page_size(size: u32) -> Result<usize, Refusal> {
     }
 }
 
-/// Asks every partition and puts the answers together.
+/// Asks every partition and puts the answers together. With `is_led_only`, those that another
+/// instance leads are passed over.
 pub(super) async fn gather<T: Send + 'static>(
     partitions: &Partitions,
+    is_led_only: bool,
     question: impl Fn(&Engine) -> Vec<T> + Clone + Send + 'static,
 ) -> Result<Vec<T>, Status> {
     let mut told = Vec::new();
     for handle in partitions.all() {
         let question = question.clone();
-        let answer = handle.ask(move |engine| question(engine)).await;
-        told.extend(answer.map_err(|error| loop_status(&error))?);
+        match handle.ask(move |engine| question(engine)).await {
+            Ok(answer) => told.extend(answer),
+            Err(LoopError::NotLeader { .. }) if is_led_only => {}
+            Err(error) => return Err(loop_status(&error)),
+        }
     }
     Ok(told)
 }
@@ -66,7 +71,7 @@ pub(super) async fn campaigns(
     partitions: &Partitions,
     request: v1::ListCampaignsRequest,
 ) -> Result<v1::ListCampaignsResponse, Status> {
-    let size = page_size(request.page_size)?;
+    let (size, is_led_only) = (page_size(request.page_size)?, request.is_led_only);
     let question = move |engine: &Engine| {
         let fits = |line: &v1::CampaignSummary| {
             request.advertiser_id.as_ref().is_none_or(|id| *id == line.advertiser_id)
@@ -77,7 +82,7 @@ pub(super) async fn campaigns(
             request.advertiser_id.is_some() || request.group_id.is_some() || request.state != 0;
         names(engine, &request.page_token, size, fits, is_filtered)
     };
-    let lines = gather(partitions, question).await?;
+    let lines = gather(partitions, is_led_only, question).await?;
     let (campaigns, next_page_token) = page(lines, size, |line| line.campaign_id.clone());
     Ok(v1::ListCampaignsResponse { campaigns, next_page_token })
 }
@@ -86,7 +91,7 @@ pub(super) async fn totals(
     partitions: &Partitions,
     request: v1::GetTotalsRequest,
 ) -> Result<v1::GetTotalsResponse, Status> {
-    let size = page_size(request.page_size)?;
+    let (size, is_led_only) = (page_size(request.page_size)?, request.is_led_only);
     if request.campaign_ids.len() > 1_000 {
         let count = request.campaign_ids.len();
         return Err(Refusal::new("campaign_ids", count, "must have at most 1000 items").into());
@@ -104,10 +109,10 @@ pub(super) async fn totals(
         let told = specs.into_iter().take(size + 1);
         told.map(|spec| message::totals_message(engine, spec, &suspended)).collect()
     };
-    let totals = gather(partitions, question).await?;
+    let totals = gather(partitions, is_led_only, question).await?;
     let (totals, next_page_token) = page(totals, size, |totals| totals.campaign_id.clone());
     let mut verdict_counts: Vec<v1::VerdictCount> = Vec::new();
-    for count in gather(partitions, message::verdict_counts).await? {
+    for count in gather(partitions, is_led_only, message::verdict_counts).await? {
         match verdict_counts.iter_mut().find(|known| known.verdict == count.verdict) {
             Some(known) => known.count += count.count,
             None => verdict_counts.push(count),
@@ -138,7 +143,7 @@ pub(super) async fn overrides(
         hands.map(|hand| message::hand_message(engine, hand)).collect()
     };
     let key = |hand: &v1::Override| stamp(hand.expires_at.as_ref(), &hand.override_id);
-    let mut hands = gather(partitions, question).await?;
+    let mut hands = gather(partitions, request.is_led_only, question).await?;
     hands.retain(|hand| key(hand) > request.page_token);
     let (overrides, next_page_token) = page(hands, size, key);
     Ok(v1::ListOverridesResponse { overrides, next_page_token })
@@ -156,7 +161,7 @@ pub(super) async fn suspense(
     let key = |item: &v1::SuspenseItem| {
         stamp(item.received_at.as_ref(), &format!("{:016x}", item.event_key))
     };
-    let token = request.page_token;
+    let (token, is_led_only) = (request.page_token, request.is_led_only);
     let question = move |engine: &Engine| {
         let events = engine.ledger().suspense().events();
         let events = events.filter(|held| campaign.is_none_or(|id| id == held.event.campaign));
@@ -165,7 +170,7 @@ pub(super) async fn suspense(
         // One more than a page says that there is another.
         page(items, size + 1, key).0
     };
-    let items = gather(partitions, question).await?;
+    let items = gather(partitions, is_led_only, question).await?;
     let (items, next_page_token) = page(items, size, key);
     Ok(v1::ListSuspenseResponse { items, next_page_token })
 }

@@ -20,6 +20,8 @@ const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
 pub(super) const AGE_MAX: Duration = Duration::from_secs(10 * 60 * 60);
 /// Sessions at once; the one used longest ago gives way. People are few.
 const SESSIONS_MAX: usize = 1_000;
+/// Of one token: whoever begins more ends their own, not those of others.
+const OWN_MAX: usize = 20;
 /// Bytes of a session's name: not to be guessed.
 const NAME_BYTES: usize = 32;
 
@@ -49,11 +51,9 @@ impl Sessions {
         let session = Session { digest: token_digest(token), begun: now, used: now };
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         sessions.retain(|_, session| session.lasts(now));
-        while sessions.len() >= SESSIONS_MAX {
-            let oldest = sessions.iter().min_by_key(|(_, session)| session.used);
-            let Some(oldest) = oldest.map(|(name, _)| name.clone()) else { break };
-            sessions.remove(&oldest);
-        }
+        let is_own = |other: &Session| other.digest == session.digest;
+        make_room(&mut sessions, OWN_MAX, is_own);
+        make_room(&mut sessions, SESSIONS_MAX, |_| true);
         sessions.insert(name.clone(), session);
         Some((name, caller))
     }
@@ -77,6 +77,22 @@ impl Sessions {
     }
 }
 
+/// Ends those of a kind that were used longest ago, until one more finds room.
+fn make_room(
+    sessions: &mut BTreeMap<String, Session>,
+    most: usize,
+    is_of_kind: impl Fn(&Session) -> bool,
+) {
+    loop {
+        let own = sessions.iter().filter(|(_, session)| is_of_kind(session));
+        if own.clone().count() < most {
+            return;
+        }
+        let oldest = own.min_by_key(|(_, session)| session.used).map(|(name, _)| name.clone());
+        sessions.remove(&oldest.expect("one of them at least"));
+    }
+}
+
 impl Session {
     fn lasts(&self, now: Duration) -> bool {
         now.saturating_sub(self.used) <= IDLE_MAX && now.saturating_sub(self.begun) <= AGE_MAX
@@ -87,9 +103,13 @@ impl Session {
 mod tests {
     use super::*;
 
+    fn line(token: &str) -> String {
+        let digest = token_digest(token).into_iter().map(|byte| format!("{byte:02x}"));
+        format!("operator {token} sha256:{}\n", digest.collect::<String>())
+    }
+
     fn ring(token: &str) -> Keyring {
-        let digest: String = token_digest(token).iter().map(|byte| format!("{byte:02x}")).collect();
-        Keyring::parse(&format!("operator anna sha256:{digest}\n")).unwrap()
+        Keyring::parse(&line(token)).unwrap()
     }
 
     fn minutes(count: u64) -> Duration {
@@ -121,12 +141,26 @@ mod tests {
     }
 
     #[test]
-    fn the_one_used_longest_ago_gives_way() {
-        let (ring, sessions) = (ring("sesame"), Sessions::default());
-        let names: Vec<String> = (0..=SESSIONS_MAX)
-            .map(|_| sessions.begin(&ring, "sesame", minutes(1)).unwrap().0)
-            .collect();
+    fn the_one_used_longest_ago_gives_way_to_another_of_the_same_token() {
+        let ring = Keyring::parse(&(line("anna") + &line("bert"))).unwrap();
+        let sessions = Sessions::default();
+        let begin = |token, now| sessions.begin(&ring, token, now).unwrap().0;
+        let bert = begin("bert", minutes(0));
+        let names: Vec<String> = (0..=OWN_MAX).map(|_| begin("anna", minutes(1))).collect();
         let known = names.iter().filter(|name| sessions.caller(&ring, name, minutes(1)).is_some());
-        assert_eq!(known.count(), SESSIONS_MAX);
+        assert_eq!(known.count(), OWN_MAX);
+        assert!(sessions.caller(&ring, &bert, minutes(1)).is_some(), "nobody else's ends");
+    }
+
+    #[test]
+    fn sessions_are_bounded_over_all_tokens() {
+        let tokens: Vec<String> = (0..=SESSIONS_MAX).map(|number| format!("t{number}")).collect();
+        let lines: String = tokens.iter().map(|token| line(token)).collect();
+        let ring = Keyring::parse(&lines).unwrap();
+        let sessions = Sessions::default();
+        for token in &tokens {
+            sessions.begin(&ring, token, minutes(1)).unwrap();
+        }
+        assert_eq!(sessions.0.lock().unwrap().len(), SESSIONS_MAX);
     }
 }

@@ -1,6 +1,6 @@
 //! `ctl totals`, `suspense`, `counter`: money as it was counted, and what waits for a decision.
 
-use super::{Caller, CtlError, PAGE_SIZE, json, pages, pretty, text};
+use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};
 use crate::args::ctl::{ResolveArgs, SuspenseCommand, TotalsArgs};
 use crate::wire;
 use paceline_proto::v1;
@@ -16,19 +16,22 @@ pub(super) async fn totals(caller: &mut Caller, args: TotalsArgs) -> Result<Stri
         let count = args.campaigns.len();
         return Err(CtlError::Refused(format!("--campaign is given {count} times, at most 1000")));
     }
-    let mut verdicts = Vec::new();
-    let totals = pages(async |page_token| {
+    // The same on every page of an instance.
+    let mut verdicts: BTreeMap<String, Vec<v1::VerdictCount>> = BTreeMap::new();
+    let totals = everywhere(caller, async |caller, page_token| {
         let request = v1::GetTotalsRequest {
             campaign_ids: args.campaigns.clone(),
             page_size: PAGE_SIZE,
             page_token,
+            is_led_only: caller.is_led_only,
         };
         let asked = caller.client.get_totals(request).await;
         let told = caller.answer(asked)?;
-        verdicts = told.verdict_counts;
+        verdicts.insert(caller.endpoint().to_owned(), told.verdict_counts);
         Ok((told.totals, told.next_page_token))
     })
     .await?;
+    let verdicts = in_all(verdicts.into_values().flatten());
     let is_known = |name: &&String| totals.iter().any(|told| told.campaign_id == **name);
     if let Some(unknown) = args.campaigns.iter().find(|name| !is_known(name)) {
         return Err(CtlError::Failed(format!(
@@ -46,6 +49,15 @@ pub(super) async fn totals(caller: &mut Caller, args: TotalsArgs) -> Result<Stri
     let mut told = table(&totals).to_text();
     told += &text_of(&verdicts);
     Ok(told)
+}
+
+/// Counts of the same verdict put together.
+fn in_all(counts: impl Iterator<Item = v1::VerdictCount>) -> Vec<v1::VerdictCount> {
+    let mut sums: BTreeMap<i32, u64> = BTreeMap::new();
+    for count in counts {
+        *sums.entry(count.verdict).or_default() += count.count;
+    }
+    sums.into_iter().map(|(verdict, count)| v1::VerdictCount { verdict, count }).collect()
 }
 
 fn totals_json(told: &v1::CampaignTotals) -> Value {
@@ -152,9 +164,13 @@ async fn list_suspense(
     caller: &mut Caller,
     campaign_id: Option<String>,
 ) -> Result<String, CtlError> {
-    let items = pages(async |page_token| {
-        let campaign_id = campaign_id.clone();
-        let request = v1::ListSuspenseRequest { campaign_id, page_size: PAGE_SIZE, page_token };
+    let items = everywhere(caller, async |caller, page_token| {
+        let request = v1::ListSuspenseRequest {
+            campaign_id: campaign_id.clone(),
+            page_size: PAGE_SIZE,
+            page_token,
+            is_led_only: caller.is_led_only,
+        };
         let asked = caller.client.list_suspense(request).await;
         let told = caller.answer(asked)?;
         Ok((told.items, told.next_page_token))

@@ -1,7 +1,7 @@
 //! `ctl bulk`: one hand on each of many campaigns, which are counted and named before anything is
 //! done; `ctl extend`: another end for an override.
 
-use super::{Caller, CtlError, Outcome, PAGE_SIZE, campaign, hands, pages, pretty, text};
+use super::{Caller, CtlError, Outcome, PAGE_SIZE, campaign, everywhere, hands, pretty, text};
 use crate::args::ctl::{BulkCommand, BulkHandArgs, ExtendArgs, FilterArgs};
 use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;
@@ -33,13 +33,14 @@ pub(super) async fn bulk(caller: &mut Caller, command: BulkCommand) -> Result<Ou
 /// The ids of all campaigns that fit, in order.
 async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<String>, CtlError> {
     let state = campaign::state(filter.state.as_deref());
-    let all = pages(async |page_token| {
+    let all = everywhere(caller, async |caller, page_token| {
         let request = v1::ListCampaignsRequest {
             page_size: PAGE_SIZE,
             page_token,
             advertiser_id: filter.advertiser.clone(),
             group_id: filter.group.clone(),
             state: state.into(),
+            is_led_only: caller.is_led_only,
         };
         let asked = caller.client.list_campaigns(request).await;
         let told = caller.answer(asked)?;

@@ -2,7 +2,7 @@
 
 mod explain;
 
-use super::{Caller, CtlError, PAGE_SIZE, json, pages, pretty, text};
+use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};
 use crate::args::ctl::ListArgs;
 pub(super) use explain::explain;
 use paceline_proto::v1;
@@ -22,13 +22,14 @@ pub(super) fn state(word: Option<&str>) -> v1::EntryState {
 
 pub(super) async fn list(caller: &mut Caller, args: ListArgs) -> Result<String, CtlError> {
     let state = state(args.state.as_deref());
-    let campaigns = pages(async |page_token| {
+    let campaigns = everywhere(caller, async |caller, page_token| {
         let request = v1::ListCampaignsRequest {
             page_size: PAGE_SIZE,
             page_token,
             advertiser_id: args.advertiser.clone(),
             group_id: args.group.clone(),
             state: state.into(),
+            is_led_only: caller.is_led_only,
         };
         let asked = caller.client.list_campaigns(request).await;
         let told = caller.answer(asked)?;

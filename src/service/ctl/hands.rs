@@ -1,6 +1,6 @@
 //! `ctl pause`, `freeze`, `fix`, `cap`, `clear`, `overrides`: hands on the wheel.
 
-use super::{Caller, CtlError, PAGE_SIZE, json, pages, pretty, text};
+use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};
 use crate::args::ctl::{
     CapArgs, ClearArgs, FixArgs, HandArgs, OverridesArgs, TargetArgs, TermArgs,
 };
@@ -121,9 +121,13 @@ pub(super) async fn all(
     caller: &mut Caller,
     target: Option<v1::BudgetOwner>,
 ) -> Result<Vec<v1::Override>, CtlError> {
-    pages(async |page_token| {
-        let request =
-            v1::ListOverridesRequest { target: target.clone(), page_size: PAGE_SIZE, page_token };
+    everywhere(caller, async |caller, page_token| {
+        let request = v1::ListOverridesRequest {
+            target: target.clone(),
+            page_size: PAGE_SIZE,
+            page_token,
+            is_led_only: caller.is_led_only,
+        };
         let asked = caller.client.list_overrides(request).await;
         let told = caller.answer(asked)?;
         Ok((told.overrides, told.next_page_token))

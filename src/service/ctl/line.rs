@@ -5,9 +5,11 @@
 
 use super::CtlError;
 use crate::args::ctl::CtlArgs;
+use paceline_proto::v1;
 use paceline_proto::v1::admin_service_client::AdminServiceClient;
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
@@ -52,20 +54,73 @@ impl Interceptor for Token {
 pub(super) struct Caller {
     pub(super) client: AdminServiceClient<InterceptedService<Channel, Token>>,
     pub(super) is_json: bool,
+    /// It is one of several, of which each is asked for what it leads.
+    pub(super) is_led_only: bool,
     endpoint: String,
+    ca_file: Option<PathBuf>,
+    timeout: Duration,
+    token: Token,
 }
 
 impl Caller {
     /// The line is made with the first question.
     pub(super) fn new(args: &CtlArgs) -> Result<Self, CtlError> {
-        let endpoint = args.endpoint.clone();
-        let line = way(&endpoint, args.ca_file.as_deref())?;
         let timeout = u64::try_from(args.timeout.as_micros()).unwrap_or_default();
         let timeout = Duration::from_micros(timeout);
-        let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
         let token = Token::read(args.token_file.as_deref())?;
-        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token);
-        Ok(Self { client, is_json: args.json, endpoint })
+        let ca_file = args.ca_file.clone();
+        Self::at(args.endpoint.clone(), (ca_file, token, timeout), args.json)
+    }
+
+    /// Where it asks.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    fn at(
+        endpoint: String,
+        (ca_file, token, timeout): (Option<PathBuf>, Token, Duration),
+        is_json: bool,
+    ) -> Result<Self, CtlError> {
+        let line = way(&endpoint, ca_file.as_deref())?;
+        let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
+        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token.clone());
+        Ok(Self { client, is_json, is_led_only: false, endpoint, ca_file, timeout, token })
+    }
+
+    /// Another instance, asked in the same way for what it leads.
+    fn beside(&self, address: &str) -> Result<Self, CtlError> {
+        let scheme = self.endpoint.split_once("://").map_or("http", |(scheme, _)| scheme);
+        let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
+        let other = Self::at(format!("{scheme}://{address}"), manner, self.is_json)?;
+        Ok(Self { is_led_only: true, ..other })
+    }
+
+    /// Whoever leads a partition, each once: a list of everything is theirs together.
+    pub(super) async fn leaders(&mut self) -> Result<Vec<Self>, CtlError> {
+        let asked = self.client.get_status(v1::GetStatusRequest {}).await;
+        let partitions = self.answer(asked)?.partitions;
+        let is_other = |part: &&v1::PartitionStatus| part.role() == v1::PartitionRole::Following;
+        let others: BTreeMap<&str, u32> = partitions
+            .iter()
+            .filter(is_other)
+            .map(|part| (part.leader_address.as_str(), part.partition))
+            .collect();
+        if let Some((address, partition)) = others.iter().find(|(it, _)| !it.contains(':')) {
+            let who = if address.is_empty() { "nobody yet" } else { address };
+            return Err(CtlError::Failed(format!(
+                "partition {partition} is led by {who}, which gives no address, so that its part \
+                 of the list is out of reach; try again, or set server.advertised_address there"
+            )));
+        }
+        let mut leaders: Vec<Self> =
+            others.keys().map(|address| self.beside(address)).collect::<Result<_, _>>()?;
+        if others.is_empty() || partitions.iter().any(|part| !is_other(&part)) {
+            let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
+            let own = Self::at(self.endpoint.clone(), manner, self.is_json)?;
+            leaders.insert(0, Self { is_led_only: !others.is_empty(), ..own });
+        }
+        Ok(leaders)
     }
 
     /// What an answer says, or what to tell of the refusal.

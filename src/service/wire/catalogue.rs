@@ -258,7 +258,7 @@ pub fn advertiser(
         .map_err(|error| Refusal::new("time_zone", zone_name, error.to_string()));
     let zone = complaints.keep(path, zone);
     let budgets = budgets(path, message.budgets.as_ref(), currency, complaints);
-    let holidays = holidays(path, &message.holidays, complaints);
+    let holidays = holidays(path, &message.holidays, zone.as_ref(), complaints);
     let (name, currency, zone) = (name?, currency?, zone?);
     let id = AdvertiserId::of(name.as_str());
     let zone_name = Name::try_new(zone.name()).expect("IANA names are short");

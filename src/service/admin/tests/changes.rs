@@ -73,7 +73,11 @@ async fn what_is_configured_is_told_as_it_would_be_applied() {
     // A page at a time comes to the same.
     let (mut token, mut ids) = (String::new(), Vec::new());
     loop {
-        let request = v1::GetCatalogueRequest { page_size: 2, page_token: token };
+        let request = v1::GetCatalogueRequest {
+            page_size: 2,
+            page_token: token,
+            ..v1::GetCatalogueRequest::default()
+        };
         let page = bench.admin.get_catalogue(Request::new(request)).await.unwrap().into_inner();
         ids.extend(page.campaigns.into_iter().map(|campaign| campaign.campaign_id));
         token = page.next_page_token;

@@ -1,6 +1,6 @@
 //! `ctl export` and `ctl diff`: what is in force, as a file; and what a file would change in it.
 
-use super::super::{Caller, CtlError, PAGE_SIZE, pages, pretty, put};
+use super::super::{Caller, CtlError, PAGE_SIZE, everywhere, pretty, put};
 use crate::args::ctl::{DiffArgs, ExportArgs};
 use crate::audit::difference::{Difference, differences, shown};
 use crate::wire::catalogue::{self as wire, Generations, complaint_text};
@@ -13,8 +13,9 @@ use std::fmt::Write as _;
 
 /// What is in force, and the generation of each thing by kind and id.
 async fn held(caller: &mut Caller) -> Result<(Catalogue, Generations), CtlError> {
-    let told = pages(async |page_token| {
-        let request = v1::GetCatalogueRequest { page_size: PAGE_SIZE, page_token };
+    let told = everywhere(caller, async |caller, page_token| {
+        let is_led_only = caller.is_led_only;
+        let request = v1::GetCatalogueRequest { page_size: PAGE_SIZE, page_token, is_led_only };
         let asked = caller.client.get_catalogue(request).await;
         let told = caller.answer(asked)?;
         let next = told.next_page_token.clone();

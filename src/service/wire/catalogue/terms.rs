@@ -4,6 +4,7 @@
 
 use super::super::{Refusal, instant, instant_message, optional_key};
 use super::{Complaints, micros, money};
+use paceline_calendar::Zone;
 use paceline_core::campaign::{DeliveryTerms, HOLIDAYS_MAX, Holiday, LawChoice};
 use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{Ppm, ShapeId};
@@ -84,10 +85,11 @@ pub(super) fn with_terms(
     }
 }
 
-/// An advertiser's holidays.
+/// An advertiser's holidays; `zone` is its own, unless that is at fault.
 pub(super) fn holidays(
     path: &str,
     messages: &[v1::Holiday],
+    zone: Option<&Zone>,
     complaints: &mut Complaints,
 ) -> Vec<Holiday> {
     if messages.len() > HOLIDAYS_MAX {
@@ -97,6 +99,14 @@ pub(super) fn holidays(
     let read = |(index, message): (usize, &v1::Holiday)| {
         let path = format!("{path}.holidays[{index}]");
         let day = complaints.keep(&path, instant("day", message.day.as_ref()))?;
+        let starts = |zone: &Zone| {
+            zone.days(day, day).first().is_some_and(|local| local.window.start() == day)
+        };
+        if zone.is_some_and(|zone| !starts(zone)) {
+            let rule = "must be the first moment of a day in the advertiser's time zone";
+            complaints.add(&format!("{path}.day"), &day.as_micros().to_string(), rule);
+            return None;
+        }
         Some(Holiday { day, traffic: Ppm::new(message.traffic_ppm) })
     };
     messages.iter().take(HOLIDAYS_MAX).enumerate().filter_map(read).collect()

@@ -24,6 +24,30 @@ fn sound() -> v1::Campaign {
     }
 }
 
+#[test]
+fn a_holiday_is_a_whole_day_where_its_advertiser_lives() {
+    // The first of May 2026 begins in Berlin two hours before it does in Greenwich.
+    let said = |seconds| {
+        let message = v1::Advertiser {
+            advertiser_id: "a".to_owned(),
+            currency: "EUR".to_owned(),
+            time_zone: "Europe/Berlin".to_owned(),
+            holidays: vec![v1::Holiday {
+                day: Some(prost_types::Timestamp { seconds, nanos: 0 }),
+                traffic_ppm: 500_000,
+            }],
+            ..v1::Advertiser::default()
+        };
+        let mut complaints = Complaints::default();
+        let _ = advertiser("advertisers[0]", &message, &mut complaints);
+        complaints.into_vec().into_iter().map(|c| (c.path, c.rule)).collect::<Vec<_>>()
+    };
+    assert_eq!(said(1_777_586_400), []);
+    let rule = "must be the first moment of a day in the advertiser's time zone";
+    let due = ("advertisers[0].holidays[0].day".to_owned(), rule.to_owned());
+    assert_eq!(said(1_777_593_600), [due]);
+}
+
 /// One case: what to break, then path, value and rule.
 type Case = (fn(&mut v1::Campaign), &'static str, &'static str, &'static str);
 

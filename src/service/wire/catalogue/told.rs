@@ -142,8 +142,10 @@ pub fn held(pages: Vec<Page>) -> Result<(Catalogue, Generations), Vec<v1::Compla
     let mut complaints = Complaints::default();
     let mut catalogue = Catalogue::default();
     let mut generations = Generations::new();
+    let mut seen = BTreeSet::new();
     for page in pages {
-        for message in &page.shapes {
+        // Every instance has the same shapes.
+        for message in page.shapes.iter().filter(|shape| seen.insert(shape.shape_id.clone())) {
             let change = shape("shapes", message, &mut complaints);
             catalogue.shapes.extend(change.and_then(named));
         }
