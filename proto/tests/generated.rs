@@ -6,8 +6,9 @@
 use prost::Message as _;
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "spend.proto",
+    "outcome.proto",
     "spend_service.proto",
     "multiplier.proto",
     "multiplier_service.proto",

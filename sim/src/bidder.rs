@@ -310,7 +310,7 @@ mod tests {
     use super::*;
     use crate::scenario::BidderPlan;
     use paceline_core::bid::AuctionType;
-    use paceline_core::table::EntryState;
+    use paceline_core::table::{EntryShading, EntryState};
     use paceline_core::units::{PacingMultiplier, ParticipationRate};
 
     fn at(seconds: i64) -> Timestamp {
@@ -341,6 +341,7 @@ mod tests {
                 participation: ParticipationRate::ONE,
                 safe_multiplier: PacingMultiplier::ONE,
                 value_cap: None,
+                shading: EntryShading::default(),
                 salt: 1,
             })],
         }));

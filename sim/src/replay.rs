@@ -29,7 +29,7 @@ use paceline_core::bid::AuctionType;
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::units::{
     AdvertiserId, CampaignId, CpmMicros, Currency, Name, Nanos, PacingMultiplier, Ppb, SegmentId,
@@ -276,6 +276,7 @@ fn single(options: &ReplayOptions, window: Window) -> Orders {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

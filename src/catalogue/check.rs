@@ -12,7 +12,9 @@ use crate::value::{self, Choice, NAME};
 use crate::{Catalogue, ITEMS_MAX, Shape};
 use paceline_calendar::Zone;
 use paceline_core::budget::Budgets;
-use paceline_core::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec, ReturnTarget, SpecError};
+use paceline_core::campaign::{
+    AdvertiserSpec, CampaignSpec, GroupSpec, ReturnTarget, ShadingTerms, SpecError,
+};
 use paceline_core::plan::{ShapeError, TrafficShape};
 use paceline_core::units::{
     AdvertiserId, CampaignId, Currency, GroupId, Name, PacingMultiplier, Ppm, ShapeId, ZoneId,
@@ -187,6 +189,10 @@ impl Check<'_> {
                 .text(faults, "multiplier_max", value::SHARE, value::multiplier)
                 .unwrap_or(PacingMultiplier::ONE),
             value_cap: section.text(faults, "value_cap", value::MONEY, cpm),
+            shading: ShadingTerms {
+                level: choice(&mut section, faults, "shading"),
+                objective: choice(&mut section, faults, "shading_objective"),
+            },
             returns: returns(&mut section, faults, terms.currency),
             shape,
             status: choice(&mut section, faults, "status"),

@@ -4,7 +4,8 @@
 //! in integers from the first digit on. Called by the checks.
 
 use paceline_core::campaign::{
-    BillingEvent, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, SpendSource,
+    BillingEvent, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, ShadingLevel,
+    ShadingObjective, SpendSource,
 };
 use paceline_core::units::{
     CpmMicros, Currency, Micros, MoneyError, Name, Nanos, PacingMultiplier, Ppm,
@@ -145,6 +146,10 @@ choice! {
     BillingEvent { "impression" => Impression, "click" => Click, "action" => Action }
     SpendSource { "events" => Events, "counters" => Counters }
     RefundPolicy { "hold" => Hold, "respend" => Respend }
+    ShadingLevel {
+        "off" => Off, "cautious" => Cautious, "standard" => Standard, "aggressive" => Aggressive,
+    }
+    ShadingObjective { "value" => Value, "surplus" => Surplus }
     CampaignStatus { "active" => Active, "paused" => Paused, "archived" => Archived }
 }
 

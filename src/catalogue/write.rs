@@ -188,6 +188,7 @@ impl Writer<'_> {
             refund_policy,
             multiplier_max,
             value_cap,
+            shading,
             returns,
             shape,
             status,
@@ -216,6 +217,8 @@ impl Writer<'_> {
         if let Some(cap) = value_cap {
             self.line(format_args!("value_cap = {}", account.micros(cap.get())));
         }
+        self.choice("shading", shading.level);
+        self.choice("shading_objective", shading.objective);
         if let Some(target) = returns {
             let value = match target {
                 ReturnTarget::CostPerClick(most) | ReturnTarget::CostPerAction(most) => {

@@ -6,11 +6,13 @@
 use crate::draw::Wants;
 use crate::hold::{Hold, Holds};
 use crate::lease_board::LeaseBoard;
+use crate::shade_table::{SegmentHandle, ShadeTable};
 use crate::slot::{Glance, Seen};
 use crate::slot_table::SlotTable;
 use crate::stats::{Counts, Decided, Fact, Stats};
-use paceline_core::bid::{self, BidAsk, BidDecision, SkipReason};
+use paceline_core::bid::{self, AuctionType, BidAsk, BidDecision, SkipReason};
 use paceline_core::hash::mix;
+use paceline_core::shade::ShadingSchedule;
 use paceline_core::table::{Lease, LeaseState};
 use paceline_core::units::{ArmId, CampaignId, CpmMicros, Nanos, Ppb, Span, Timestamp};
 use std::sync::atomic::AtomicU64;
@@ -24,6 +26,7 @@ const VALUE_MAX: CpmMicros = CpmMicros::new(1_000_000_000_000_000_000);
 pub(crate) struct BoardLimits {
     pub(crate) entries_max: usize,
     pub(crate) holds_max: usize,
+    pub(crate) segments_max: usize,
     pub(crate) hold_timeout: Span,
     pub(crate) has_bidder: bool,
 }
@@ -48,6 +51,7 @@ impl Answer {
 #[derive(Debug)]
 pub(crate) struct Board {
     pub(crate) slots: SlotTable,
+    pub(crate) shades: ShadeTable,
     pub(crate) leases: LeaseBoard,
     pub(crate) holds: Holds,
     pub(crate) wants: Wants,
@@ -62,6 +66,7 @@ impl Board {
         let holds = if limits.has_bidder { limits.holds_max } else { 1 };
         Self {
             slots: SlotTable::new(limits.entries_max),
+            shades: ShadeTable::new(limits.segments_max),
             leases: LeaseBoard::new(),
             holds: Holds::new(holds),
             wants: Wants::new(),
@@ -81,14 +86,14 @@ impl Board {
     pub(crate) fn decide(
         &self,
         counts: &Counts,
-        campaign: CampaignId,
-        arm: ArmId,
+        (campaign, arm): (CampaignId, ArmId),
         now: Timestamp,
         ask: &BidAsk,
+        segment: Option<&SegmentHandle>,
     ) -> Answer {
         match self.slots.find(campaign, arm) {
             Some((place, glance)) if glance.is_present() => {
-                self.decide_seen(counts, place, glance, now, ask)
+                self.decide_seen(counts, (place, glance), now, ask, segment)
             }
             _ => self.unknown(counts, now),
         }
@@ -104,13 +109,22 @@ impl Board {
         (campaign, arm): (CampaignId, ArmId),
         now: Timestamp,
         ask: &BidAsk,
+        segment: Option<&SegmentHandle>,
     ) -> Answer {
         match self.slots.glance(place) {
             Some(glance) if glance.is(campaign, arm) && glance.is_present() => {
-                self.decide_seen(counts, place, glance, now, ask)
+                self.decide_seen(counts, (place, glance), now, ask, segment)
             }
-            _ => self.decide(counts, campaign, arm, now, ask),
+            _ => self.decide(counts, (campaign, arm), now, ask, segment),
         }
+    }
+
+    /// The schedule of a segment, while the table of the partition that sent it is not too old: a
+    /// market of which nothing is heard any more is not shaded.
+    #[inline]
+    fn schedule(&self, segment: &SegmentHandle, now: Timestamp) -> Option<ShadingSchedule> {
+        let (partition, schedule) = self.shades.read(segment)?;
+        (self.leases.lease(partition).state(now) != LeaseState::Safe).then_some(schedule)
     }
 
     fn unknown(&self, counts: &Counts, now: Timestamp) -> Answer {
@@ -123,10 +137,10 @@ impl Board {
     fn decide_seen(
         &self,
         counts: &Counts,
-        place: usize,
-        glance: Glance,
+        (place, glance): (usize, Glance),
         now: Timestamp,
         ask: &BidAsk,
+        segment: Option<&SegmentHandle>,
     ) -> Answer {
         let now = self.leases.observe(now);
         let ask = BidAsk { value: ask.value.clamp(CpmMicros::ZERO, VALUE_MAX), ..*ask };
@@ -137,7 +151,10 @@ impl Board {
             let decision = bid::decide(&glance.entry(), lease, now, None, None, &ask);
             (Answer { decision, hold: Hold::NONE }, Decided::of(decision))
         } else {
-            self.decide_whole(place, glance, lease, now, &ask)
+            let segment = segment.filter(|_| glance.is_shaded());
+            let is_first = ask.auction_type == AuctionType::FirstPrice;
+            let schedule = segment.filter(|_| is_first).and_then(|one| self.schedule(one, now));
+            self.decide_whole((place, glance), lease, now, &ask, schedule.as_ref())
         };
         counts.count(decided);
         answer
@@ -146,21 +163,21 @@ impl Board {
     /// The decision from the whole slot; the campaign is unknown if it has left meanwhile.
     fn decide_whole(
         &self,
-        place: usize,
-        glance: Glance,
+        (place, glance): (usize, Glance),
         lease: Lease,
         now: Timestamp,
         ask: &BidAsk,
+        schedule: Option<&ShadingSchedule>,
     ) -> (Answer, Decided) {
         let seen = self.slots.at(place).and_then(crate::slot::Slot::read);
         let Some(seen) = seen.filter(|seen| seen.glance.is_same(glance)) else {
             return (Answer::skip(SkipReason::Unknown), Decided::Unknown);
         };
         if !self.limits.has_bidder {
-            let decision = bid::decide(&seen.entry(), lease, now, None, None, ask);
+            let decision = bid::decide(&seen.entry(), lease, now, None, schedule, ask);
             return (Answer { decision, hold: Hold::NONE }, Decided::of(decision));
         }
-        match self.decide_held(place, &seen, lease, now, ask) {
+        match self.decide_held((place, &seen), lease, now, ask, schedule) {
             Ok(answer) => (answer, Decided::of(answer.decision)),
             Err(HoldsFull) => (Answer::skip(SkipReason::Allowance), Decided::HoldsFull),
         }
@@ -171,11 +188,11 @@ impl Board {
     #[inline]
     fn decide_held(
         &self,
-        place: usize,
-        seen: &Seen,
+        (place, seen): (usize, &Seen),
         lease: Lease,
         now: Timestamp,
         ask: &BidAsk,
+        schedule: Option<&ShadingSchedule>,
     ) -> Result<Answer, HoldsFull> {
         let entry = seen.entry();
         let (place, purse) = if entry.arm == ArmId::default() {
@@ -188,7 +205,7 @@ impl Board {
                 None => return Ok(Answer::skip(SkipReason::Allowance)),
             }
         };
-        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), None, ask);
+        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), schedule, ask);
         match decision {
             BidDecision::Bid { reserve, .. } => {
                 let slot = self.slots.at(place);
@@ -210,7 +227,7 @@ impl Board {
             BidDecision::Skip(reason) => {
                 if reason == SkipReason::Allowance
                     && let BidDecision::Bid { reserve, .. } =
-                        bid::decide(&entry, lease, now, None, None, ask)
+                        bid::decide(&entry, lease, now, None, schedule, ask)
                 {
                     self.wants.ask(entry.campaign, reserve);
                 }

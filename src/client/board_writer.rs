@@ -7,6 +7,7 @@
 
 use crate::allowance::AllowanceBooks;
 use crate::board::Board;
+use crate::shade_books::{ShadeBooks, ShadesDropped, ShadesPart};
 use crate::slot_table::Put;
 use crate::stats::Fact;
 use paceline_core::hash::Digest;
@@ -82,13 +83,15 @@ pub struct BoardWriter {
     board: Arc<Board>,
     partitions: BTreeMap<PartitionId, HeldPartition>,
     allowances: AllowanceBooks,
+    shades: ShadeBooks,
     entries: usize,
 }
 
 impl BoardWriter {
     pub(crate) fn new(board: Arc<Board>) -> Self {
         let allowances = AllowanceBooks::new(board.limits.entries_max);
-        Self { board, partitions: BTreeMap::new(), allowances, entries: 0 }
+        let shades = ShadeBooks::default();
+        Self { board, partitions: BTreeMap::new(), allowances, shades, entries: 0 }
     }
 
     pub(crate) fn board(&self) -> &Arc<Board> {
@@ -228,6 +231,36 @@ impl BoardWriter {
         }
         self.go_live(head, digest);
         Ok(())
+    }
+
+    /// The shading schedules that are held, by partition.
+    pub fn held_shades(&self) -> impl Iterator<Item = (PartitionId, Generation)> {
+        self.shades.held()
+    }
+
+    /// Takes a change of schedules, or a part of a whole set. They are used as they come, while the
+    /// table of their partition is fresh or in grace.
+    ///
+    /// # Errors
+    /// [`ShadesDropped`]: the partition's segments are bid for unshaded until a whole set comes.
+    pub fn apply_shades(&mut self, part: &ShadesPart) -> Result<(), ShadesDropped> {
+        match self.shades.apply(&self.board.shades, part) {
+            Ok(refused) => {
+                self.board.stats.note(Fact::SegmentRefused, refused);
+                Ok(())
+            }
+            Err(dropped) => {
+                self.board.stats.note(Fact::SchedulesDropped, 1);
+                Err(dropped)
+            }
+        }
+    }
+
+    /// Schedules came that broke a rule: those held of the partition are dropped.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn drop_shades(&mut self, partition: PartitionId) {
+        self.shades.forget(&self.board.shades, partition);
+        self.board.stats.note(Fact::SchedulesDropped, 1);
     }
 
     /// Renews the lease of the table that is held.

@@ -5,10 +5,11 @@
 
 use crate::board::{Answer, Board};
 use crate::hold::Hold;
+use crate::shade_table::SegmentHandle;
 use crate::stats::{Counts, Fact};
 use paceline_core::bid::BidAsk;
 use paceline_core::table::LeaseState;
-use paceline_core::units::{ArmId, CampaignId, CpmMicros, PartitionId, Ppb, Timestamp};
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, PartitionId, Ppb, SegmentId, Timestamp};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -65,14 +66,35 @@ impl PacelineHandle {
     /// does not bid.
     #[inline]
     pub fn decide(&self, campaign: CampaignId, arm: ArmId, now: Timestamp, ask: &BidAsk) -> Answer {
-        self.board.decide(&self.counts, campaign, arm, now, ask)
+        self.board.decide(&self.counts, (campaign, arm), now, ask, None)
     }
 
     /// As [`Self::decide`], without looking for the place.
     #[inline]
     pub fn decide_at(&self, handle: &CampaignHandle, now: Timestamp, ask: &BidAsk) -> Answer {
         let id = (handle.campaign, handle.arm);
-        self.board.decide_at(&self.counts, handle.place as usize, id, now, ask)
+        self.board.decide_at(&self.counts, handle.place as usize, id, now, ask, None)
+    }
+
+    /// Finds a segment's place once, whether there is a schedule for it yet or not.
+    #[must_use]
+    pub fn segment(&self, segment: SegmentId) -> SegmentHandle {
+        self.board.shades.handle(segment)
+    }
+
+    /// As [`Self::decide_at`], shaded by what is known of the auction's segment, as far as the
+    /// campaign wants it. Without a schedule, in second-price auctions and for deals, the bid is
+    /// that of [`Self::decide_at`].
+    #[inline]
+    pub fn decide_in(
+        &self,
+        handle: &CampaignHandle,
+        segment: &SegmentHandle,
+        now: Timestamp,
+        ask: &BidAsk,
+    ) -> Answer {
+        let (id, place) = ((handle.campaign, handle.arm), handle.place as usize);
+        self.board.decide_at(&self.counts, place, id, now, ask, Some(segment))
     }
 
     /// The bid won at `price` and is billed with this chance: its expected cost is committed, the

@@ -44,6 +44,8 @@ mod handle;
 mod hold;
 mod lease_board;
 mod purse;
+mod shade_books;
+mod shade_table;
 mod slot;
 mod slot_table;
 mod stats;
@@ -69,6 +71,8 @@ pub use cold_start::ColdStartError;
 pub use handle::{CampaignHandle, PacelineHandle};
 pub use hold::Hold;
 pub use lease_board::SkewEstimate;
+pub use shade_books::{ShadesDropped, ShadesPart};
+pub use shade_table::SegmentHandle;
 pub use stats::Fact;
 
 #[cfg(feature = "grpc")]
@@ -91,6 +95,9 @@ pub struct Settings {
     /// Bids that may be open at a time with money held, 32 bytes each; when about that many are,
     /// there is no bid. Four times what is usual keeps that rare.
     pub holds_max: usize,
+    /// Segments that can have a shading schedule, 171 bytes each. Those beyond are refused,
+    /// counted, and bid for unshaded; with none, no schedules are asked for.
+    pub segments_max: usize,
     /// How long money is held for a bid of which nothing is heard.
     pub hold_timeout: Span,
     /// Whether bids need an allowance.
@@ -98,11 +105,12 @@ pub struct Settings {
 }
 
 impl Default for Settings {
-    /// 131 072 entries, 65 536 holds of two seconds, no allowances.
+    /// 131 072 entries, 65 536 holds of two seconds, 16 384 segments, no allowances.
     fn default() -> Self {
         Self {
             entries_max: 131_072,
             holds_max: 65_536,
+            segments_max: 16_384,
             hold_timeout: Span::from_secs(2),
             has_bidder: false,
         }
@@ -115,6 +123,7 @@ pub fn open(settings: Settings) -> (PacelineHandle, BoardWriter) {
     let board = Arc::new(Board::new(BoardLimits {
         entries_max: settings.entries_max.clamp(1, slot_table::CAPACITY_MAX),
         holds_max: settings.holds_max,
+        segments_max: settings.segments_max.min(shade_table::SEGMENTS_MAX),
         hold_timeout: settings.hold_timeout,
         has_bidder: settings.has_bidder,
     }));

@@ -9,20 +9,20 @@
 
 use crate::purse::Purse;
 use paceline_core::hash::mix;
-use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::table::{EntryShading, EntryState, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, PartitionId, Ppm,
     Timestamp,
 };
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering, fence};
+use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// How often a reader that met the writer tries again. A write takes some tens of nanoseconds, so
 /// more tries than this mean that the writer was put to sleep in its middle.
 const READ_TRIES: usize = 64;
 
 // Word `word`: multiplier 22 bits, participation 20, state 2, present 1, capped 1, salted 1 (its
-// salt is not what follows from its key), arm 8, partition 8. What a fresh lease asks for in one
-// word: it is never seen by halves.
+// salt is not what follows from its key), arm 8, partition 8, shaded 1. What a fresh lease asks for
+// in one word: it is never seen by halves.
 const PARTICIPATION_AT: u32 = 22;
 const STATE_AT: u32 = 42;
 const PRESENT: u64 = 1 << 44;
@@ -30,8 +30,13 @@ const CAPPED: u64 = 1 << 45;
 const SALTED: u64 = 1 << 46;
 const ARM_AT: u32 = 47;
 const PARTITION_AT: u32 = 55;
+const SHADED: u64 = 1 << 63;
 const MULTIPLIER_MASK: u64 = (1 << 22) - 1;
 const PARTICIPATION_MASK: u64 = (1 << 20) - 1;
+
+// Word `cap`: the value cap, at most `CAP_MAX`, 52 bits; how bids are shaded 12.
+const CAP_BITS: u32 = 52;
+const CAP_MASK: u64 = (1 << CAP_BITS) - 1;
 
 // Word `rest`: version 9 bits (odd: being written), safe multiplier 22, allowance's end in whole
 // seconds 33, which is past the last instant there is. A read would have to last over 256 writes of
@@ -76,13 +81,19 @@ impl Glance {
         PartitionId((self.word >> PARTITION_AT & 0xff) as u8)
     }
 
-    /// Whether [`Self::entry`] says all that a decision under a fresh lease needs: no cap, and a
-    /// salt that follows from the key or is not drawn with.
+    /// Whether its bids are shaded.
+    #[inline]
+    pub(crate) const fn is_shaded(self) -> bool {
+        self.word & SHADED != 0
+    }
+
+    /// Whether [`Self::entry`] says all that a decision under a fresh lease needs: no cap, no
+    /// shading, and a salt that follows from the key or is not drawn with.
     #[inline]
     pub(crate) const fn is_whole(self) -> bool {
         const FULL: u64 = (Ppm::ONE.get() as u64) << PARTICIPATION_AT;
         let is_full = self.word & PARTICIPATION_MASK << PARTICIPATION_AT == FULL;
-        self.word & CAPPED == 0 && (self.word & SALTED == 0 || is_full)
+        self.word & (CAPPED | SHADED) == 0 && (self.word & SALTED == 0 || is_full)
     }
 
     /// The entry, where [`Self::is_whole`] holds, but for what a fresh lease does not ask for: its
@@ -100,6 +111,7 @@ impl Glance {
                 .unwrap_or(ParticipationRate::ZERO),
             safe_multiplier: PacingMultiplier::ZERO,
             value_cap: None,
+            shading: EntryShading::OFF,
             salt: mix(self.key),
         }
     }
@@ -110,7 +122,7 @@ impl Glance {
 pub(crate) struct Seen {
     pub(crate) glance: Glance,
     salt: u64,
-    cap: i64,
+    cap: u64,
     rest: u64,
     pub(crate) purse: Purse,
 }
@@ -133,11 +145,24 @@ impl Seen {
         let is_capped = self.glance.word & CAPPED != 0;
         TableEntry {
             safe_multiplier: multiplier_of(self.rest >> SAFE_AT),
-            value_cap: is_capped.then(|| CpmMicros::new(self.cap)),
+            value_cap: is_capped.then(|| CpmMicros::new((self.cap & CAP_MASK).cast_signed())),
+            shading: shading_of(self.cap),
             salt: self.salt,
             ..self.glance.entry()
         }
     }
+}
+
+/// The bits were written by [`cap_of`]; others would be no shading.
+#[inline]
+fn shading_of(cap: u64) -> EntryShading {
+    let bits = u16::try_from(cap >> CAP_BITS).unwrap_or(0);
+    EntryShading::from_bits(bits).unwrap_or(EntryShading::OFF)
+}
+
+fn cap_of(entry: &TableEntry) -> u64 {
+    let cap = entry.value_cap.map_or(0, |cap| cap.get().max(0).cast_unsigned().min(CAP_MASK));
+    cap | u64::from(entry.shading.bits()) << CAP_BITS
 }
 
 fn multiplier_of(bits: u64) -> PacingMultiplier {
@@ -171,6 +196,7 @@ fn word_of(entry: &TableEntry, partition: PartitionId) -> u64 {
         | PRESENT
         | flag(entry.value_cap.is_some(), CAPPED)
         | flag(entry.salt != mix(entry.campaign.key()), SALTED)
+        | flag(entry.shading != EntryShading::OFF, SHADED)
         | u64::from(entry.arm.0) << ARM_AT
         | u64::from(partition.0) << PARTITION_AT
 }
@@ -210,7 +236,7 @@ impl Hot {
 #[repr(align(32))]
 pub(crate) struct Side {
     salt: AtomicU64,
-    cap: AtomicI64,
+    cap: AtomicU64,
     purse: AtomicU64,
     rest: AtomicU64,
 }
@@ -280,8 +306,7 @@ impl<'a> Slot<'a> {
                 slot.empty_purse(0);
             }
             slot.side.salt.store(entry.salt, Ordering::Relaxed);
-            let cap = entry.value_cap.map_or(0, CpmMicros::get);
-            slot.side.cap.store(cap, Ordering::Relaxed);
+            slot.side.cap.store(cap_of(entry), Ordering::Relaxed);
             slot.hot.word.store(word_of(entry, partition), Ordering::Release);
         });
     }

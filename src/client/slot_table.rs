@@ -213,7 +213,7 @@ impl SlotTable {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paceline_core::table::EntryState;
+    use paceline_core::table::{EntryShading, EntryState};
     use paceline_core::units::{PacingMultiplier, ParticipationRate};
 
     fn entry(key: u64, arm: u8) -> TableEntry {
@@ -225,6 +225,7 @@ mod tests {
             participation: ParticipationRate::ONE,
             safe_multiplier: PacingMultiplier::ONE,
             value_cap: None,
+            shading: EntryShading::default(),
             salt: key,
         }
     }

@@ -95,10 +95,14 @@ pub enum Fact {
     ReportRetried,
     /// The table could not be kept on disk, or the one kept was not sound.
     ColdStartFailed,
+    /// A segment had no room for its schedule: it is bid for unshaded.
+    SegmentRefused,
+    /// Schedules did not fit or were damaged; they are fetched anew, and bids unshaded until then.
+    SchedulesDropped,
 }
 
 impl Fact {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 16] = [
         Self::EntryRefused,
         Self::StaleRefused,
         Self::Refetched,
@@ -113,6 +117,8 @@ impl Fact {
         Self::SpendDropped,
         Self::ReportRetried,
         Self::ColdStartFailed,
+        Self::SegmentRefused,
+        Self::SchedulesDropped,
     ];
 
     const fn label(self) -> &'static str {
@@ -131,6 +137,8 @@ impl Fact {
             Self::SpendDropped => "spend_dropped",
             Self::ReportRetried => "report_retried",
             Self::ColdStartFailed => "cold_start_failed",
+            Self::SegmentRefused => "segment_refused",
+            Self::SchedulesDropped => "schedules_dropped",
         }
     }
 }

@@ -7,6 +7,7 @@
 use crate::board_writer::{ApplyError, BoardWriter};
 use crate::lease_board::SkewEstimate;
 use crate::line::Line;
+use crate::shade_books::ShadesDropped;
 use crate::stats::Fact;
 use crate::wire::{self, WireError};
 use futures_util::StreamExt as _;
@@ -100,6 +101,8 @@ enum WatchError {
     Message(#[from] WireError),
     #[error("a table is to be fetched anew")]
     Refetch(#[source] ApplyError),
+    #[error("shading schedules are to be fetched anew")]
+    Shades(#[from] ShadesDropped),
 }
 
 impl Inner {
@@ -124,6 +127,9 @@ impl Inner {
             let skew = self.skew.sample(server_time, now);
             self.writer.set_skew(skew);
         }
+        if let Some(shading) = &update.shading {
+            self.apply_shades(partition, shading)?;
+        }
         let applied = self.apply_news(partition, update)?;
         for grant in &update.allowances {
             self.writer.grant(&wire::allowance(grant)?, now.unwrap_or(server_time));
@@ -135,6 +141,21 @@ impl Inner {
             })),
             Err(ApplyError::NotNewer { .. }) => Ok(None),
             Err(error) => Err(WatchError::Refetch(error)),
+        }
+    }
+
+    /// Takes schedules; what breaks a rule drops what is held of the partition as well.
+    fn apply_shades(
+        &mut self,
+        partition: paceline_core::units::PartitionId,
+        update: &v1::ShadingUpdate,
+    ) -> Result<(), WatchError> {
+        match wire::shades(partition, update) {
+            Ok(part) => Ok(self.writer.apply_shades(&part)?),
+            Err(error) => {
+                self.writer.drop_shades(partition);
+                Err(error.into())
+            }
         }
     }
 
@@ -212,6 +233,8 @@ impl Desk {
             bidder_id: self.bidder_id.clone(),
             held_tables: inner.writer.held().map(wire::to_held_table).collect(),
             held_allowances: held.iter().map(wire::to_held_allowance).collect(),
+            wants_shading: inner.writer.board().limits.segments_max > 0,
+            held_shading: inner.writer.held_shades().map(wire::to_held_table).collect(),
         };
         let message = v1::watch_multipliers_request::Message::Hello(hello);
         v1::WatchMultipliersRequest { message: Some(message) }

@@ -4,8 +4,11 @@
 //! subscriber and the reporters.
 
 use crate::board_writer::TableHead;
+use crate::shade_books::ShadesPart;
 use paceline_core::hash::Digest;
 use paceline_core::input::HeldAllowance;
+use paceline_core::shade::ShadeDelta;
+use paceline_core::shade::codec::{ShadeCodecError, decode_schedules, decode_segments};
 use paceline_core::table::codec::{CodecError, decode_entries, decode_removed};
 use paceline_core::table::{Allowance, Lease, TableEntry};
 use paceline_core::units::{ArmId, CampaignId, Epoch, Generation, Nanos, PartitionId, Timestamp};
@@ -24,6 +27,9 @@ pub(crate) enum WireError {
     /// When the records of a table break a rule.
     #[error(transparent)]
     Records(#[from] CodecError),
+    /// When the records of schedules break a rule.
+    #[error(transparent)]
+    Shades(#[from] ShadeCodecError),
 }
 
 pub(crate) fn partition(value: u32) -> Result<PartitionId, WireError> {
@@ -46,6 +52,27 @@ pub(crate) fn generation(
 
 pub(crate) fn to_generation(generation: Generation) -> v1::Generation {
     v1::Generation { epoch: generation.epoch.0, sequence: generation.sequence }
+}
+
+pub(crate) fn shades(
+    partition: PartitionId,
+    update: &v1::ShadingUpdate,
+) -> Result<ShadesPart, WireError> {
+    let base = update.base_generation;
+    let base = base.map(|base| generation("shading.base_generation", Some(base))).transpose()?;
+    let delta = ShadeDelta {
+        schedules: decode_schedules(&update.schedules)?,
+        segments: decode_segments(&update.segments)?,
+    };
+    let digest = update.digest.map(|digest| Digest::from_halves(digest.high, digest.low));
+    Ok(ShadesPart {
+        partition,
+        base,
+        generation: generation("shading.generation", update.generation)?,
+        part: (update.part, update.parts),
+        delta,
+        digest,
+    })
 }
 
 /// Rounded down to the microsecond.

@@ -80,15 +80,6 @@ pub enum BidDecision {
     Skip(SkipReason),
 }
 
-/// The schedule of the auction's segment, and how much of it the campaign takes.
-#[derive(Debug, Clone, Copy)]
-pub struct Shading<'a> {
-    /// From paced values to bids.
-    pub schedule: &'a ShadingSchedule,
-    /// How much of the shade.
-    pub level: ShadingLevel,
-}
-
 /// How a value becomes a price, step by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BidPath {
@@ -106,6 +97,9 @@ pub struct BidPath {
 
 /// The way from value to price: pacing, then shading, then cap, deal and floor.
 ///
+/// `schedule` is that of the auction's segment, if there is one; the entry says how much of it is
+/// taken.
+///
 /// Second prices and deals are never shaded. A shaded bid below the floor is raised to just over
 /// it, as far as the paced value goes, so shading loses no auction by the floor.
 #[inline]
@@ -114,7 +108,7 @@ pub fn path(
     entry: &TableEntry,
     lease: Lease,
     now: Timestamp,
-    shading: Option<Shading<'_>>,
+    schedule: Option<&ShadingSchedule>,
     ask: &BidAsk,
 ) -> BidPath {
     let multiplier = lease.multiplier(now, entry.multiplier, entry.safe_multiplier);
@@ -122,10 +116,12 @@ pub fn path(
     let capped = |price: CpmMicros| entry.value_cap.map_or(price, |cap| price.min(cap));
     let (mut shaded, mut draw) = (paced, None);
     let price = match ask.auction_type {
-        AuctionType::FirstPrice => match shading {
-            Some(Shading { schedule, level }) if level != ShadingLevel::Off => {
-                let drawn = schedule.draw(level, paced, (entry.salt, ask.auction, ask.impression));
-                (shaded, draw) = (drawn.bid, Some(drawn));
+        AuctionType::FirstPrice => match schedule {
+            Some(schedule) if entry.shading.level() != ShadingLevel::Off => {
+                let key = (entry.salt, ask.auction, ask.impression);
+                let drawn = schedule.draw(entry.shading.level(), paced, key);
+                draw = Some(drawn);
+                shaded = entry.shading.relieved(paced, drawn.bid);
                 let least = schedule.over_floor(ask.floor);
                 let is_raised = shaded < least && ask.floor <= paced;
                 capped(if is_raised { least.min(paced) } else { shaded })
@@ -143,7 +139,7 @@ pub fn path(
 /// The answer for a campaign and an auction.
 ///
 /// `left` is what this bidder may still commit for the campaign; `None` when allowances are not in
-/// use (simulated readers without one). Without `shading` the paced value is bid.
+/// use (simulated readers without one). Without a `schedule` the paced value is bid.
 #[inline]
 #[must_use]
 pub fn decide(
@@ -151,7 +147,7 @@ pub fn decide(
     lease: Lease,
     now: Timestamp,
     left: Option<Nanos>,
-    shading: Option<Shading<'_>>,
+    schedule: Option<&ShadingSchedule>,
     ask: &BidAsk,
 ) -> BidDecision {
     match entry.state {
@@ -164,7 +160,7 @@ pub fn decide(
     if entry.participation != ParticipationRate::ONE && drawn() >= entry.participation.ppm().get() {
         return BidDecision::Skip(SkipReason::Participation);
     }
-    let Some(price) = path(entry, lease, now, shading, ask).price else {
+    let Some(price) = path(entry, lease, now, schedule, ask).price else {
         return BidDecision::Skip(SkipReason::Floor);
     };
     let reserve = price.per_impression();

@@ -3,6 +3,8 @@
 //! One type for service, simulator and log. Made from files and RPCs, which check field by field;
 //! [`CampaignSpec::check`] and its kin hold the rules that need the whole specification.
 
+mod shading;
+
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::hours::HoursOfWeek;
 use crate::units::{
@@ -10,6 +12,7 @@ use crate::units::{
     Results, ShapeId, Timestamp, ZoneId,
 };
 use serde::{Deserialize, Serialize};
+pub use shading::{ShadingLevel, ShadingObjective, ShadingTerms};
 
 /// What a rule found wrong: which field, which rule. The value is named by whoever read it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
@@ -258,6 +261,9 @@ impl ReturnTarget {
     }
 }
 
+/// The highest value cap: what a budget may be at most.
+const CAP_MAX: CpmMicros = CpmMicros::new(4_000_000_000_000_000);
+
 /// The order being delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CampaignSpec {
@@ -288,6 +294,9 @@ pub struct CampaignSpec {
     pub multiplier_max: PacingMultiplier,
     /// No bid is ever above this, in micros per thousand.
     pub value_cap: Option<CpmMicros>,
+    /// How little of its paced value it bids.
+    #[serde(default)]
+    pub shading: ShadingTerms,
     /// What its results may cost; absent is anything.
     pub returns: Option<ReturnTarget>,
     /// Expected course of its traffic; absent is flat.
@@ -354,6 +363,11 @@ impl CampaignSpec {
         if self.value_cap.is_some_and(|cap| cap.get() <= 0) {
             complaints.push(SpecError::new("value_cap", "must be above zero"));
         }
+        if self.value_cap.is_some_and(|cap| cap > CAP_MAX) {
+            let rule = "must be at most four billion units";
+            complaints.push(SpecError::new("value_cap", rule));
+        }
+        self.shading.check(&mut complaints);
         if let Some(target) = self.returns {
             target.check(self.spend_source, &mut complaints);
         }

@@ -18,6 +18,7 @@ mod forecast;
 mod learn;
 mod members;
 mod minimum;
+mod outcomes;
 mod owner;
 mod preview;
 mod projection;
@@ -40,10 +41,12 @@ use crate::overrides::{OverrideChange, OverrideSet};
 use crate::pace::{PacingLaw, ShippedLaw};
 use crate::plan::TrafficShape;
 use crate::report::TickReport;
+use crate::shade::ShadeNews;
 use crate::table::{Allowance, BidderAllowances, MultiplierTable, TableDelta};
 use crate::units::{BidderId, CampaignId, Epoch, EventId, Generation, ProducerId, Span, Timestamp};
 use campaign::CampaignState;
-pub use config::{EngineConfig, Laws};
+pub use config::{EngineConfig, Laws, ShadingMarket};
+pub use outcomes::OutcomesTaken;
 use owner::Owner;
 use reports::Reports;
 use state::Bidder;
@@ -62,6 +65,8 @@ pub enum Applied {
     Verdicts(Vec<Verdict>),
     /// A counter read.
     Counter(CounterVerdict),
+    /// Outcomes: how many were taken, and why others were not.
+    Outcomes(OutcomesTaken),
     /// Broke these rules; nothing changed.
     Refused(Vec<SpecError>),
     /// A draw: the bidder's allowance now, or nothing while headroom is short.
@@ -76,6 +81,8 @@ pub enum Applied {
 pub struct Tick {
     /// What changed in the table; a heartbeat when nothing did.
     pub delta: TableDelta,
+    /// What changed in shading schedules; absent when nothing did.
+    pub shades: Option<Box<ShadeNews>>,
     /// What each bidder may commit.
     pub allowances: Vec<BidderAllowances>,
     /// Of table and allowances: parity means the same digests.
@@ -104,6 +111,10 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn restore(config: EngineConfig<L>, mut state: EngineState<L::State>) -> Self {
         state.ledger.rebound(&config.ledger);
+        match (&mut state.shading, config.shading) {
+            (Some(shading), Some(market)) => shading.configure(market.shader),
+            (shading, _) => *shading = None,
+        }
         Self { config, state, flat: TrafficShape::flat() }
     }
 
@@ -171,6 +182,7 @@ impl<L: PacingLaw> Engine<L> {
             Input::Spend(batch) => self.take_spend(now, batch),
             Input::Counter(read) => self.take_counter(now, read),
             Input::CounterAccept(taken) => answer(self.accept_counter(taken.campaign)),
+            Input::Outcomes(report) => self.take_outcomes(now, report),
             Input::Opportunities(batch) => self.take_opportunities(now, batch),
             Input::Bidder(change) => self.take_bidder(now, change),
             Input::Draw(draw) => Applied::Granted(self.draw(now, draw)),

@@ -6,6 +6,7 @@ use crate::event::{CounterRead, OpportunityBatch, SpendBatch};
 use crate::hash::Digest;
 use crate::object::Expected;
 use crate::overrides::OverrideChange;
+use crate::shade::OutcomeReport;
 use crate::units::{
     BidderId, CampaignId, Epoch, EventId, Generation, Name, Nanos, ProducerId, ShapeId, Timestamp,
     Window, ZoneId,
@@ -36,6 +37,8 @@ pub enum Input {
     CounterAccept(CounterAcceptance),
     /// Auctions were seen.
     Opportunities(OpportunityBatch),
+    /// What became of bids.
+    Outcomes(OutcomeReport),
     /// A bidder joined, acknowledged or left.
     Bidder(BidderChange),
     /// A bidder asks for money ahead of the tick.

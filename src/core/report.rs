@@ -8,6 +8,7 @@ use crate::ledger::{Account, SpendTotals};
 use crate::overrides::Override;
 use crate::pace::returns::ReturnState;
 use crate::pace::{LawTerms, PaceSample};
+use crate::shade::ShaderCounts;
 use crate::table::TableEntry;
 use crate::units::{BidderId, CampaignId, Currency, Generation, Nanos, Results, Timestamp, Window};
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,21 @@ pub struct TickReport {
     pub overrides_expired: usize,
     /// Owners set aside for bad numbers in this round.
     pub quarantined: usize,
+    /// What is known of markets; absent before the first outcome.
+    pub shading: Option<ShadingReport>,
+}
+
+/// What a partition knows of its markets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShadingReport {
+    /// Segments told apart.
+    pub segments: usize,
+    /// Those and the levels above them.
+    pub nodes: usize,
+    /// Schedules that changed in this round.
+    pub published: usize,
+    /// What was done since the first outcome.
+    pub counts: ShaderCounts,
 }
 
 /// Where the traffic shape that an owner's plan goes by is from.

@@ -5,9 +5,11 @@
 //! that the one integrator on spend stays the one. Modules in reading order: what an exchange tells
 //! (`outcome`), the price line (`grid`), what is kept of it (`evidence`), the estimator
 //! (`estimate`, `curve`), the best bids (`surplus`), what is published (`schedule`), when to
-//! distrust it (`drift`), one place of the hierarchy (`node`) and all of it (`shader`). Schedules
-//! are read by `bid`; shaders are made by the simulator alone: no service publishes them yet.
+//! distrust it (`drift`), one place of the hierarchy (`node`) and all of it (`shader`); then whom
+//! to believe (`reporters`), what readers hold (`set`) and its bytes (`codec`). Schedules are read
+//! by `bid`; shaders are made by the engine and by the simulator's study.
 
+pub mod codec;
 pub mod curve;
 mod drift;
 mod estimate;
@@ -16,11 +18,16 @@ mod grid;
 mod node;
 mod number;
 pub mod outcome;
+pub mod reporters;
 pub mod schedule;
+pub mod set;
 pub mod shader;
 pub mod surplus;
 
 pub use curve::WinCurve;
-pub use outcome::{Fault, Outcome, OutcomeBatch, PriceRule, SegmentPath, Sighting, TieRule};
+pub use outcome::{
+    Fault, Outcome, OutcomeBatch, OutcomeReport, PriceRule, SegmentPath, Sighting, TieRule,
+};
 pub use schedule::{BidRole, ShadedBid, ShadingLevel, ShadingSchedule};
+pub use set::{ShadeNews, ShadeSet};
 pub use shader::{Landscape, ScheduleId, ShadeDelta, Shader, ShaderConfig, ShaderCounts};

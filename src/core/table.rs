@@ -5,6 +5,7 @@
 
 pub mod codec;
 pub mod lease;
+mod shading;
 
 use crate::hash::Digest;
 use crate::units::{
@@ -13,6 +14,7 @@ use crate::units::{
 };
 pub use lease::{Lease, LeaseState};
 use serde::{Deserialize, Serialize};
+pub use shading::EntryShading;
 
 /// Whether a campaign may bid, and on what footing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +47,8 @@ pub struct TableEntry {
     pub safe_multiplier: PacingMultiplier,
     /// No bid is ever above this; absent is no cap.
     pub value_cap: Option<CpmMicros>,
+    /// How its bids are shaded.
+    pub shading: EntryShading,
     /// Seeds the campaign's participation draws.
     pub salt: u64,
 }
@@ -55,7 +59,7 @@ impl TableEntry {
     pub fn digest(&self) -> Digest {
         Digest::of(&[
             self.campaign.key(),
-            u64::from(self.arm.0) | (self.state as u64) << 8,
+            u64::from(self.arm.0) | (self.state as u64) << 8 | u64::from(self.shading.bits()) << 16,
             u64::from(self.multiplier.ppm().get()) << 32
                 | u64::from(self.participation.ppm().get()),
             u64::from(self.safe_multiplier.ppm().get()),

@@ -145,6 +145,26 @@ impl AdminService for Admin {
         told.map(Response::new).ok_or_else(unknown)
     }
 
+    async fn explain_bid(
+        &self,
+        request: Request<v1::ExplainBidRequest>,
+    ) -> Answer<v1::ExplainBidResponse> {
+        let request = request.into_inner();
+        let (handle, id) = find::campaign(&self.partitions, &request.campaign_id)?;
+        let question = message::bid_question(&request)?;
+        let segment = question.segment;
+        let place = find::market(&self.partitions, &question.market)?;
+        let published = handle.ask(move |engine: &find::Engine| message::published(engine, id));
+        let published = published.await.map_err(|error| loop_status(&error))?;
+        let published = published.ok_or_else(|| {
+            let why = "no table holds the campaign: it was not decided yet, or is archived";
+            Status::failed_precondition(why)
+        })?;
+        let market = place.ask(move |engine: &find::Engine| message::market(engine, segment));
+        let market = market.await.map_err(|error| loop_status(&error))?;
+        Ok(Response::new(message::bid_message(&question, &published, market)))
+    }
+
     async fn get_totals(
         &self,
         request: Request<v1::GetTotalsRequest>,

@@ -82,7 +82,7 @@ pub async fn run(
     let http = open_pages(&config, ring.clone(), &health, page, routes)?;
     let watched = ring.clone().zip(config.server.tokens_file.file().cloned());
     tasks.spawn(console::record(partitions.clone(), history));
-    let rpc = rpc::serve(listener, (tls, ring), &partitions, &config.ingest, &tasks).await?;
+    let rpc = rpc::serve(listener, (tls, ring), &partitions, &config, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let mut upkeep = tend(&config, &partitions, &health, &tasks);

@@ -118,14 +118,17 @@ impl Deed {
         match (service, method) {
             ("grpc.health.v1.Health", _) => Self::Probe,
             ("grpc.reflection.v1.ServerReflection", _) => Self::Look,
-            ("paceline.v1.SpendService", "ReportSpend" | "ReportOpportunities") => Self::Report,
+            (
+                "paceline.v1.SpendService",
+                "ReportSpend" | "ReportOpportunities" | "ReportOutcomes",
+            ) => Self::Report,
             (
                 "paceline.v1.MultiplierService",
                 "WatchMultipliers" | "GetMultipliers" | "DrawAllowance",
             ) => Self::Bid,
             (
                 "paceline.v1.AdminService",
-                "ListCampaigns" | "ExplainCampaign" | "GetTotals" | "ListOverrides"
+                "ListCampaigns" | "ExplainCampaign" | "ExplainBid" | "GetTotals" | "ListOverrides"
                 | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit",
             ) => Self::Look,
             (

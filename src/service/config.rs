@@ -15,7 +15,7 @@ pub use print::Effective;
 pub use raw::{Origin, RawConfig, Sources};
 pub use value::{Bytes, ClockKind, LogFormat, LogLevel, Secret, StoreKind};
 
-use paceline_core::units::{Ppm, Span};
+use paceline_core::units::{Currency, Ppm, Span};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
@@ -58,6 +58,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// Spend read from cumulative counters.
     pub counters: CountersConfig,
+    /// How bids are shaded.
+    pub shading: ShadingConfig,
     /// How long each stage of stopping may take.
     pub shutdown: ShutdownConfig,
     /// What is told to people.
@@ -213,6 +215,17 @@ pub struct CountersConfig {
     pub poll_interval: Span,
 }
 
+/// How bids are shaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShadingConfig {
+    /// Of the prices that outcomes tell; absent: no outcomes are taken, and nobody is shaded.
+    pub currency: Option<Currency>,
+    /// Whether a bid that ties for the win wins.
+    pub tie_wins: bool,
+    /// An exchange of which nothing was told for longer than this is not shaded.
+    pub silence: Span,
+}
+
 /// How long each stage of stopping may take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShutdownConfig {
@@ -289,6 +302,7 @@ impl Default for Config {
             },
             server: ServerConfig::default(),
             counters: CountersConfig { enabled: false, poll_interval: Span::from_secs(2) },
+            shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),
             telemetry: TelemetryConfig { log_level: LogLevel::Info, log_format: LogFormat::Text },
             clock: ClockConfig { kind: ClockKind::System },

@@ -9,11 +9,13 @@ pub mod grpc;
 
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
+use crate::wire::outcome::Outcomes;
 use crate::wire::spend::{OpportunityReport, SpendReport};
 use gather::{Answer, Gatherer, answered};
 use paceline_core::engine::Engine;
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent};
 use paceline_core::input::{Elsewhere, Input};
+use paceline_core::shade::{Outcome, OutcomeReport};
 use paceline_core::units::{CampaignId, PartitionId, ProducerId};
 use std::collections::BTreeMap;
 use tokio_util::task::TaskTracker;
@@ -72,6 +74,18 @@ fn opportunity_inputs(
         })
     };
     placed.into_iter().map(|(place, counts)| (place, vec![batch(counts)])).collect()
+}
+
+/// What each partition is told of a report of outcomes: those of exchanges whose names fall to it,
+/// so that one learns all there is to know of a market.
+fn outcome_inputs(partitions: &Partitions, report: Outcomes) -> Vec<(PartitionId, Vec<Input>)> {
+    let mut placed: BTreeMap<PartitionId, Vec<Outcome>> = BTreeMap::new();
+    for (market, outcome) in report.outcomes {
+        let place = PartitionId::of(&market, partitions.count());
+        placed.entry(place).or_default().push(outcome);
+    }
+    let told = |outcomes| Input::Outcomes(OutcomeReport { outcomes, ..report.head.clone() });
+    placed.into_iter().map(|(place, outcomes)| (place, vec![told(outcomes)])).collect()
 }
 
 /// The ways into all logs, in order of partition.

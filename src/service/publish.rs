@@ -7,11 +7,15 @@
 
 pub mod grpc;
 pub mod redis;
+mod shades;
 
 use bytes::Bytes;
 use paceline_core::engine::Tick;
+use paceline_core::shade::ShadeSet;
 use paceline_core::table::{Allowance, Lease, MultiplierTable, TableDelta, codec};
 use paceline_core::units::{BidderId, Generation, PartitionId, Timestamp};
+pub use shades::EncodedShades;
+use shades::Shades;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -59,6 +63,7 @@ struct Published {
     table: Arc<MultiplierTable>,
     deltas: VecDeque<Arc<EncodedDelta>>,
     allowances: BTreeMap<BidderId, Vec<Allowance>>,
+    shades: Shades,
     has_table: bool,
     /// Who leads instead of this process, as far as it was told.
     led_by: Option<String>,
@@ -85,6 +90,7 @@ impl Publisher {
             table: Arc::new(MultiplierTable::empty(partition, lease)),
             deltas: VecDeque::new(),
             allowances: BTreeMap::new(),
+            shades: Shades::default(),
             has_table: false,
             led_by: None,
             losses: 0,
@@ -123,6 +129,9 @@ impl Publisher {
             published.deltas.pop_front();
         }
         published.deltas.push_back(delta);
+        if let Some(news) = &tick.shades {
+            published.shades.publish(news);
+        }
         let held = tick.allowances.iter();
         published.allowances = held.map(|held| (held.bidder, held.allowances.clone())).collect();
         drop(published);
@@ -142,14 +151,16 @@ impl Publisher {
         self.published().table.generation
     }
 
-    /// A term began: this is the table in force. `has_lost`: the log ends before what was published
-    /// here, so that the new leader does not know what bidders hold until they say it again.
-    pub fn restore(&self, table: &MultiplierTable, has_lost: bool) {
+    /// A term began: these are the table and the schedules in force. `has_lost`: the log ends
+    /// before what was published here, so that the new leader does not know what bidders hold until
+    /// they say it again.
+    pub fn restore(&self, table: &MultiplierTable, shades: ShadeSet, has_lost: bool) {
         let table = Arc::new(table.clone());
         let mut published = self.published();
         published.has_table = table.generation != Generation::default();
         published.table = table;
         published.deltas.clear();
+        published.shades = Shades::new(shades);
         published.led_by = None;
         if has_lost {
             published.losses += 1;
@@ -247,6 +258,20 @@ impl Publisher {
         }
         drop(published);
         (News::Table(self.whole(encode)), lease)
+    }
+
+    /// What to tell whoever holds these shading schedules: changes, the whole set in parts, or
+    /// nothing. What is whole is encoded outside the section.
+    #[must_use]
+    pub fn shades(&self, held: Option<Generation>) -> Vec<Arc<EncodedShades>> {
+        let whole = {
+            let published = self.published();
+            match published.shades.news(held) {
+                Ok(news) => return news,
+                Err(whole) => whole,
+            }
+        };
+        shades::parts(&whole)
     }
 
     /// The full table, encoded by whoever comes first. It may be a round behind by the time it is

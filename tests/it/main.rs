@@ -35,4 +35,5 @@ mod secure_store;
 #[expect(dead_code, reason = "shared with the stores' tests, which need clusters and more")]
 #[path = "../conformance/server.rs"]
 mod server;
+mod shading;
 mod shutdown;

@@ -6,7 +6,7 @@ use crate::market::{FastClock, Order, enter};
 use paceline::store::redis::table::PAGE_ENTRIES;
 use paceline_core::hash::Digest;
 use paceline_core::table::codec::{ENTRY_BYTES, decode_entries, encode_entry};
-use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::table::{EntryShading, EntryState, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm,
 };
@@ -170,6 +170,7 @@ fn the_example_of_the_docs_is_a_record_and_its_digest() {
         participation: ParticipationRate::try_new(Ppm::new(1_000_000)).unwrap(),
         safe_multiplier: ppm(210_000),
         value_cap: Some(CpmMicros::new(12_000_000)),
+        shading: EntryShading::default(),
         salt: 0x1122_3344_5566_7788,
     };
     assert!(DOCS.contains(&format!("\n{}\n", hex(&encode_entry(&entry)))));

@@ -124,6 +124,69 @@ impl SpendKind {
         }
     }
 }
+/// What became of one bid, or of several that are alike.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BidOutcome {
+    /// Where: one to four levels, the exchange first, with "/" between them; 1 to 64 bytes in all, as
+    /// in exchange/placement/device. Each level is learnt from; the whole name is what a bidder looks
+    /// up. Required.
+    #[prost(string, tag = "1")]
+    pub segment_id: ::prost::alloc::string::String,
+    /// How the price was made, as `at`: 1 first price, 2 second price, 3 a deal at a stated price.
+    /// Required.
+    #[prost(uint32, tag = "2")]
+    pub auction_type: u32,
+    /// Lowest bid taken, 0 to 10^15. Absent or 0: none.
+    #[prost(int64, tag = "3")]
+    pub floor_cpm_micros: i64,
+    /// What was submitted, 1 to 10^15. Required.
+    #[prost(int64, tag = "4")]
+    pub bid_cpm_micros: i64,
+    /// Whether it won.
+    #[prost(bool, tag = "5")]
+    pub won: bool,
+    /// What the winner paid, 0 to 10^15, where it was ours. Absent: not told.
+    #[prost(int64, optional, tag = "6")]
+    pub clearing_cpm_micros: ::core::option::Option<i64>,
+    /// What would have tied for the win, floor included, 0 to 10^15. Absent: not told.
+    #[prost(int64, optional, tag = "7")]
+    pub min_to_win_cpm_micros: ::core::option::Option<i64>,
+    /// Why it lost, as the loss reasons are numbered. Absent: not told.
+    #[prost(uint32, optional, tag = "8")]
+    pub loss_reason: ::core::option::Option<u32>,
+    /// How many auctions this stands for, sampling undone, 1 to 10000. Absent: 1.
+    #[prost(uint32, optional, tag = "9")]
+    pub count: ::core::option::Option<u32>,
+}
+/// Outcomes since the reporter's last report.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportOutcomesRequest {
+    /// Who reports, 1 to 64 bytes. Absent: a repeated report counts twice.
+    #[prost(string, optional, tag = "1")]
+    pub producer_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// The reporter's own count of such reports, growing by any step: one that is not above the highest
+    /// seen changes nothing. Absent: a repeated report counts twice.
+    #[prost(uint64, optional, tag = "2")]
+    pub sequence: ::core::option::Option<u64>,
+    /// ISO 4217, three capital letters, of every price in it; must be the service's shading.currency.
+    /// Required.
+    #[prost(string, tag = "3")]
+    pub currency: ::prost::alloc::string::String,
+    /// At most 10000 outcomes.
+    #[prost(message, repeated, tag = "4")]
+    pub outcomes: ::prost::alloc::vec::Vec<BidOutcome>,
+}
+/// The answer, once what was accepted is durable. Outcomes that contradict themselves are accepted,
+/// left out by what learns from them, and counted by reason.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReportOutcomesResponse {
+    /// How many outcomes were taken.
+    #[prost(uint32, tag = "1")]
+    pub accepted: u32,
+    /// Those that break a rule, by index.
+    #[prost(message, repeated, tag = "2")]
+    pub refusals: ::prost::alloc::vec::Vec<SpendRefusal>,
+}
 /// A batch of events; may be empty, and then still says how far the producer has looked.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ReportSpendRequest {
@@ -318,6 +381,32 @@ pub mod spend_service_client {
                 );
             self.inner.unary(req, path, codec).await
         }
+        /// Reports what became of bids, for shading to learn from. FAILED_PRECONDITION: the service has no
+        /// shading.currency, and learns nothing.
+        pub async fn report_outcomes(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReportOutcomesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportOutcomesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.SpendService/ReportOutcomes",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.SpendService", "ReportOutcomes"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -349,6 +438,15 @@ pub mod spend_service_server {
             request: tonic::Request<super::ReportOpportunitiesRequest>,
         ) -> std::result::Result<
             tonic::Response<super::ReportOpportunitiesResponse>,
+            tonic::Status,
+        >;
+        /// Reports what became of bids, for shading to learn from. FAILED_PRECONDITION: the service has no
+        /// shading.currency, and learns nothing.
+        async fn report_outcomes(
+            &self,
+            request: tonic::Request<super::ReportOutcomesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReportOutcomesResponse>,
             tonic::Status,
         >;
     }
@@ -521,6 +619,51 @@ pub mod spend_service_server {
                     };
                     Box::pin(fut)
                 }
+                "/paceline.v1.SpendService/ReportOutcomes" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReportOutcomesSvc<T: SpendService>(pub Arc<T>);
+                    impl<
+                        T: SpendService,
+                    > tonic::server::UnaryService<super::ReportOutcomesRequest>
+                    for ReportOutcomesSvc<T> {
+                        type Response = super::ReportOutcomesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReportOutcomesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as SpendService>::report_outcomes(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReportOutcomesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
                 _ => {
                     Box::pin(async move {
                         let mut response = http::Response::new(
@@ -620,13 +763,15 @@ pub struct TablePage {
     ///    bytes   type  field
     ///    0..8    u64   campaign key, not 0
     ///    8..16   u64   salt: seeds the campaign's participation draws
-    ///    16..24  i64   value cap in nanos an impression (micros per thousand), above 0; -1: no cap
+    ///    16..24  i64   value cap in nanos an impression (micros per thousand), 1 to 4*10^15; -1: none
     ///    24..28  u32   multiplier in parts per million, 0 to 4000000
     ///    28..32  u32   participation in parts per million, 0 to 1000000
     ///    32..36  u32   safe multiplier in parts per million, 0 to 4000000
     ///    36      u8    arm; 0 is everyone
     ///    37      u8    state: 1 run, 2 paused, 3 exhausted, 4 safe; anything else is refused
-    ///    38..40  u16   flags: none is defined, all are 0; a reader refuses others
+    ///    38..40  u16   shading: level in bits 0 and 1 (0 off, 1 cautious, 2 standard, 3 aggressive),
+    ///                  share of the shade that is given up in bits 2 to 11, 0 to 1000 per mille; the
+    ///                  other bits are 0, and so are all with level 0; a reader refuses others
     #[prost(bytes = "bytes", tag = "6")]
     pub entries: ::prost::bytes::Bytes,
     /// Of the whole table.
@@ -703,6 +848,40 @@ pub struct HeldAllowance {
     #[prost(int64, tag = "3")]
     pub left_nanos: i64,
 }
+/// Schedules from paced value to bid, and which segments use them: a whole set in parts, or a change
+/// of one.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShadingUpdate {
+    /// Fits on this set only. Absent: a part of a whole set.
+    #[prost(message, optional, tag = "1")]
+    pub base_generation: ::core::option::Option<Generation>,
+    /// Makes this one, with the last part.
+    #[prost(message, optional, tag = "2")]
+    pub generation: ::core::option::Option<Generation>,
+    /// Which part, from 0; they come in order. A change has one. Part 0 of a whole set starts anew.
+    #[prost(uint32, tag = "3")]
+    pub part: u32,
+    /// How many parts there are, at least 1.
+    #[prost(uint32, tag = "4")]
+    pub parts: u32,
+    /// Records of 116 bytes, integers little-endian: the schedule's number (u32), then 14 words (u64).
+    /// Words 0 to 11 are knots: value in the upper half, bid in the lower, in units of 2^shift micros
+    /// per thousand, rising. Word 12: share of auctions left unshaded in parts per million in the upper
+    /// half, share of the others that explore in the lower. Word 13: least step between bids in micros
+    /// in bits 0 to 31; in bits 32 to 47 a bit a knot whose bid holds up to the next one instead of
+    /// rising to it; number of knots in bits 48 to 51; shift in bits 52 to 57; bit 58 is set where a
+    /// tie loses.
+    #[prost(bytes = "bytes", tag = "5")]
+    pub schedules: ::prost::bytes::Bytes,
+    /// Records of 12 bytes, integers little-endian: the segment's key (u64) and the number of its
+    /// schedule (u32); 4294967295: none, its bids are not shaded.
+    #[prost(bytes = "bytes", tag = "6")]
+    pub segments: ::prost::bytes::Bytes,
+    /// Of the records of this part, as of a table's: over 2 x number + 1 and the words of a schedule,
+    /// over 2 x number and the key of a segment.
+    #[prost(message, optional, tag = "7")]
+    pub digest: ::core::option::Option<TableDigest>,
+}
 /// The table that a reader holds of a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct HeldTable {
@@ -729,6 +908,9 @@ pub struct PartitionUpdate {
     /// Empty: none changed, or the reader gave no bidder id.
     #[prost(message, repeated, tag = "7")]
     pub allowances: ::prost::alloc::vec::Vec<Allowance>,
+    /// To readers that asked for it, on a stream, by itself. Absent: no change.
+    #[prost(message, optional, tag = "8")]
+    pub shading: ::core::option::Option<ShadingUpdate>,
     /// Absent: allowances only.
     #[prost(oneof = "partition_update::News", tags = "4, 5, 6")]
     pub news: ::core::option::Option<partition_update::News>,
@@ -784,6 +966,12 @@ pub struct WatchHello {
     /// Money it may still commit. Empty: none.
     #[prost(message, repeated, tag = "3")]
     pub held_allowances: ::prost::alloc::vec::Vec<HeldAllowance>,
+    /// Whether it shades bids, and wants schedules.
+    #[prost(bool, tag = "4")]
+    pub wants_shading: bool,
+    /// The schedules it holds, one set a partition at most. Empty: none.
+    #[prost(message, repeated, tag = "5")]
+    pub held_shading: ::prost::alloc::vec::Vec<HeldTable>,
 }
 /// The reader runs this table from now on.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1543,6 +1731,12 @@ pub struct Campaign {
     /// nothing.
     #[prost(int64, optional, tag = "19")]
     pub minimum_micros: ::core::option::Option<i64>,
+    /// Unspecified: off.
+    #[prost(enumeration = "ShadingLevel", tag = "20")]
+    pub shading: i32,
+    /// Surplus needs shading that is not off. Unspecified: value.
+    #[prost(enumeration = "ShadingObjective", tag = "21")]
+    pub shading_objective: i32,
 }
 /// The expected course of traffic over a local week.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1811,6 +2005,80 @@ impl RefundPolicy {
             "REFUND_POLICY_UNSPECIFIED" => Some(Self::Unspecified),
             "REFUND_POLICY_HOLD" => Some(Self::Hold),
             "REFUND_POLICY_RESPEND" => Some(Self::Respend),
+            _ => None,
+        }
+    }
+}
+/// How little of its paced value a campaign bids in first-price auctions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ShadingLevel {
+    /// Off.
+    Unspecified = 0,
+    /// The paced value.
+    Off = 1,
+    /// Half way from the paced value to the best bid.
+    Cautious = 2,
+    /// The best bid by what is known of the market.
+    Standard = 3,
+    /// Lower than that.
+    Aggressive = 4,
+}
+impl ShadingLevel {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SHADING_LEVEL_UNSPECIFIED",
+            Self::Off => "SHADING_LEVEL_OFF",
+            Self::Cautious => "SHADING_LEVEL_CAUTIOUS",
+            Self::Standard => "SHADING_LEVEL_STANDARD",
+            Self::Aggressive => "SHADING_LEVEL_AGGRESSIVE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SHADING_LEVEL_UNSPECIFIED" => Some(Self::Unspecified),
+            "SHADING_LEVEL_OFF" => Some(Self::Off),
+            "SHADING_LEVEL_CAUTIOUS" => Some(Self::Cautious),
+            "SHADING_LEVEL_STANDARD" => Some(Self::Standard),
+            "SHADING_LEVEL_AGGRESSIVE" => Some(Self::Aggressive),
+            _ => None,
+        }
+    }
+}
+/// What shading is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ShadingObjective {
+    /// Value.
+    Unspecified = 0,
+    /// Results: with budget to spare at the top of the multiplier's range, the shade is given up.
+    Value = 1,
+    /// What is left over, also where that leaves results and budget behind.
+    Surplus = 2,
+}
+impl ShadingObjective {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SHADING_OBJECTIVE_UNSPECIFIED",
+            Self::Value => "SHADING_OBJECTIVE_VALUE",
+            Self::Surplus => "SHADING_OBJECTIVE_SURPLUS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SHADING_OBJECTIVE_UNSPECIFIED" => Some(Self::Unspecified),
+            "SHADING_OBJECTIVE_VALUE" => Some(Self::Value),
+            "SHADING_OBJECTIVE_SURPLUS" => Some(Self::Surplus),
             _ => None,
         }
     }
@@ -3312,6 +3580,100 @@ pub struct UndoChangeResponse {
     #[prost(message, optional, tag = "4")]
     pub made: ::core::option::Option<AuditRecord>,
 }
+/// A bid as it would be made now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainBidRequest {
+    /// 1 to 64 bytes. Required.
+    #[prost(string, tag = "1")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// As outcomes name it: one to four levels, the exchange first, with "/" between them. Required.
+    #[prost(string, tag = "2")]
+    pub segment_id: ::prost::alloc::string::String,
+    /// What the impression is worth, in micros per thousand, 0 to 10^15.
+    #[prost(int64, tag = "3")]
+    pub value_cpm_micros: i64,
+    /// Lowest bid taken, in micros per thousand, 0 to 10^15. Absent or 0: none.
+    #[prost(int64, tag = "4")]
+    pub floor_cpm_micros: i64,
+    /// As at of OpenRTB 2.6: 1 first price, 2 second price. Absent or 0: 1.
+    #[prost(uint32, tag = "5")]
+    pub auction_type: u32,
+}
+/// One knot of a schedule.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShadingKnot {
+    /// From this paced value on, in micros per thousand.
+    #[prost(int64, tag = "1")]
+    pub value_cpm_micros: i64,
+    /// This is bid, in micros per thousand.
+    #[prost(int64, tag = "2")]
+    pub bid_cpm_micros: i64,
+}
+/// What is known of a segment's market.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct SegmentLandscape {
+    /// Auctions' worth of evidence of its own, rounded.
+    #[prost(uint64, tag = "1")]
+    pub evidence: u64,
+    /// Share of its outcomes that told the minimum to win, in parts per million.
+    #[prost(uint32, tag = "2")]
+    pub told_ppm: u32,
+    /// Whether prices have just moved: old evidence is forgotten faster.
+    #[prost(bool, tag = "3")]
+    pub drifts: bool,
+    /// Whether nothing is heard of its exchange: its schedule is withdrawn.
+    #[prost(bool, tag = "4")]
+    pub is_silent: bool,
+    /// Of the others' price being at most the bid, floor aside, in parts per million. Absent: no curve.
+    #[prost(uint32, optional, tag = "5")]
+    pub chance_ppm: ::core::option::Option<u32>,
+    /// Share of auctions that are left unshaded, in parts per million.
+    #[prost(uint32, tag = "6")]
+    pub control_ppm: u32,
+    /// Share of the others that explore, in parts per million.
+    #[prost(uint32, tag = "7")]
+    pub explore_ppm: u32,
+    /// The schedule in force; empty: it knows nothing.
+    #[prost(message, repeated, tag = "8")]
+    pub knots: ::prost::alloc::vec::Vec<ShadingKnot>,
+}
+/// The way from value to bid.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainBidResponse {
+    /// As asked.
+    #[prost(int64, tag = "1")]
+    pub value_cpm_micros: i64,
+    /// Factor on it, in parts per million.
+    #[prost(uint32, tag = "2")]
+    pub multiplier_ppm: u32,
+    /// The value times that.
+    #[prost(int64, tag = "3")]
+    pub paced_cpm_micros: i64,
+    /// The campaign's, as published.
+    #[prost(enumeration = "ShadingLevel", tag = "4")]
+    pub level: i32,
+    /// Share of the shade that the campaign gives up, 0 to 1000 per mille.
+    #[prost(uint32, tag = "5")]
+    pub relief_per_mille: u32,
+    /// What shading makes of the paced value, control group and explorers aside.
+    #[prost(int64, tag = "6")]
+    pub shaded_cpm_micros: i64,
+    /// No bid is above this. Absent: no cap.
+    #[prost(int64, optional, tag = "7")]
+    pub value_cap_cpm_micros: ::core::option::Option<i64>,
+    /// As asked.
+    #[prost(int64, tag = "8")]
+    pub floor_cpm_micros: i64,
+    /// What is bid. Absent: none meets floor and cap.
+    #[prost(int64, optional, tag = "9")]
+    pub bid_cpm_micros: ::core::option::Option<i64>,
+    /// Why it is so, as a sentence for people.
+    #[prost(string, tag = "10")]
+    pub reason: ::prost::alloc::string::String,
+    /// Absent: no outcome was ever told here.
+    #[prost(message, optional, tag = "11")]
+    pub landscape: ::core::option::Option<SegmentLandscape>,
+}
 /// What to do with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -3527,6 +3889,32 @@ pub mod admin_service_client {
             let mut req = request.into_request();
             req.extensions_mut()
                 .insert(GrpcMethod::new("paceline.v1.AdminService", "ExplainCampaign"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Why a bid is what it is: value, multiplier, paced value, shade, cap and floor, bid. Needs the
+        /// partition of the campaign and that of the segment's exchange to be led here.
+        pub async fn explain_bid(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainBidRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainBidResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/ExplainBid",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "ExplainBid"));
             self.inner.unary(req, path, codec).await
         }
         /// The books.
@@ -3878,6 +4266,15 @@ pub mod admin_service_server {
             tonic::Response<super::ExplainCampaignResponse>,
             tonic::Status,
         >;
+        /// Why a bid is what it is: value, multiplier, paced value, shade, cap and floor, bid. Needs the
+        /// partition of the campaign and that of the segment's exchange to be led here.
+        async fn explain_bid(
+            &self,
+            request: tonic::Request<super::ExplainBidRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainBidResponse>,
+            tonic::Status,
+        >;
         /// The books.
         async fn get_totals(
             &self,
@@ -4218,6 +4615,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExplainCampaignSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/ExplainBid" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainBidSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ExplainBidRequest>
+                    for ExplainBidSvc<T> {
+                        type Response = super::ExplainBidResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainBidRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::explain_bid(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainBidSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -8,7 +8,7 @@ use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::units::money::BUDGET_UNITS_MAX;
 use paceline_core::units::{
@@ -87,6 +87,7 @@ pub(super) fn read(fields: &mut Fields, law: LawChoice) -> Result<Order, Complai
         billing: billing.unwrap_or_default(),
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Respend,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::try_new(most)
             .map_err(|error| Complaint::new("multiplier_max", &json!(most), error.to_string()))?,
         value_cap,

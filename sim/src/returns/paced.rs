@@ -8,7 +8,7 @@ use super::landscape::{DAY, Landscape, MOST};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, ReturnTarget, SpendSource,
+    LawChoice, RefundPolicy, ReturnTarget, ShadingTerms, SpendSource,
 };
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -115,6 +115,7 @@ fn order(number: usize, one: &Landscape, day: Window) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: most.expect("four is allowed"),
         value_cap: None,
         returns: Some(ReturnTarget::CostPerClick(CLICK)),

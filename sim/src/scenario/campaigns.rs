@@ -15,7 +15,8 @@ use crate::market::truth::ClickTruth;
 use crate::trace::campaigns::BudgetPeriod;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
-    BillingEvent, CampaignSpec, CampaignStatus, DeliveryTerms, RefundPolicy, SpendSource,
+    BillingEvent, CampaignSpec, CampaignStatus, DeliveryTerms, RefundPolicy, ShadingTerms,
+    SpendSource,
 };
 use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{
@@ -213,6 +214,7 @@ impl Common {
             },
             spend_source: SpendSource::Events,
             refund_policy: RefundPolicy::Hold,
+            shading: ShadingTerms::default(),
             multiplier_max: self.multiplier_max,
             value_cap: None,
             returns: self.returns.map(|stated| stated.target),

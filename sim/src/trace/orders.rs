@@ -9,7 +9,7 @@ use super::error::TraceError;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::units::{
     AdvertiserId, CampaignId, CpmMicros, Micros, PacingMultiplier, SegmentId, Window, ZoneId,
@@ -231,6 +231,7 @@ fn order(
         },
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::default(),
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: first.max_bid,
         returns: None,

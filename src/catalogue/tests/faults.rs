@@ -114,6 +114,24 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
     ),
     ("spend_source = \"\"", "spend_source", "\"\"", "must be \"events\" or \"counters\""),
     ("refund_policy = \"x\"", "refund_policy", "\"x\"", "must be \"hold\" or \"respend\""),
+    (
+        "shading = \"on\"",
+        "shading",
+        "\"on\"",
+        "must be \"off\" or \"cautious\" or \"standard\" or \"aggressive\"",
+    ),
+    (
+        "shading = \"standard\"\nshading_objective = \"profit\"",
+        "shading_objective",
+        "\"profit\"",
+        "must be \"value\" or \"surplus\"",
+    ),
+    (
+        "shading_objective = \"surplus\"",
+        "shading_objective",
+        "\"surplus\"",
+        "needs shading cautious, standard or aggressive",
+    ),
     ("status = \"off\"", "status", "\"off\"", "must be \"active\" or \"paused\" or \"archived\""),
     (
         "multiplier_max = \"401%\"",
@@ -164,8 +182,8 @@ const BAD_CAMPAIGNS: &[(&str, &str, &str, &str)] = &[
         "\"10 USD\"",
         "is not a key here; these are: name, advertiser, flights, caps, average_day, \
              group, shape, curve, delivery, ahead, catch_up, minimum, hours, law, billing, \
-             spend_source, refund_policy, multiplier_max, value_cap, cost_per_click, \
-             cost_per_action, return_on_spend, status",
+             spend_source, refund_policy, multiplier_max, value_cap, shading, \
+             shading_objective, cost_per_click, cost_per_action, return_on_spend, status",
     ),
     ("flights = []", "flights", "[]", "a campaign has at least one flight"),
 ];

@@ -4,7 +4,8 @@
 
 use paceline_catalogue::{Catalogue, parse, to_toml};
 use paceline_core::campaign::{
-    BillingEvent, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, ReturnTarget, SpendSource,
+    BillingEvent, CampaignStatus, DeliveryMode, LawChoice, RefundPolicy, ReturnTarget,
+    ShadingLevel, ShadingObjective, ShadingTerms, SpendSource,
 };
 use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{CpmMicros, Micros, Nanos, PacingMultiplier, Ppm};
@@ -39,6 +40,8 @@ fn every_choice_and_every_target_is_written() {
     campaign.billing = BillingEvent::Action;
     campaign.spend_source = SpendSource::Events;
     campaign.refund_policy = RefundPolicy::Respend;
+    campaign.shading =
+        ShadingTerms { level: ShadingLevel::Aggressive, objective: ShadingObjective::Surplus };
     campaign.status = CampaignStatus::Archived;
     campaign.value_cap = Some(CpmMicros::new(8_850_001));
     let targets = [

@@ -9,7 +9,7 @@
 use paceline_client::{BoardWriter, CampaignHandle, PacelineHandle, Settings, TableHead, open};
 use paceline_core::bid::{AuctionType, BidAsk};
 use paceline_core::hash::mix;
-use paceline_core::table::{Allowance, EntryState, Lease, TableEntry};
+use paceline_core::table::{Allowance, EntryShading, EntryState, Lease, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Generation, Nanos, PacingMultiplier, ParticipationRate,
     PartitionId, Ppm, Timestamp,
@@ -67,6 +67,7 @@ fn entry(index: u32, multiplier: u32) -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::ONE,
         value_cap: None,
+        shading: EntryShading::default(),
         // As the engine gives it.
         salt: mix(campaign(index).key()),
     }

@@ -1,6 +1,8 @@
 //! What a slot gives back of what it was given, alone and under a writer's hands.
 
 use super::*;
+use paceline_core::campaign::ShadingLevel;
+use paceline_core::table::codec::CAP_MAX;
 
 pub(crate) fn entry(multiplier: u32) -> TableEntry {
     TableEntry {
@@ -11,6 +13,7 @@ pub(crate) fn entry(multiplier: u32) -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::HARD_MAX,
         value_cap: Some(CpmMicros::new(5)),
+        shading: EntryShading::new(ShadingLevel::Aggressive, 400),
         salt: u64::MAX,
     }
 }
@@ -35,6 +38,9 @@ fn an_entry_comes_back_as_it_was_put() {
     assert!(glance.is(CampaignId::from_key(77), ArmId(3)) && glance.is_present());
     assert_eq!((glance.partition(), glance.is_whole()), (PartitionId(255), false));
     let uncapped = TableEntry { value_cap: None, ..entry(1) };
+    let highest = TableEntry { value_cap: Some(CpmMicros::new(CAP_MAX)), ..entry(1) };
+    slot.put(&highest, PartitionId(255), true);
+    assert_eq!(slot.read().unwrap().entry(), highest);
     slot.put(&uncapped, PartitionId(255), true);
     slot.open_purse(Nanos::new(1), Timestamp::MAX);
     let seen = slot.read().unwrap();
@@ -54,7 +60,8 @@ fn a_glance_is_the_whole_entry_where_it_says_so() {
     let words = Words::default();
     let slot = words.slot();
     let salt = mix(77);
-    let plain = TableEntry { value_cap: None, salt, ..entry(9) };
+    let shading = EntryShading::OFF;
+    let plain = TableEntry { value_cap: None, shading, salt, ..entry(9) };
     slot.put(&plain, PartitionId(3), false);
     let glance = words.0.glance().unwrap();
     assert!(glance.is_whole());
@@ -65,7 +72,8 @@ fn a_glance_is_the_whole_entry_where_it_says_so() {
         (drawn, true),
         (TableEntry { salt: 5, ..plain }, true),
         (TableEntry { salt: 5, ..drawn }, false),
-        (TableEntry { salt, ..entry(9) }, false),
+        (TableEntry { salt, shading, ..entry(9) }, false),
+        (TableEntry { value_cap: None, salt, ..entry(9) }, false),
     ] {
         slot.put(&other, PartitionId(3), true);
         assert_eq!(words.0.glance().unwrap().is_whole(), is_whole, "{other:?}");

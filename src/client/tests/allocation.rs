@@ -1,16 +1,35 @@
 //! `decide`, `won` and `lost` allocate nothing, whatever the answer.
 
-use paceline_client::{Settings, TableHead, open};
+use paceline_client::{Settings, ShadesPart, TableHead, open};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
+use paceline_core::campaign::ShadingLevel;
 use paceline_core::hash::mix;
-use paceline_core::table::{Allowance, EntryState, Lease, TableEntry};
+use paceline_core::shade::{ScheduleId, ShadeDelta, ShadingSchedule, TieRule};
+use paceline_core::table::{Allowance, EntryShading, EntryState, Lease, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Generation, Nanos, PacingMultiplier, ParticipationRate,
-    PartitionId, Ppb, Ppm, Timestamp,
+    PartitionId, Ppb, Ppm, SegmentId, Timestamp,
 };
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_micros(seconds * 1_000_000)
+}
+
+/// One segment with a schedule that explores and has a control group.
+fn shades() -> ShadesPart {
+    let identity = ShadingSchedule::identity(TieRule::Win, CpmMicros::new(1));
+    let delta = ShadeDelta {
+        schedules: vec![(ScheduleId::MARKET, identity.with_shares(0.1, 0.5))],
+        segments: vec![(SegmentId::of("known"), ScheduleId::MARKET)],
+    };
+    ShadesPart {
+        partition: PartitionId(0),
+        base: None,
+        generation: Generation::default().next(),
+        part: (0, 1),
+        delta,
+        digest: None,
+    }
 }
 
 #[test]
@@ -25,6 +44,7 @@ fn decide_allocates_nothing() {
         participation: ParticipationRate::try_new(Ppm::new(900_000)).unwrap(),
         safe_multiplier: PacingMultiplier::try_new(Ppm::new(10_000)).unwrap(),
         value_cap: None,
+        shading: EntryShading::new(ShadingLevel::Standard, 300),
         salt: key,
     });
     let head = TableHead {
@@ -46,6 +66,8 @@ fn decide_allocates_nothing() {
         writer.grant(&grant, at(0));
     }
     let resolved = handle.resolve(CampaignId::from_key(1), ArmId(0)).unwrap();
+    writer.apply_shades(&shades()).unwrap();
+    let segments = ["known", "other"].map(|name| handle.segment(SegmentId::of(name)));
     let mut bids = 0;
     let counted = allocation_counter::measure(|| {
         for n in 0..100_000_u64 {
@@ -69,6 +91,10 @@ fn decide_allocates_nothing() {
                 }
             }
             handle.lost(handle.decide_at(&resolved, now, &ask).hold);
+            let first = BidAsk { auction_type: AuctionType::FirstPrice, ..ask };
+            handle.lost(
+                handle.decide_in(&resolved, &segments[usize::from(n % 2 == 0)], now, &first).hold,
+            );
         }
     });
     assert_eq!(counted.count_total, 0);

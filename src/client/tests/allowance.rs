@@ -3,7 +3,7 @@
 use paceline_client::{BoardWriter, Fact, Hold, PacelineHandle, Settings, TableHead, open};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision, SkipReason};
 use paceline_core::hash::mix;
-use paceline_core::table::{Allowance, EntryState, Lease, TableEntry};
+use paceline_core::table::{Allowance, EntryShading, EntryState, Lease, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Generation, Nanos, PacingMultiplier, ParticipationRate,
     PartitionId, Ppb, Timestamp,
@@ -38,6 +38,7 @@ fn bidder(holds_max: usize) -> (PacelineHandle, BoardWriter) {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::ONE,
         value_cap: None,
+        shading: EntryShading::default(),
         salt: 1,
     };
     let head = TableHead {

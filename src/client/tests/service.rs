@@ -6,7 +6,7 @@ use paceline_core::bid::{AuctionType, BidAsk, BidDecision, SkipReason};
 use paceline_core::event::SpendKind;
 use paceline_core::hash::Digest;
 use paceline_core::table::codec::encode_entries;
-use paceline_core::table::{EntryState, TableEntry};
+use paceline_core::table::{EntryShading, EntryState, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Name, Nanos, PacingMultiplier, ParticipationRate, Ppb, Results,
     Timestamp,
@@ -141,6 +141,13 @@ impl SpendService for Service {
         self.with(|state| state.counts.extend(request.into_inner().counts));
         Ok(Response::new(v1::ReportOpportunitiesResponse::default()))
     }
+
+    async fn report_outcomes(
+        &self,
+        _: Request<v1::ReportOutcomesRequest>,
+    ) -> Result<Response<v1::ReportOutcomesResponse>, Status> {
+        Ok(Response::new(v1::ReportOutcomesResponse::default()))
+    }
 }
 
 /// The service behind pipes; every connection is a new pipe.
@@ -194,6 +201,7 @@ fn entry(campaign: &str) -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::ONE,
         value_cap: None,
+        shading: EntryShading::default(),
         salt: 1,
     }
 }
@@ -215,6 +223,7 @@ fn update(news: News) -> v1::PartitionUpdate {
         lease: Some(v1::Lease { valid_until: Some(seconds(30)), grace_until: Some(seconds(120)) }),
         news: Some(news),
         allowances: Vec::new(),
+        shading: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use paceline_client::{ApplyError, BoardWriter, Fact, PacelineHandle, Settings, TableHead, open};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision, SkipReason};
 use paceline_core::hash::Digest;
-use paceline_core::table::{EntryState, Lease, LeaseState, TableEntry};
+use paceline_core::table::{EntryShading, EntryState, Lease, LeaseState, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Epoch, Generation, PacingMultiplier, ParticipationRate,
     PartitionId, Ppm, Span, Timestamp,
@@ -26,6 +26,7 @@ fn entry(key: u64, ppm: u32) -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: multiplier(250_000),
         value_cap: None,
+        shading: EntryShading::default(),
         salt: key,
     }
 }

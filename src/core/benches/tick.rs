@@ -14,7 +14,7 @@
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -234,6 +234,7 @@ fn campaign_spec(advertiser: &str, campaign: u64) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::shade::surplus::{Envelope, Market};
 use crate::shade::{BidRole, TieRule, WinCurve};
+use crate::table::EntryShading;
 use crate::units::{ArmId, CampaignId, Ppm};
 
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -21,6 +22,7 @@ fn entry() -> TableEntry {
         participation: ParticipationRate::ONE,
         safe_multiplier: PacingMultiplier::ZERO,
         value_cap: None,
+        shading: EntryShading::new(ShadingLevel::Standard, 0),
         salt: 7,
     }
 }
@@ -44,8 +46,7 @@ fn schedule(tie: TieRule) -> ShadingSchedule {
 }
 
 fn price(entry: &TableEntry, schedule: &ShadingSchedule, ask: &BidAsk) -> Option<i64> {
-    let shading = Shading { schedule, level: ShadingLevel::Standard };
-    match decide(entry, LEASE, NOW, None, Some(shading), ask) {
+    match decide(entry, LEASE, NOW, None, Some(schedule), ask) {
         BidDecision::Bid { price, .. } => Some(price.get()),
         BidDecision::Skip(_) => None,
     }
@@ -84,8 +85,17 @@ fn second_prices_and_deals_are_never_shaded() {
 #[test]
 fn the_control_group_bids_its_paced_value_and_says_so() {
     let schedule = schedule(TieRule::Win).with_shares(1.0, 0.0);
-    let shading = Shading { schedule: &schedule, level: ShadingLevel::Standard };
-    let path = path(&entry(), LEASE, NOW, Some(shading), &ask(1, 0));
+    let path = path(&entry(), LEASE, NOW, Some(&schedule), &ask(1, 0));
     assert_eq!(path.price, Some(CpmMicros::new(500_000)));
     assert_eq!(path.draw.map(|draw| draw.role), Some(BidRole::Control));
+}
+
+#[test]
+fn a_campaign_that_is_off_or_relieved_bids_its_paced_value() {
+    let schedule = schedule(TieRule::Win);
+    let with = |level, relief| TableEntry { shading: EntryShading::new(level, relief), ..entry() };
+    let bid = |entry: &TableEntry| price(entry, &schedule, &ask(1, 0));
+    assert_eq!(bid(&with(ShadingLevel::Off, 0)), Some(500_000));
+    assert_eq!(bid(&with(ShadingLevel::Standard, 1_000)), Some(500_000));
+    assert_eq!(bid(&with(ShadingLevel::Standard, 250)), Some(200_000));
 }

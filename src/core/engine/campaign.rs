@@ -2,7 +2,8 @@
 //!
 //! Called by the engine once a tick, after every owner's law was stepped.
 
-use crate::campaign::{CampaignSpec, CampaignStatus, ReturnTarget};
+use crate::campaign::{CampaignSpec, CampaignStatus, ReturnTarget, ShadingTerms};
+use crate::engine::outcomes::Relief;
 use crate::engine::returns::{Ceiling, Returns};
 use crate::event::OpportunityCount;
 use crate::hash;
@@ -13,7 +14,7 @@ use crate::pace::{PacingSignal, limit};
 use crate::report::{Reason, ReturnExplanation};
 use crate::response::{Counts, Response};
 use crate::safe::SafeHistory;
-use crate::table::{EntryState, TableEntry};
+use crate::table::{EntryShading, EntryState, TableEntry};
 use crate::units::{
     ArmId, CampaignId, CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Ppm, Results, Span,
     Timestamp, Window,
@@ -74,6 +75,8 @@ pub(super) struct Standing {
     pub ceiling: Option<Ceiling>,
     /// A change smaller than this is not published.
     pub threshold: f64,
+    /// Schedules speak of its currency.
+    pub may_shade: bool,
 }
 
 /// One campaign's column.
@@ -97,6 +100,8 @@ pub(super) struct CampaignState {
     pub returns: Option<Box<Returns>>,
     /// What its bids came to; absent before the first count and the first cost.
     pub response: Option<Box<Response>>,
+    /// How much of its shade it gives up.
+    relief: Relief,
     #[serde(skip)]
     flight: LastFlight,
 }
@@ -128,13 +133,14 @@ pub(super) struct Terms {
     pub id: CampaignId,
     value_cap: Option<CpmMicros>,
     multiplier_max: PacingMultiplier,
+    pub shading: ShadingTerms,
     pub status: CampaignStatus,
 }
 
 impl Terms {
     const fn of(spec: &CampaignSpec) -> Self {
-        let &CampaignSpec { id, value_cap, multiplier_max, status, .. } = spec;
-        Self { id, value_cap, multiplier_max, status }
+        let &CampaignSpec { id, value_cap, multiplier_max, shading, status, .. } = spec;
+        Self { id, value_cap, multiplier_max, shading, status }
     }
 }
 
@@ -168,6 +174,7 @@ impl CampaignState {
             applied_x: 0.0,
             safe_x: None,
             response: None,
+            relief: Relief::default(),
             flight: LastFlight::default(),
         }
     }
@@ -235,6 +242,14 @@ impl CampaignState {
         self.entered.terms.status == CampaignStatus::Active && in_flight()
     }
 
+    /// Looks for the flight that holds `now`, unless the last one does.
+    fn find_flight(&mut self, now: Timestamp) {
+        if !self.flight.holds(now) {
+            let flight = self.entered.spec.flight_at(now);
+            self.flight = LastFlight(flight.map(|flight| flight.window));
+        }
+    }
+
     /// Decides the entry. Returns it when it differs enough from what is published.
     pub(super) fn resolve(
         &mut self,
@@ -242,10 +257,7 @@ impl CampaignState {
         hands: &Hands<'_>,
         standing: &Standing,
     ) -> Option<TableEntry> {
-        if !self.flight.holds(standing.now) {
-            self.flight =
-                LastFlight(self.entered.spec.flight_at(standing.now).map(|flight| flight.window));
-        }
+        self.find_flight(standing.now);
         let Terms { id, value_cap, multiplier_max: max, .. } = self.entered.terms;
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
@@ -294,6 +306,7 @@ impl CampaignState {
         }
         self.reason = reason;
         let published = self.entry.map(|entry| entry.safe_multiplier);
+        let shading = self.shading(hands, standing, state, (multiplier, max));
         let mut entry = TableEntry {
             campaign: id,
             arm: ArmId(0),
@@ -302,6 +315,7 @@ impl CampaignState {
             participation,
             safe_multiplier: published.unwrap_or(PacingMultiplier::ZERO),
             value_cap,
+            shading,
             salt: hash::mix(id.key()),
         };
         let safe_x = self.history.x().filter(|&x| x < UNCUT && max >= PacingMultiplier::ONE);
@@ -315,6 +329,26 @@ impl CampaignState {
             self.safe_x = safe_x;
             entry
         })
+    }
+
+    /// How its bids are shaded. A hand's multiplier, or a safe one, says nothing of what the budget
+    /// could bear: what is given up of the shade stays as it is.
+    fn shading(
+        &mut self,
+        hands: &Hands<'_>,
+        standing: &Standing,
+        state: EntryState,
+        range: (PacingMultiplier, PacingMultiplier),
+    ) -> EntryShading {
+        let terms = self.entered.terms.shading;
+        if !standing.may_shade {
+            return EntryShading::OFF;
+        }
+        if hands.is_held() || state != EntryState::Run {
+            let relief = self.entry.map_or(0, |entry| entry.shading.relief());
+            return EntryShading::new(terms.level, relief);
+        }
+        self.relief.step(standing.now, terms, range)
     }
 
     /// Whether the safe multiplier is certainly no news.
@@ -362,6 +396,7 @@ impl CampaignState {
         // Campaign, arm and salt are what they ever were.
         published.state != entry.state
             || published.value_cap != entry.value_cap
+            || published.shading != entry.shading
             || differs(published.multiplier.ppm(), entry.multiplier.ppm(), threshold)
             || differs(published.participation.ppm(), entry.participation.ppm(), threshold)
             || differs(published.safe_multiplier.ppm(), entry.safe_multiplier.ppm(), 0.1)

@@ -4,7 +4,8 @@
 use crate::campaign::LawChoice;
 use crate::ledger::LedgerConfig;
 use crate::pace::{LogPidGains, PassThroughStep, ShippedLaw};
-use crate::units::{PartitionId, Ppm, Span};
+use crate::shade::ShaderConfig;
+use crate::units::{Currency, PartitionId, Ppm, Span};
 use serde::{Deserialize, Serialize};
 
 /// The law for each choice a campaign has.
@@ -38,6 +39,15 @@ impl Default for Laws<ShippedLaw> {
             asap: ShippedLaw::Asap,
         }
     }
+}
+
+/// The market whose outcomes are learnt from.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct ShadingMarket {
+    /// Of all its prices: campaigns of advertisers with another one are not shaded.
+    pub currency: Currency,
+    /// How it is learnt.
+    pub shader: ShaderConfig,
 }
 
 /// What an engine is told once.
@@ -82,6 +92,8 @@ pub struct EngineConfig<L = ShippedLaw> {
     pub allowance_horizon: Option<Span>,
     /// Whether the brake may act.
     pub has_brake: bool,
+    /// How bids are shaded; absent: not at all, and no outcomes are taken.
+    pub shading: Option<ShadingMarket>,
     /// Whether traffic shapes are learnt from the asks that are reported.
     pub learns_traffic: bool,
 }
@@ -116,6 +128,7 @@ impl<L> EngineConfig<L> {
             start_multiplier: 0.3,
             allowance_horizon: Some(Span::from_secs(120)),
             has_brake: true,
+            shading: None,
             learns_traffic: true,
         }
     }

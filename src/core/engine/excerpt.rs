@@ -84,6 +84,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
             grants: BTreeMap::new(),
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(self.config.partition, lease),
+            shading: None,
         };
         Self { config: self.config.clone(), state, flat: self.flat.clone() }
     }

@@ -8,7 +8,7 @@ use super::owner::OwnerView;
 use super::traffic::Rhythm;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
-use crate::campaign::CampaignStatus;
+use crate::campaign::{CampaignStatus, ShadingLevel};
 use crate::days::KnownDays;
 use crate::hours::HoursOfWeek;
 use crate::ledger::Slot;
@@ -106,13 +106,19 @@ impl<L: PacingLaw> Engine<L> {
             sources_buried,
             overrides_expired,
             quarantined: 0,
+            shading: None,
         };
         let (changed, removed) = self.decide(now, marks, &mut report);
         let allowances = self.issue_allowances(now, &mut report);
         let delta = self.make_delta(now, changed, removed);
         report.changed = delta.changed.len();
-        let digest = allowances.iter().fold(delta.digest, digest_allowances);
-        Tick { delta, allowances, digest, report }
+        let shaded = self.step_shading(now, delta.generation);
+        report.shading = shaded.report;
+        let shades = shaded.news;
+        let said =
+            shades.as_ref().map_or(delta.digest, |news| delta.digest.with(news.delta.digest()));
+        let digest = allowances.iter().fold(said, digest_allowances);
+        Tick { delta, shades, allowances, digest, report }
     }
 
     /// Time passes over books, wins, allowances and bidders.
@@ -309,6 +315,7 @@ impl<L: PacingLaw> Engine<L> {
             is_quarantined: owners.iter().any(is_aside),
             ceiling,
             threshold: self.config.publish_threshold,
+            may_shade: self.may_shade(slot),
         };
         let hands = if self.state.overrides.is_empty() {
             Hands::default()
@@ -347,6 +354,18 @@ impl<L: PacingLaw> Engine<L> {
             }
         }
         news
+    }
+
+    /// Whether schedules speak of a campaign's currency.
+    fn may_shade(&self, slot: Slot) -> bool {
+        let Some(market) = self.config.shading else { return false };
+        let terms = &self.state.campaigns[slot].entered.terms;
+        // Most campaigns are not shaded: whose money it is need not be looked up for them.
+        terms.shading.level != ShadingLevel::Off && {
+            let payer = self.state.campaigns[slot].entered.spec.advertiser;
+            let payer = self.state.advertisers.get(&payer);
+            payer.is_some_and(|(spec, _)| spec.currency == market.currency)
+        }
     }
 
     /// A law that binds nowhere, or lies under a hand, follows what is applied.

@@ -5,6 +5,7 @@
 use super::EngineConfig;
 use super::campaign::CampaignState;
 use super::learn::Learner;
+use super::outcomes::Shading;
 use super::owner::Owner;
 use super::reports::Reports;
 use crate::campaign::{AdvertiserSpec, GroupSpec};
@@ -65,6 +66,8 @@ pub struct EngineState<S> {
     /// Owners in whose books allowances are claimed.
     pub(super) claimed: BTreeSet<Slot>,
     pub(super) table: MultiplierTable,
+    /// What outcomes told; absent before the first.
+    pub(super) shading: Option<Box<Shading>>,
 }
 
 impl<S> EngineState<S> {
@@ -98,6 +101,7 @@ impl<S> EngineState<S> {
             grants: BTreeMap::new(),
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(config.partition, lease),
+            shading: None,
         }
     }
 }

@@ -6,6 +6,7 @@ mod foresight;
 mod learn;
 mod members;
 mod minimum;
+mod outcomes;
 mod returns;
 mod silence;
 mod terms;
@@ -16,7 +17,7 @@ use super::*;
 use crate::budget::{Budgets, Cap, Flight, Horizon};
 use crate::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use crate::days::tests::plain_days;
 use crate::event::{OpportunityCount, SpendEvent, SpendKind};
@@ -77,6 +78,7 @@ fn campaign(id: &str, days: i64, budget: i64) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

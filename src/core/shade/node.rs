@@ -93,6 +93,10 @@ pub(super) struct Node {
     /// Outcomes since the last refit.
     fresh: f32,
     pub(super) is_queued: bool,
+    /// When the latest outcome came.
+    pub(super) heard_at: Timestamp,
+    /// Of an exchange: nothing has come for too long.
+    pub(super) is_silent: bool,
 }
 
 /// What came of a refit.
@@ -120,6 +124,8 @@ impl Node {
             age: 0.0,
             fresh: 0.0,
             is_queued: false,
+            heard_at: at,
+            is_silent: false,
         }
     }
 
@@ -164,6 +170,7 @@ impl Node {
             // Nothing could fade before there was anything.
             self.faded_at = self.faded_at.max(at);
         }
+        self.heard_at = self.heard_at.max(at);
         self.fresh += weight(times);
         self.age += weight(times);
         self.until_held = self.until_held.saturating_sub(1);

@@ -5,7 +5,7 @@
 //! minimum to win for all, for winners alone, or won and lost alone. What contradicts itself is
 //! named and left out. Called by `shader` and by whoever takes outcomes in.
 
-use crate::units::{CpmMicros, SegmentId};
+use crate::units::{CpmMicros, Currency, ProducerId, SegmentId};
 use serde::{Deserialize, Serialize};
 
 /// The highest price taken: a million units an impression, as traces and ledger have it.
@@ -14,6 +14,20 @@ pub const PRICE_MAX: CpmMicros = CpmMicros::new(1_000_000_000_000_000);
 pub const COUNT_MAX: u32 = 10_000;
 /// Levels below the whole market: exchange, placement and device, segment, hour block.
 pub const LEVELS: usize = 4;
+
+/// What stands between the levels of a segment's name.
+const BETWEEN: char = '/';
+
+/// Why a name is no segment's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must have 1 to 4 levels with \"/\" between them, none of them empty")]
+pub struct PathError;
+
+/// The exchange of a segment: the first level of its name.
+#[must_use]
+pub fn market_of(segment: &str) -> &str {
+    segment.split_once(BETWEEN).map_or(segment, |(market, _)| market)
+}
 
 /// Where an auction was, from the widest to the narrowest; the last is what is published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,6 +47,24 @@ impl SegmentPath {
             count += 1;
         }
         Self { keys, count }
+    }
+
+    /// From a segment's name, such as `exchange/placement/device`: each level is known by the key
+    /// of the name up to its end, so that the last one's is that of the whole name.
+    ///
+    /// # Errors
+    /// [`PathError`].
+    pub fn of_name(name: &str) -> Result<Self, PathError> {
+        let mut keys = [0; LEVELS];
+        let (mut count, mut end) = (0, 0);
+        for level in name.split(BETWEEN) {
+            let key = keys.get_mut(usize::from(count)).filter(|_| !level.is_empty());
+            end += level.len();
+            *key.ok_or(PathError)? = SegmentId::of(&name[..end]).key();
+            end += BETWEEN.len_utf8();
+            count += 1;
+        }
+        Ok(Self { keys, count })
     }
 
     /// The keys, widest first; none is the whole market.
@@ -101,6 +133,19 @@ pub struct OutcomeBatch {
     pub outcomes: Vec<Outcome>,
 }
 
+/// Outcomes as one reporter tells them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutcomeReport {
+    /// Who reports.
+    pub producer: Option<ProducerId>,
+    /// The reporter's own count of such reports.
+    pub sequence: Option<u64>,
+    /// Of every price in it.
+    pub currency: Currency,
+    /// Bounded at the edge.
+    pub outcomes: Vec<Outcome>,
+}
+
 /// Why an outcome was left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -121,11 +166,17 @@ pub enum Fault {
     PaidAboveBid,
     /// A deal, or lost for a reason other than the price: no news of the price.
     NotByPrice,
+    /// Its prices are in another currency than the market's.
+    Currency,
+    /// Its reporter has told more than its part of the last hour.
+    Overweight,
+    /// More of what its reporter told was faulty than sound.
+    Distrusted,
 }
 
 impl Fault {
     /// Every fault, for tables and counters.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Price,
         Self::Count,
         Self::MinimumBelowFloor,
@@ -134,6 +185,9 @@ impl Fault {
         Self::WonBelowFloor,
         Self::PaidAboveBid,
         Self::NotByPrice,
+        Self::Currency,
+        Self::Overweight,
+        Self::Distrusted,
     ];
 
     /// The word for it in reports, labels and on the wire.
@@ -148,6 +202,9 @@ impl Fault {
             Self::WonBelowFloor => "won_below_floor",
             Self::PaidAboveBid => "paid_above_bid",
             Self::NotByPrice => "not_by_price",
+            Self::Currency => "currency",
+            Self::Overweight => "overweight",
+            Self::Distrusted => "distrusted",
         }
     }
 }
@@ -273,6 +330,19 @@ mod tests {
         assert_eq!(lost(500).sighting(TieRule::Lose), Ok(Sighting::Above(499)));
         let second = Outcome { price_rule: PriceRule::Second, clearing: told(250), ..won(500) };
         assert_eq!(second.sighting(win), Ok(Sighting::Exact(250)));
+    }
+
+    #[test]
+    fn a_name_is_a_path_whose_last_level_is_the_segment() {
+        let path = SegmentPath::of_name("adx/top/phone").unwrap();
+        assert_eq!(path.segment(), Some(SegmentId::of("adx/top/phone")));
+        let keys = ["adx", "adx/top", "adx/top/phone"].map(|name| SegmentId::of(name).key());
+        assert_eq!(path.levels(), keys);
+        assert_eq!((market_of("adx/top/phone"), market_of("adx")), ("adx", "adx"));
+        assert!(SegmentPath::of_name("a/b/c/d").is_ok());
+        for bad in ["", "/", "a/", "/a", "a//b", "a/b/c/d/e"] {
+            assert_eq!(SegmentPath::of_name(bad), Err(PathError), "{bad}");
+        }
     }
 
     #[test]

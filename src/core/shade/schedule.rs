@@ -11,12 +11,15 @@ mod line;
 use super::number::{ppm, real};
 use super::outcome::TieRule;
 use super::surplus::{Envelope, Market};
+pub use crate::campaign::ShadingLevel;
 use crate::hash::{Purpose, draw_ppm};
 use crate::units::{CpmMicros, Ppm};
 use serde::{Deserialize, Serialize};
 
 /// Knots at most: with the rest, 116 bytes a schedule and 12 MB for 100 000 segments.
 pub const KNOTS_MAX: usize = 12;
+/// Words of 64 bits that hold a schedule.
+pub const WORDS: usize = KNOTS_MAX + 2;
 /// Between which shares of the best bid an exploring one lies, in parts per million: each stretch
 /// as likely, and evenly within it, since bids that are always alike tell of their own place alone.
 pub const STEPS: [u32; 9] =
@@ -26,36 +29,6 @@ pub const FIRST_STEPS: [u32; 9] =
     [50_000, 150_000, 250_000, 350_000, 450_000, 550_000, 650_000, 800_000, 1_000_000];
 /// Stretches between the steps.
 const STRETCHES: u32 = 8;
-
-/// How much of the shade is taken.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ShadingLevel {
-    /// None.
-    #[default]
-    Off,
-    /// Half way from the paced value to the best bid.
-    Cautious,
-    /// The best bid.
-    Standard,
-    /// The best bid of the knot below.
-    Aggressive,
-}
-
-impl ShadingLevel {
-    /// The word for it in files, reports and on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Cautious => "cautious",
-            Self::Standard => "standard",
-            Self::Aggressive => "aggressive",
-        }
-    }
-}
 
 /// What a bid is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -150,6 +123,48 @@ impl ShadingSchedule {
     pub fn knots(&self) -> impl Iterator<Item = (CpmMicros, CpmMicros)> + '_ {
         let wide = |part: u32| CpmMicros::new(i64::from(part) << self.shift);
         self.live().iter().map(move |knot| (wide(knot.value), wide(knot.bid)))
+    }
+
+    /// All of it in words of 64 bits: a knot each, the shares, then the rest.
+    #[must_use]
+    pub fn words(&self) -> [u64; WORDS] {
+        let mut words = [0; WORDS];
+        for (word, knot) in words.iter_mut().zip(&self.knots) {
+            *word = u64::from(knot.value) << 32 | u64::from(knot.bid);
+        }
+        words[KNOTS_MAX] = u64::from(self.control.get()) << 32 | u64::from(self.explore.get());
+        let tie = u64::from(self.tie == TieRule::Lose);
+        words[KNOTS_MAX + 1] = u64::from(self.tick)
+            | u64::from(self.held) << 32
+            | u64::from(self.count) << 48
+            | u64::from(self.shift) << 52
+            | tie << 58;
+        words
+    }
+
+    /// The way back. Words of another make give a schedule that is no worse than none: its bids are
+    /// at most the paced value all the same.
+    #[inline]
+    #[must_use]
+    pub fn from_words(words: &[u64; WORDS]) -> Self {
+        let halves = |word: u64| (low_half(word >> 32), low_half(word));
+        let knot = |at: usize| {
+            let (value, bid) = halves(words[at]);
+            Knot { value, bid }
+        };
+        let (control, explore) = halves(words[KNOTS_MAX]);
+        let (rest, tick) = halves(words[KNOTS_MAX + 1]);
+        let part = |at: u32, mask: u32| u8::try_from(rest >> at & mask).unwrap_or(0);
+        Self {
+            knots: std::array::from_fn(knot),
+            control: Ppm::new(control),
+            explore: Ppm::new(explore),
+            tick,
+            held: u16::try_from(rest & 0xffff).unwrap_or(0),
+            count: part(16, 0xf),
+            shift: part(20, 0x3f),
+            tie: if rest >> 26 & 1 == 1 { TieRule::Lose } else { TieRule::Win },
+        }
     }
 
     fn live(&self) -> &[Knot] {
@@ -260,6 +275,11 @@ impl ShadingSchedule {
         }
         ScheduleFit { schedule, loss }
     }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half is asked for")]
+const fn low_half(word: u64) -> u32 {
+    word as u32
 }
 
 /// Where a draw below `share` lies on the steps.

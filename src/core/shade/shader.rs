@@ -13,10 +13,10 @@ use super::schedule::ShadingSchedule;
 use crate::hash::mix;
 use crate::units::{CpmMicros, SegmentId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// What a shader is told; each default's reason stands in CONTROL.md.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ShaderConfig {
     /// What a tie does.
     pub tie: TieRule,
@@ -28,6 +28,8 @@ pub struct ShaderConfig {
     pub drift_half_life: Span,
     /// How long an alarm holds.
     pub drift_hold: Span,
+    /// An exchange of which nothing was told for longer than this is not shaded.
+    pub silence: Span,
     /// Segments, and levels above them, kept at most.
     pub nodes_max: u32,
     /// Refits a step, at most.
@@ -57,6 +59,7 @@ impl Default for ShaderConfig {
             half_life: Span::from_mins(48 * 60),
             drift_half_life: Span::from_mins(20),
             drift_hold: Span::from_mins(60),
+            silence: Span::from_mins(30),
             nodes_max: 120_000,
             refits_max: 400,
             refit_least: 8.0,
@@ -93,6 +96,8 @@ pub struct ShaderCounts {
     pub alarms: u64,
     /// Outcomes of segments beyond those that are kept: the nearest above learnt from them.
     pub no_room: u64,
+    /// Exchanges whose schedules were withdrawn for silence.
+    pub silenced: u64,
 }
 
 /// Whose schedule: a node of the hierarchy; 0 is the whole market.
@@ -103,6 +108,14 @@ pub struct ScheduleId(u32);
 impl ScheduleId {
     /// The whole market's, which serves segments that are not known.
     pub const MARKET: Self = Self(0);
+    /// None: the paced value is bid.
+    pub const UNSHADED: Self = Self(u32::MAX);
+
+    /// From the bare number.
+    #[must_use]
+    pub const fn new(number: u32) -> Self {
+        Self(number)
+    }
 
     /// The bare number.
     #[must_use]
@@ -133,6 +146,8 @@ pub struct Landscape<'a> {
     pub told: f64,
     /// Whether a drift test holds.
     pub drifts: bool,
+    /// Whether its schedule is withdrawn: nothing is told of its exchange any more.
+    pub is_silent: bool,
 }
 
 /// Learns how to shade.
@@ -151,6 +166,10 @@ pub struct Shader {
     /// What the whole market uses before anything is known.
     first: ShadingSchedule,
     is_first_told: bool,
+    /// Silence was looked for up to here.
+    hushed_at: Timestamp,
+    /// An exchange is heard again, and its segments do not know yet.
+    is_heard_again: bool,
     counts: ShaderCounts,
 }
 
@@ -168,8 +187,15 @@ impl Shader {
             newcomers: Vec::new(),
             first,
             is_first_told: false,
+            hushed_at: Timestamp::default(),
+            is_heard_again: false,
             counts: ShaderCounts::default(),
         }
+    }
+
+    /// Goes on under another configuration.
+    pub fn configure(&mut self, config: ShaderConfig) {
+        self.config = config;
     }
 
     /// What was done so far.
@@ -184,18 +210,38 @@ impl Shader {
         self.nodes.len()
     }
 
+    /// Segments told apart.
+    #[must_use]
+    pub fn segments(&self) -> usize {
+        self.segments.len()
+    }
+
     /// Takes outcomes in; what is wrong with any is counted, and it is left out.
     pub fn take(&mut self, at: Timestamp, batch: &OutcomeBatch) {
         for outcome in &batch.outcomes {
-            match self.enter(at, outcome) {
-                Ok(()) => self.counts.taken += u64::from(outcome.count),
-                Err(fault) => {
-                    let place = Fault::ALL.iter().position(|&other| other == fault);
-                    if let Some(count) = place.and_then(|at| self.counts.left_out.get_mut(at)) {
-                        *count += 1;
-                    }
-                }
-            }
+            // Counted either way.
+            let _ = self.take_one(at, outcome);
+        }
+    }
+
+    /// Takes one outcome in.
+    ///
+    /// # Errors
+    /// What is wrong with it: then it is left out, and counted so.
+    pub fn take_one(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Fault> {
+        let entered = self.enter(at, outcome);
+        match entered {
+            Ok(()) => self.counts.taken += u64::from(outcome.count),
+            Err(fault) => self.leave_out(fault),
+        }
+        entered
+    }
+
+    /// Counts one that was left out before it came here.
+    pub fn leave_out(&mut self, fault: Fault) {
+        let place = Fault::ALL.iter().position(|&other| other == fault);
+        if let Some(count) = place.and_then(|at| self.counts.left_out.get_mut(at)) {
+            *count += 1;
         }
     }
 
@@ -208,6 +254,7 @@ impl Shader {
             let node = &mut self.nodes[index(place)];
             let times = f64::from(outcome.count);
             self.counts.alarms += u64::from(node.add((seen, is_told), times, at, &self.config));
+            self.is_heard_again |= std::mem::take(&mut node.is_silent);
             if !node.is_queued && node.is_due(&self.config) {
                 node.is_queued = true;
                 self.queue.push_back(place);
@@ -258,7 +305,7 @@ impl Shader {
         if !std::mem::replace(&mut self.is_first_told, true) {
             delta.schedules.push((ScheduleId::MARKET, self.first));
         }
-        let mut has_begun = false;
+        let mut has_begun = self.hush(now) | std::mem::take(&mut self.is_heard_again);
         for place in due {
             let parent = self.nodes[index(place)].parent;
             let (above, below) = self.nodes.split_at_mut(index(place));
@@ -279,6 +326,40 @@ impl Shader {
         delta
     }
 
+    /// Looks once a minute for exchanges that have fallen silent; whether one has.
+    fn hush(&mut self, now: Timestamp) -> bool {
+        if now - self.hushed_at < Span::MINUTE {
+            return false;
+        }
+        self.hushed_at = now;
+        let mut silenced = 0;
+        for node in self.nodes.iter_mut().filter(|node| node.parent == Some(0)) {
+            let is_silent = now - node.heard_at > self.config.silence;
+            silenced += u64::from(is_silent && !node.is_silent);
+            node.is_silent |= is_silent;
+        }
+        self.counts.silenced += silenced;
+        silenced > 0
+    }
+
+    /// All that was said so far, for whoever knows nothing yet.
+    #[must_use]
+    pub fn whole(&self) -> ShadeDelta {
+        let own = self
+            .nodes
+            .iter()
+            .zip(0..)
+            .filter_map(|(node, place)| Some((ScheduleId(place), *node.schedule()?)));
+        let is_first = self.is_first_told && self.nodes[0].schedule().is_none();
+        let first = is_first.then_some((ScheduleId::MARKET, self.first));
+        let newcomers: BTreeSet<SegmentId> = self.newcomers.iter().copied().collect();
+        let known = self.segments.iter().filter(|(id, _)| !newcomers.contains(id));
+        ShadeDelta {
+            schedules: first.into_iter().chain(own).collect(),
+            segments: known.map(|(&segment, &(_, said))| (segment, said)).collect(),
+        }
+    }
+
     /// Says of segments whose schedule is theirs, where that is new. All are looked at only when a
     /// node published for the first time.
     fn point(&mut self, has_begun: bool, delta: &mut ShadeDelta) {
@@ -286,7 +367,7 @@ impl Shader {
         if has_begun {
             let mut moved = Vec::new();
             for (&segment, &(node, said)) in &self.segments {
-                let owner = self.owner(node);
+                let owner = self.served(node);
                 if owner != said {
                     moved.push((segment, owner));
                 }
@@ -302,10 +383,31 @@ impl Shader {
         let moved = delta.segments.len();
         for segment in newcomers {
             if delta.segments[..moved].binary_search_by_key(&segment, |one| one.0).is_err() {
-                let said = self.segments.get(&segment).map(|entry| entry.1);
-                delta.segments.push((segment, said.unwrap_or(ScheduleId::MARKET)));
+                let node = self.segments.get(&segment).map_or(0, |entry| entry.0);
+                let owner = self.served(node);
+                if let Some(entry) = self.segments.get_mut(&segment) {
+                    entry.1 = owner;
+                }
+                delta.segments.push((segment, owner));
             }
         }
+    }
+
+    /// Whose schedule a node's segments use; none while their exchange is silent.
+    fn served(&self, node: u32) -> ScheduleId {
+        if self.is_silent(node) { ScheduleId::UNSHADED } else { self.owner(node) }
+    }
+
+    fn is_silent(&self, node: u32) -> bool {
+        let mut next = Some(node);
+        while let Some(place) = next {
+            let node = &self.nodes[index(place)];
+            if node.is_silent {
+                return true;
+            }
+            next = node.parent;
+        }
+        false
     }
 
     /// The nearest node from here up that has a schedule.
@@ -340,6 +442,7 @@ impl Shader {
             evidence: own.total(),
             told: own.told(),
             drifts: own.drifts(now),
+            is_silent: self.is_silent(node),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! once. Knows nothing of messages or sockets. Called by the service's `wire` and stores, and by
 //! the client.
 
-use super::{EntryState, TableEntry};
+use super::{EntryShading, EntryState, TableEntry};
 use crate::units::{ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm};
 
 /// Bytes of one entry. A later version may append fields; the first 40 bytes keep their meaning.
@@ -13,6 +13,10 @@ pub const ENTRY_BYTES: usize = 40;
 pub const REMOVED_BYTES: usize = 9;
 /// The value cap that stands for none.
 const NO_CAP: i64 = -1;
+/// The highest value cap, in micros per thousand: what a budget may be at most.
+pub const CAP_MAX: i64 = 4_000_000_000_000_000;
+
+const CAP_RULE: &str = "must be above 0 and at most 4000000000000000, or -1 for none";
 
 /// Why records were refused. `record` is the place in the list, from 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -95,17 +99,17 @@ impl Record<'_> {
     fn value_cap(&self) -> Result<Option<CpmMicros>, CodecError> {
         match i64::from_le_bytes(self.take(16)) {
             NO_CAP => Ok(None),
-            cap if cap > 0 => Ok(Some(CpmMicros::new(cap))),
-            other => Err(self.refuse("value cap", other, "must be above 0, or -1 for none")),
+            cap if (1..=CAP_MAX).contains(&cap) => Ok(Some(CpmMicros::new(cap))),
+            other => Err(self.refuse("value cap", other, CAP_RULE)),
         }
     }
 
     fn entry(&self) -> Result<TableEntry, CodecError> {
         let participation = self.ppm(28);
         let flags = u16::from_le_bytes(self.take(38));
-        if flags != 0 {
-            return Err(self.refuse("flags", flags, "must be 0"));
-        }
+        let shading = EntryShading::from_bits(flags).ok_or_else(|| {
+            self.refuse("flags", flags, "must be a shading level and at most 1000 per mille")
+        })?;
         Ok(TableEntry {
             campaign: self.campaign()?,
             arm: ArmId(self.bytes[36]),
@@ -116,6 +120,7 @@ impl Record<'_> {
             })?,
             safe_multiplier: self.multiplier(32, "safe multiplier")?,
             value_cap: self.value_cap()?,
+            shading,
             salt: self.u64(8),
         })
     }
@@ -144,6 +149,7 @@ pub fn encode_entry(entry: &TableEntry) -> [u8; ENTRY_BYTES] {
     record[32..36].copy_from_slice(&entry.safe_multiplier.ppm().get().to_le_bytes());
     record[36] = entry.arm.0;
     record[37] = state_byte(entry.state);
+    record[38..40].copy_from_slice(&entry.shading.bits().to_le_bytes());
     record
 }
 
@@ -210,6 +216,7 @@ fn chunks(bytes: &[u8], width: usize) -> Result<std::slice::ChunksExact<'_, u8>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::campaign::ShadingLevel;
     use proptest::prelude::*;
 
     fn entry() -> TableEntry {
@@ -221,6 +228,7 @@ mod tests {
             participation: ParticipationRate::ONE,
             safe_multiplier: PacingMultiplier::ONE,
             value_cap: None,
+            shading: EntryShading::new(ShadingLevel::Standard, 250),
             salt: 9,
         }
     }
@@ -241,7 +249,7 @@ mod tests {
         let mut expected = vec![8, 7, 6, 5, 4, 3, 2, 1, 9, 0, 0, 0, 0, 0, 0, 0];
         expected.extend([0xff; 8]);
         expected.extend([0x60, 0xe3, 0x16, 0, 0x40, 0x42, 0x0f, 0, 0x40, 0x42, 0x0f, 0]);
-        expected.extend([3, 4, 0, 0]);
+        expected.extend([3, 4, 0xea, 3]);
         assert_eq!(encode_entries(&[entry()]), expected);
     }
 
@@ -249,10 +257,14 @@ mod tests {
     fn a_bad_field_is_named_with_its_value_and_rule() {
         assert_eq!(refused(0, &[0; 8]), "campaign key of record 0 is 0 and must not be 0");
         assert_eq!(refused(37, &[0]), "state of record 0 is 0 and must be 1, 2, 3 or 4");
-        assert_eq!(refused(38, &[1]), "flags of record 0 is 1 and must be 0");
+        assert_eq!(
+            refused(38, &[4, 0]),
+            "flags of record 0 is 4 and must be a shading level and at most 1000 per mille"
+        );
         assert_eq!(
             refused(16, &[0; 8]),
-            "value cap of record 0 is 0 and must be above 0, or -1 for none"
+            "value cap of record 0 is 0 and must be above 0 and at most 4000000000000000, or -1 \
+             for none"
         );
         assert_eq!(
             refused(24, &4_000_001_u32.to_le_bytes()),
@@ -291,7 +303,8 @@ mod tests {
         fn any_entry()(
             key in 1_u64..,
             salt: u64,
-            cap in prop::option::of(1_i64..),
+            cap in prop::option::of(1..=CAP_MAX),
+            flags in 0_u16..4_096,
             multiplier in 0_u32..=4_000_000,
             participation in 0_u32..=1_000_000,
             safe in 0_u32..=4_000_000,
@@ -308,6 +321,7 @@ mod tests {
                 participation: ParticipationRate::try_new(Ppm::new(participation)).unwrap(),
                 safe_multiplier: PacingMultiplier::try_new(Ppm::new(safe)).unwrap(),
                 value_cap: cap.map(CpmMicros::new),
+                shading: EntryShading::from_bits(flags).unwrap_or_default(),
                 salt,
             }
         }

@@ -13,7 +13,7 @@ pub(super) use paceline_core::engine::Engine;
 pub(super) use paceline_core::input::Input;
 use paceline_core::overrides::{Override, OverrideAction, OverrideChange};
 pub(super) use paceline_core::units::Timestamp;
-use paceline_core::units::{CampaignId, OverrideId};
+use paceline_core::units::{CampaignId, OverrideId, PartitionId};
 use std::collections::BTreeSet;
 use tonic::Status;
 
@@ -25,6 +25,15 @@ pub(super) fn campaign<'a>(
     let id = wire::key("campaign_id", name, CampaignId::of)?;
     let handle = partitions.of_campaign(id).and_then(|partition| partitions.get(partition));
     handle.map(|handle| (handle, id)).ok_or_else(|| unknown_campaign(name))
+}
+
+/// The loop of the partition that an exchange is learnt in.
+pub(super) fn market<'a>(
+    partitions: &'a Partitions,
+    exchange: &str,
+) -> Result<&'a LoopHandle, Status> {
+    let place = partitions.get(PartitionId::of(exchange, partitions.count()));
+    place.ok_or_else(|| Status::internal("every exchange falls to a partition"))
 }
 
 /// What to say of a campaign that nobody knows.

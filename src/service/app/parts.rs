@@ -10,8 +10,9 @@ use crate::store::embedded::FILE_NAME;
 use crate::store::redis::RedisConfig;
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError, StoreFault};
 use anyhow::Context;
-use paceline_core::engine::{EngineConfig, Laws};
+use paceline_core::engine::{EngineConfig, Laws, ShadingMarket};
 use paceline_core::pace::{LogPidGains, PassThroughStep, ShippedLaw};
+use paceline_core::shade::{ShaderConfig, TieRule};
 use paceline_core::units::{PartitionId, Span};
 use std::io;
 use std::net::SocketAddr;
@@ -143,6 +144,14 @@ pub fn engine_config(config: &Config, partition: PartitionId) -> EngineConfig {
         finish: config.plan.finish_share,
         billed_share: config.law.billed_share.as_f64(),
         elasticity: config.law.elasticity,
+        shading: config.shading.currency.map(|currency| ShadingMarket {
+            currency,
+            shader: ShaderConfig {
+                tie: if config.shading.tie_wins { TieRule::Win } else { TieRule::Lose },
+                silence: config.shading.silence,
+                ..ShaderConfig::default()
+            },
+        }),
         allowance_horizon: config.allowance.enabled.then_some(config.allowance.horizon),
         ..defaults
     }

@@ -2,7 +2,7 @@
 
 use crate::admin::Admin;
 use crate::auth::{Keyring, door};
-use crate::config::IngestConfig;
+use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
@@ -37,9 +37,10 @@ pub(super) async fn serve(
     listener: TcpListener,
     (tls, ring): (Option<ServerTlsConfig>, Option<Keyring>),
     partitions: &Partitions,
-    ingest: &IngestConfig,
+    config: &Config,
     tasks: &TaskTracker,
 ) -> anyhow::Result<Rpc> {
+    let ingest = &config.ingest;
     let address = listener.local_addr().context("asking for the RPC port")?;
     listener.set_nonblocking(true).context("preparing the RPC port")?;
     let incoming = TcpListenerStream::new(
@@ -54,7 +55,8 @@ pub(super) async fn serve(
     health.set_serving::<SpendServiceServer<Intake>>().await;
     health.set_serving::<AdminServiceServer<Admin>>().await;
     let size = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-    let intake = Intake::new(partitions.clone(), size(ingest.batch_events_max.into()), tasks);
+    let intake = Intake::new(partitions.clone(), size(ingest.batch_events_max.into()), tasks)
+        .with_outcomes(config.shading.currency);
     let reports = intake.room();
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)

@@ -134,6 +134,15 @@ pub struct ExplainArgs {
     /// Its id.
     #[arg(value_name = "CAMPAIGN")]
     pub campaign: String,
+    /// Explain its bid in this segment instead, from value to price.
+    #[arg(long, value_name = "SEGMENT", requires = "value")]
+    pub segment: Option<String>,
+    /// What the impression is worth there, in micros per thousand.
+    #[arg(long, value_name = "MICROS", requires = "segment")]
+    pub value: Option<i64>,
+    /// The lowest bid taken there, in micros per thousand.
+    #[arg(long, value_name = "MICROS", requires = "segment", default_value_t = 0)]
+    pub floor: i64,
 }
 
 /// `ctl totals`.

@@ -160,6 +160,11 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     v.plain("counters.enabled", &mut counters.enabled);
     v.field("counters.poll_interval", &mut counters.poll_interval, Within(poll_min, poll_max));
 
+    let shading = &mut config.shading;
+    v.plain("shading.currency", &mut shading.currency);
+    v.plain("shading.tie_wins", &mut shading.tie_wins);
+    v.field("shading.silence", &mut shading.silence, Within(Span::MINUTE, Span::DAY));
+
     let stop = &mut config.shutdown;
     let deadline = || Within(Span::from_millis(100), Span::from_secs(600));
     let wait = Within(Span::ZERO, Span::from_secs(60));

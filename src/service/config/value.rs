@@ -397,6 +397,19 @@ impl Value for Option<PathBuf> {
     }
 }
 
+impl Value for Option<Currency> {
+    const FORM: Form = Form::Text;
+    const WHAT: &'static str = "a code of three capital letters in quotes, or \"\" for none";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() { Some(None) } else { Currency::try_new(text).ok().map(Some) }
+    }
+
+    fn show(&self) -> String {
+        self.map(|currency| currency.to_string()).unwrap_or_default()
+    }
+}
+
 impl Value for Secret {
     const FORM: Form = Form::Text;
     const WHAT: &'static str = "the path of a file that holds the secret, or \"\" for none";

@@ -15,7 +15,7 @@ use hyper_util::service::TowerToHyperService;
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::engine::{Applied, EngineConfig};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
@@ -79,6 +79,7 @@ fn campaign(name: &str, budget: i64) -> Input {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

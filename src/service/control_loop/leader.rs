@@ -101,7 +101,8 @@ impl<'a> Leader<'a> {
         }
         let epoch = leader.lease.epoch;
         leader.append(vec![Input::Lead(epoch)]).await?;
-        parts.publisher.restore(leader.engine.table(), has_lost);
+        let shades = leader.engine.shades();
+        parts.publisher.restore(leader.engine.table(), shades, has_lost);
         parts.directory.complete(parts.partition);
         leader.staff.bridge.take_sides(true);
         facts.leads.store(true, Ordering::Release);
@@ -440,6 +441,9 @@ fn told(partition: PartitionId, tick: &Tick, took: Duration) {
     let report = &tick.report;
     let (generation, changed) = (tick.delta.generation, count(report.changed));
     event::tick_done(u16::from(partition.0), generation, took, changed);
+    if let Some(shading) = &report.shading {
+        event::markets_learnt(u16::from(partition.0), shading);
+    }
     if report.sources_buried > 0 {
         event::sources_lost(u16::from(partition.0), u64::from(count(report.sources_buried)));
     }
@@ -453,6 +457,7 @@ fn tell(input: &Input, answer: &Applied) {
             let granted = u64::from(granted.is_some());
             event::allowances_drawn(granted, 1 - granted);
         }
+        (_, Applied::Outcomes(told)) => event::outcomes_judged(told),
         (_, Applied::Verdicts(verdicts)) => {
             for &verdict in verdicts {
                 event::spend_received(verdict, 1);

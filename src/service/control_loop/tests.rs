@@ -6,7 +6,7 @@ use crate::store::{EmbeddedStore, LeadAnswer, LeadClaim, Offset, StoreFault};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    LawChoice, RefundPolicy, SpendSource,
+    LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::input::{
     BidderChange, CatalogueChange, CounterAcceptance, Elsewhere, HeldAllowance, Stamped,
@@ -67,6 +67,7 @@ fn campaign(name: &str) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

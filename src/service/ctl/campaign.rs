@@ -1,5 +1,6 @@
 //! `ctl list` and `ctl explain`: the portfolio, and why a campaign's numbers are what they are.
 
+mod bid;
 mod explain;
 
 use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};

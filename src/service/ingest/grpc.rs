@@ -3,11 +3,12 @@
 //! A call is refused whole only for what is wrong with its head; while the log cannot be reached it
 //! is answered `UNAVAILABLE`, and the producer keeps what it has. Called by tonic.
 
-use super::{Gatherers, opportunity_inputs, sequence_max, spend_inputs};
+use super::{Gatherers, opportunity_inputs, outcome_inputs, sequence_max, spend_inputs};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::store::StoreError;
 use crate::telemetry::event;
+use crate::wire::outcome::{Currency, outcome_report};
 use crate::wire::spend::{REPORT_MAX, opportunity_report, spend_report};
 use crate::wire::status;
 use paceline_proto::v1;
@@ -26,6 +27,8 @@ const REPORTS_MAX: usize = 256;
 pub struct Intake {
     partitions: Partitions,
     report_max: usize,
+    /// Of the prices that are learnt from; absent: none are.
+    currency: Option<Currency>,
     logs: Gatherers,
     room: Arc<Semaphore>,
 }
@@ -52,7 +55,14 @@ impl Intake {
     pub fn new(partitions: Partitions, report_max: usize, tasks: &TaskTracker) -> Self {
         let report_max = report_max.min(REPORT_MAX);
         let logs = Gatherers::start(&partitions, tasks);
-        Self { partitions, report_max, logs, room: Arc::new(Semaphore::new(REPORTS_MAX)) }
+        let room = Arc::new(Semaphore::new(REPORTS_MAX));
+        Self { partitions, report_max, currency: None, logs, room }
+    }
+
+    /// Takes outcomes with prices in this currency; without one, none.
+    #[must_use]
+    pub fn with_outcomes(self, currency: Option<Currency>) -> Self {
+        Self { currency, ..self }
     }
 
     /// To see that nothing is under way.
@@ -145,6 +155,26 @@ impl SpendService for Intake {
             accepted: count(report.counts.len()),
             refusals: report.refusals,
         }))
+    }
+
+    async fn report_outcomes(
+        &self,
+        request: Request<v1::ReportOutcomesRequest>,
+    ) -> Result<Response<v1::ReportOutcomesResponse>, Status> {
+        let _place = self.place().await?;
+        let Some(due) = self.currency else {
+            let why = "shading.currency is not set: no outcomes are learnt from here";
+            return Err(Status::failed_precondition(why));
+        };
+        let mut report = outcome_report(request.get_ref(), self.report_max, due)?;
+        let refusals = std::mem::take(&mut report.refusals);
+        let accepted = count(report.outcomes.len());
+        self.logs
+            .append(outcome_inputs(&self.partitions, report))
+            .await
+            .map_err(|error| kept(&error))?;
+        event::outcomes_refused(u64::from(count(refusals.len())));
+        Ok(Response::new(v1::ReportOutcomesResponse { accepted, refusals }))
     }
 }
 

@@ -108,8 +108,10 @@ impl MultiplierService for Multipliers {
         let Some(v1::watch_multipliers_request::Message::Hello(hello)) = first else {
             return Err(Status::invalid_argument("the first message must be hello"));
         };
+        let shades = wire::held_shades(&hello)?;
         let hello =
             wire::hello(hello.bidder_id.as_deref(), &hello.held_tables, &hello.held_allowances)?;
+        let hello = Hello { shades, ..hello };
         hello.check(self.partitions.count())?;
         self.check_led()?;
         let (sent, updates) = mpsc::channel(STREAM_MESSAGES_MAX);
@@ -369,6 +371,25 @@ impl Watcher {
                 self.hello.tables.insert(handle.partition(), generation);
             }
             let response = v1::WatchMultipliersResponse { update: Some(update) };
+            if self.sent.send(Ok(response)).await.is_err() {
+                return false;
+            }
+        }
+        self.tell_shades(handle).await
+    }
+
+    /// Sends what is new of the schedules to whoever wants them; whether the stream goes on.
+    async fn tell_shades(&mut self, handle: &LoopHandle) -> bool {
+        let partition = handle.partition();
+        let Some(held) = &mut self.hello.shades else { return true };
+        let publisher = self.service.partitions.publisher(partition);
+        for shades in publisher.shades(held.get(&partition).copied()) {
+            held.insert(partition, shades.generation);
+            let (standing, lease) = publisher.standing();
+            let now = self.service.partitions.clock().now();
+            let telling = Telling { partition, now, lease, standing, allowances: &[] };
+            let update = Some(wire::shading_update(&telling, &shades));
+            let response = v1::WatchMultipliersResponse { update };
             if self.sent.send(Ok(response)).await.is_err() {
                 return false;
             }

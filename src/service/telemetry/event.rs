@@ -6,7 +6,10 @@
 use super::metric;
 use crate::error_chain;
 use metrics::SharedString;
+use paceline_core::engine::OutcomesTaken;
 use paceline_core::event::Verdict;
+use paceline_core::report::ShadingReport;
+use paceline_core::shade::Fault;
 use paceline_core::units::{Currency, Generation, Micros};
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -104,6 +107,29 @@ pub fn spend_received(verdict: Verdict, count: u64) {
 /// Spend events of reports broke a rule of the contract and were told so.
 pub fn spend_refused(count: u64) {
     spend_received(Verdict::Invalid, count);
+}
+
+/// Outcomes broke a rule of the contract and were told so.
+pub fn outcomes_refused(count: u64) {
+    metric::OUTCOMES.add(count, [word("refused")]);
+}
+
+/// Outcomes were judged: how many were taken, and why others were left out.
+pub fn outcomes_judged(told: &OutcomesTaken) {
+    metric::OUTCOMES.add(told.taken, [word("taken")]);
+    for (fault, &count) in Fault::ALL.iter().zip(&told.left_out) {
+        metric::OUTCOMES.add(count, [word(fault.as_str())]);
+    }
+}
+
+/// A round went over a partition's markets.
+pub fn markets_learnt(partition: u16, report: &ShadingReport) {
+    let count = |count: usize| shown(i64::try_from(count).unwrap_or(i64::MAX));
+    let total = |count: u64| shown(i64::try_from(count).unwrap_or(i64::MAX));
+    metric::SHADING_SEGMENTS.set(count(report.segments), [number(partition)]);
+    metric::SHADING_SCHEDULES.add(u64::try_from(report.published).unwrap_or(u64::MAX), []);
+    metric::SHADING_ALARMS.set(total(report.counts.alarms), [number(partition)]);
+    metric::SHADING_SILENCED.set(total(report.counts.silenced), [number(partition)]);
 }
 
 /// Money moved in a round: billed, and billed beyond a cap. Refunds are in neither: counters only

@@ -74,6 +74,24 @@ const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden"]);
+const OUTCOME: Label = Label::Of(
+    "result",
+    &[
+        "taken",
+        "refused",
+        "price",
+        "count",
+        "minimum_below_floor",
+        "won_below_minimum",
+        "lost_above_minimum",
+        "won_below_floor",
+        "paid_above_bid",
+        "not_by_price",
+        "currency",
+        "overweight",
+        "distrusted",
+    ],
+);
 const SEEN: Label = Label::Of("outcome", &["asked", "bid", "won"]);
 
 /// A row of the table that is also a name to write to.
@@ -106,6 +124,16 @@ table! {
         "Requests turned away: without a known token, or without the right to do this.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
+    OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],
+        "Outcomes of bids: taken, refused at the edge, or left out and why.";
+    SHADING_SEGMENTS: Gauge, "paceline_shading_segments", "segments", [Label::Partition],
+        "Segments whose markets are told apart.";
+    SHADING_SCHEDULES: Counter, "paceline_shading_schedules_total", "schedules", [],
+        "Shading schedules published.";
+    SHADING_ALARMS: Gauge, "paceline_shading_alarms", "alarms", [Label::Partition],
+        "Drift alarms of markets since the first outcome.";
+    SHADING_SILENCED: Gauge, "paceline_shading_silenced", "exchanges", [Label::Partition],
+        "Times that an exchange's schedules were withdrawn for silence since the first outcome.";
     COUNTER_READINGS: Counter, "paceline_counter_readings_total", "readings", [RESULT],
         "Spend counters read; failed are those that are no numbers.";
     TICK_DURATION: Distribution(SECONDS), "paceline_tick_duration_seconds", "seconds", [],

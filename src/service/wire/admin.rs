@@ -3,10 +3,12 @@
 //! Reads an engine that it is lent for the time of one question; changes nothing. Called by the
 //! admin service.
 
+mod bid;
 mod books;
 mod explain;
 mod why;
 
+pub use bid::{BidQuestion, bid_message, bid_question, market, published};
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
 pub use why::{CauseWords, causes_in_words, evidence_words};

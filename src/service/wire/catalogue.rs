@@ -25,7 +25,7 @@ use paceline_calendar::Zone;
 use paceline_core::budget::{Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, GroupSpec,
-    RefundPolicy, SpecError, SpendSource,
+    RefundPolicy, ShadingLevel, ShadingObjective, ShadingTerms, SpecError, SpendSource,
 };
 use paceline_core::input::{Input, ShapeChange};
 use paceline_core::plan::TrafficShape;
@@ -78,6 +78,12 @@ choices! {
     }
     refunds refunds_number RefundPolicy "must be a refund policy" {
         Hold = Hold, Respend = Respend,
+    }
+    shading_level shading_level_number ShadingLevel "must be a shading level" {
+        Off = Off, Cautious = Cautious, Standard = Standard, Aggressive = Aggressive,
+    }
+    objective objective_number ShadingObjective "must be a shading objective" {
+        Value = Value, Surplus = Surplus,
     }
     status status_number CampaignStatus "must be a campaign status" {
         Active = Active, Paused = Paused, Archived = Archived,
@@ -322,6 +328,9 @@ pub fn campaign(
     let refunds = complaints.keep(path, refunds("refund_policy", message.refund_policy));
     let multiplier_max = complaints.keep(path, multiplier_max(message.multiplier_max_ppm));
     let value_cap = complaints.keep(path, value_cap(message.value_cap_cpm_micros));
+    let level = complaints.keep(path, shading_level("shading", message.shading));
+    let objective = objective("shading_objective", message.shading_objective);
+    let objective = complaints.keep(path, objective);
     let returns = complaints.keep(path, returns(message.returns));
     let status = complaints.keep(path, status("status", message.status));
     let name = own?;
@@ -339,6 +348,7 @@ pub fn campaign(
         refund_policy: refunds?,
         multiplier_max: multiplier_max?,
         value_cap: value_cap?,
+        shading: ShadingTerms { level: level?, objective: objective? },
         returns: returns?,
         shape: shape?,
         status: status?,
@@ -446,6 +456,8 @@ pub fn campaign_message(spec: &CampaignSpec, names: CampaignNames) -> v1::Campai
         shape_id: names.shape,
         status: status_number(spec.status),
         returns: spec.returns.map(returns_message),
+        shading: shading_level_number(spec.shading.level),
+        shading_objective: objective_number(spec.shading.objective),
         ..v1::Campaign::default()
     };
     with_terms(message, &spec.terms, names.curve)

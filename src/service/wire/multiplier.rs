@@ -1,7 +1,7 @@
 //! Tables, allowances and what bidders say of them, to messages and back.
 
 use super::{Refusal, bare_key, generation, generation_message, instant, instant_message, key};
-use crate::publish::{EncodedDelta, EncodedTable, News};
+use crate::publish::{EncodedDelta, EncodedShades, EncodedTable, News};
 use paceline_core::hash::Digest;
 pub use paceline_core::input::Input;
 use paceline_core::input::{AllowanceDraw, BidderChange, HeldAllowance};
@@ -27,6 +27,8 @@ pub struct Hello {
     pub tables: BTreeMap<PartitionId, Generation>,
     /// What it may still commit.
     pub held: Vec<HeldAllowance>,
+    /// The schedules it holds, by partition; absent: it wants none.
+    pub shades: Option<BTreeMap<PartitionId, Generation>>,
 }
 
 /// What a reader says of itself.
@@ -49,7 +51,28 @@ pub fn hello(
         known.insert(partition, table.generation.map(generation).unwrap_or_default());
     }
     let held = held.iter().map(held_allowance).collect::<Result<_, _>>()?;
-    Ok(Hello { bidder, tables: known, held })
+    Ok(Hello { bidder, tables: known, held, shades: None })
+}
+
+/// The schedules that a reader of a stream says it holds; nothing where it wants none.
+///
+/// # Errors
+/// The first rule it breaks.
+pub fn held_shades(
+    hello: &v1::WatchHello,
+) -> Result<Option<BTreeMap<PartitionId, Generation>>, Refusal> {
+    if !hello.wants_shading {
+        return Ok(None);
+    }
+    if hello.held_shading.len() > usize::from(u8::MAX) + 1 {
+        let length = format!("{} long", hello.held_shading.len());
+        return Err(Refusal::new("held_shading", length, "must be at most 256 long"));
+    }
+    let held = hello.held_shading.iter().map(|set| {
+        let partition = super::partition("held_shading.partition", set.partition)?;
+        Ok((partition, set.generation.map(generation).unwrap_or_default()))
+    });
+    held.collect::<Result<_, _>>().map(Some)
 }
 
 impl Hello {
@@ -199,6 +222,27 @@ fn update(telling: &Telling<'_>, news: v1::partition_update::News) -> v1::Partit
         lease: Some(lease_message(telling.lease)),
         news: Some(news),
         allowances: telling.allowances.iter().map(allowance_message).collect(),
+        shading: None,
+    }
+}
+
+/// The message of a change of schedules, or of a part of them.
+#[must_use]
+pub fn shading_update(telling: &Telling<'_>, shades: &EncodedShades) -> v1::PartitionUpdate {
+    let message = v1::ShadingUpdate {
+        base_generation: shades.base.map(generation_message),
+        generation: Some(generation_message(shades.generation)),
+        part: shades.part.0,
+        parts: shades.part.1,
+        schedules: shades.schedules.clone(),
+        segments: shades.segments.clone(),
+        digest: Some(digest_message(shades.digest)),
+    };
+    v1::PartitionUpdate {
+        partition: u32::from(telling.partition.0),
+        server_time: Some(instant_message(telling.now)),
+        shading: Some(message),
+        ..v1::PartitionUpdate::default()
     }
 }
 

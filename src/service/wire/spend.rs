@@ -76,7 +76,7 @@ pub fn opportunity_report(
     Ok(OpportunityReport { producer, sequence, reported_through, counts, refusals })
 }
 
-fn bounded(field: &str, length: usize, max: usize) -> Result<(), Refusal> {
+pub(super) fn bounded(field: &str, length: usize, max: usize) -> Result<(), Refusal> {
     if length <= max {
         return Ok(());
     }
@@ -85,7 +85,9 @@ fn bounded(field: &str, length: usize, max: usize) -> Result<(), Refusal> {
 }
 
 /// Sets apart what was taken and what was refused; refusals tell their place.
-fn sorted<T>(items: impl Iterator<Item = Result<T, Refusal>>) -> (Vec<T>, Vec<v1::SpendRefusal>) {
+pub(super) fn sorted<T>(
+    items: impl Iterator<Item = Result<T, Refusal>>,
+) -> (Vec<T>, Vec<v1::SpendRefusal>) {
     let (mut taken, mut refusals) = (Vec::new(), Vec::new());
     for (index, item) in items.enumerate() {
         match item {
@@ -101,7 +103,7 @@ fn sorted<T>(items: impl Iterator<Item = Result<T, Refusal>>) -> (Vec<T>, Vec<v1
     (taken, refusals)
 }
 
-fn sequence(sequence: Option<u64>, has_producer: bool) -> Result<Option<u64>, Refusal> {
+pub(super) fn sequence(sequence: Option<u64>, has_producer: bool) -> Result<Option<u64>, Refusal> {
     match sequence {
         Some(0) => Err(Refusal::new("sequence", 0, "must be at least 1")),
         Some(given) if !has_producer => {

@@ -6,7 +6,7 @@ use crate::audit::{Change, export};
 use paceline_core::budget::{BudgetOwner, Budgets, Cap, Flight, Horizon};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
-    GroupSpec, LawChoice, RefundPolicy, SpendSource,
+    GroupSpec, LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::engine::EngineConfig;
 use paceline_core::input::{CatalogueChange, Decision, Input, ShapeChange};
@@ -57,6 +57,7 @@ fn spring(budget: i64, law: LawChoice, status: CampaignStatus) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

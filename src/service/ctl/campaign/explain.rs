@@ -12,6 +12,16 @@ use std::fmt::Write;
 type Told = v1::ExplainCampaignResponse;
 
 pub(crate) async fn explain(caller: &mut Caller, args: ExplainArgs) -> Result<String, CtlError> {
+    if let (Some(segment), Some(value)) = (&args.segment, args.value) {
+        let request = v1::ExplainBidRequest {
+            campaign_id: args.campaign.clone(),
+            segment_id: segment.clone(),
+            value_cpm_micros: value,
+            floor_cpm_micros: args.floor,
+            auction_type: 1,
+        };
+        return super::bid::explain(caller, request).await;
+    }
     let request = v1::ExplainCampaignRequest { campaign_id: args.campaign, arm: 0 };
     let asked = caller.client.explain_campaign(request).await;
     let told = caller.answer(asked)?;

@@ -10,7 +10,7 @@ use crate::wire::instant_message;
 use paceline_core::budget::Budgets;
 use paceline_core::campaign::{
     BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms, LawChoice,
-    RefundPolicy, SpendSource,
+    RefundPolicy, ShadingTerms, SpendSource,
 };
 use paceline_core::engine::EngineConfig;
 use paceline_core::input::Input;
@@ -35,6 +35,7 @@ fn spec(name: &str) -> CampaignSpec {
         billing: BillingEvent::Impression,
         spend_source: SpendSource::Events,
         refund_policy: RefundPolicy::Hold,
+        shading: ShadingTerms::default(),
         multiplier_max: PacingMultiplier::ONE,
         value_cap: None,
         returns: None,

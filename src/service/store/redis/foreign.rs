@@ -1,4 +1,4 @@
-//! What other programs report by `XADD`: two streams per partition, taken into the log by the
+//! What other programs report by `XADD`: three streams per partition, taken into the log by the
 //! leader.
 //!
 //! The log stays the whole truth: an entry counts once it is a record of the log, stamped with the
@@ -9,6 +9,7 @@
 //! by one ([`entry`] has the rules) and kept, the latest ten thousand, in a stream of their own.
 
 mod entry;
+mod outcome;
 
 use super::RedisStore;
 use super::entry::{Entry, StreamId};
@@ -52,11 +53,12 @@ impl fmt::Display for ForeignRefusal {
     }
 }
 
-/// How far both streams have been taken.
+/// How far the streams have been taken.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Position {
     spend: StreamId,
     opportunities: StreamId,
+    outcomes: StreamId,
 }
 
 /// Entries that are not yet in the log.
@@ -79,7 +81,7 @@ impl ForeignPage {
 }
 
 impl RedisStore {
-    /// The next entries of both streams after what has been taken, at most `max` of each (and
+    /// The next entries of the streams after what has been taken, at most `max` of each (and
     /// [`FOREIGN_ENTRIES_MAX`]). Changes nothing.
     ///
     /// # Errors
@@ -95,13 +97,17 @@ impl RedisStore {
             let spend = self.entries(Key::SpendIn, partition, from.spend, max).await?;
             let opportunities =
                 self.entries(Key::OpportunitiesIn, partition, from.opportunities, max).await?;
+            let outcomes = self.entries(Key::OutcomesIn, partition, from.outcomes, max).await?;
+            let last = |from, entries: &[Entry]| entries.last().map_or(from, |entry| entry.id);
             let to = Position {
-                spend: spend.last().map_or(from.spend, |entry| entry.id),
-                opportunities: opportunities.last().map_or(from.opportunities, |entry| entry.id),
+                spend: last(from.spend, &spend),
+                opportunities: last(from.opportunities, &opportunities),
+                outcomes: last(from.outcomes, &outcomes),
             };
             let mut page = ForeignPage { from, to, inputs: Vec::new(), refusals: Vec::new() };
             page.take_spend(partition, &spend);
             page.take_opportunities(partition, &opportunities);
+            page.take_outcomes((partition, self.partitions), &outcomes);
             Ok(page)
         };
         read.await.doing(|| format!("reading foreign entries of partition {}", partition.0))
@@ -137,14 +143,22 @@ impl RedisStore {
         let records: Vec<Stamped> = page.inputs.iter().map(stamp).collect();
         let batch = if records.is_empty() { Vec::new() } else { codec::encode_batch(&records)? };
         let mut call = self.scripts.transfer.prepare_invoke();
-        let keys =
-            [Key::Epoch, Key::Log, Key::Position, Key::SpendIn, Key::OpportunitiesIn, Key::Refused];
+        let keys = [
+            Key::Epoch,
+            Key::Log,
+            Key::Position,
+            Key::SpendIn,
+            Key::OpportunitiesIn,
+            Key::OutcomesIn,
+            Key::Refused,
+        ];
         for key in keys {
             call.key(key.of(partition));
         }
         call.arg(epoch.0);
         for position in [page.from, page.to] {
             call.arg(position.spend.to_string()).arg(position.opportunities.to_string());
+            call.arg(position.outcomes.to_string());
         }
         call.arg(records.len()).arg(&batch).arg(REFUSALS_KEPT);
         for refusal in &page.refusals {
@@ -160,11 +174,16 @@ impl RedisStore {
 
     async fn position(&self, partition: PartitionId) -> Result<Position, StoreFault> {
         let mut command = redis::cmd("HMGET");
-        command.arg(Key::Position.of(partition)).arg("spend").arg("opportunities");
-        let (spend, opportunities): (Option<String>, Option<String>) =
+        command.arg(Key::Position.of(partition));
+        command.arg("spend").arg("opportunities").arg("outcomes");
+        let (spend, opportunities, outcomes): (Option<String>, Option<String>, Option<String>) =
             self.link.call(&[(Key::Position, partition)], &command).await?;
         let read = |id: Option<String>| id.map_or(Ok(StreamId::default()), |id| id.parse());
-        Ok(Position { spend: read(spend)?, opportunities: read(opportunities)? })
+        Ok(Position {
+            spend: read(spend)?,
+            opportunities: read(opportunities)?,
+            outcomes: read(outcomes)?,
+        })
     }
 
     async fn entries(
@@ -201,6 +220,15 @@ impl ForeignPage {
             match entry::opportunities(&item.fields) {
                 Ok(batch) => self.inputs.push(Input::Opportunities(batch)),
                 Err(complaint) => self.refuse(Key::OpportunitiesIn, partition, item.id, complaint),
+            }
+        }
+    }
+
+    fn take_outcomes(&mut self, place: (PartitionId, u8), entries: &[Entry]) {
+        for item in entries {
+            match outcome::outcome(&item.fields, place) {
+                Ok(report) => self.inputs.push(Input::Outcomes(report)),
+                Err(complaint) => self.refuse(Key::OutcomesIn, place.0, item.id, complaint),
             }
         }
     }

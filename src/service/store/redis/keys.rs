@@ -29,7 +29,9 @@ pub(crate) enum Key {
     SpendIn,
     /// Opportunities by any producer, not yet in the log.
     OpportunitiesIn,
-    /// How far both streams have been taken into the log.
+    /// Outcomes by any producer, not yet in the log.
+    OutcomesIn,
+    /// How far these streams have been taken into the log.
     Position,
     /// Entries that were refused, the latest ten thousand.
     Refused,
@@ -62,7 +64,11 @@ impl Key {
     /// The type Redis must show for it.
     pub(crate) const fn kind(self) -> &'static str {
         match self {
-            Self::Log | Self::SpendIn | Self::OpportunitiesIn | Self::Refused => "stream",
+            Self::Log
+            | Self::SpendIn
+            | Self::OpportunitiesIn
+            | Self::OutcomesIn
+            | Self::Refused => "stream",
             Self::Trimmed | Self::Lead | Self::Epoch => "string",
             Self::Layout
             | Self::Checkpoint
@@ -94,6 +100,7 @@ impl fmt::Display for Key {
             Self::Table => f.write_str("table"),
             Self::SpendIn => f.write_str("in:spend"),
             Self::OpportunitiesIn => f.write_str("in:opportunities"),
+            Self::OutcomesIn => f.write_str("in:outcomes"),
             Self::Position => f.write_str("in:position"),
             Self::Refused => f.write_str("in:refused"),
             Self::Counters(start) => write!(f, "spend:{}", Minute(*start)),
@@ -178,6 +185,7 @@ mod tests {
             Key::Table,
             Key::SpendIn,
             Key::OpportunitiesIn,
+            Key::OutcomesIn,
             Key::Position,
             Key::Refused,
         ];

@@ -79,6 +79,7 @@ fn campaign(message: &v1::Campaign, field: &str) -> Option<String> {
         "multiplier_max_ppm" => message.multiplier_max_ppm.map(|ppm| ppm.to_string()),
         _ if field.starts_with("returns.") => returns(message.returns?),
         "value_cap_cpm_micros" => message.value_cap_cpm_micros.map(|micros| micros.to_string()),
+        "shading_objective" => Some(message.shading_objective().as_str_name().to_owned()),
         "spend_source" => Some(message.spend_source().as_str_name().to_owned()),
         _ => budgets(message.budgets.as_ref()?, field),
     }

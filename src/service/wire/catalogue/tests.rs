@@ -2,7 +2,9 @@
 
 use super::*;
 use paceline_core::campaign::ReturnTarget;
-use paceline_core::campaign::{DeliveryTerms, LawChoice};
+use paceline_core::campaign::{
+    DeliveryTerms, LawChoice, ShadingLevel, ShadingObjective, ShadingTerms,
+};
 use paceline_core::hours::HoursOfWeek;
 use paceline_core::units::{Timestamp, Window};
 use proptest::prelude::*;
@@ -131,6 +133,15 @@ proptest! {
             refund_policy: if grouped { RefundPolicy::Respend } else { RefundPolicy::Hold },
             multiplier_max: PacingMultiplier::try_new(Ppm::new(multiplier)).unwrap(),
             value_cap: cap.map(CpmMicros::new),
+            shading: ShadingTerms {
+                level: [ShadingLevel::Off, ShadingLevel::Cautious, ShadingLevel::Aggressive]
+                    [choice],
+                objective: if grouped && choice > 0 {
+                    ShadingObjective::Surplus
+                } else {
+                    ShadingObjective::Value
+                },
+            },
             returns: cap.filter(|_| !grouped).map(|cap| match choice {
                 0 => ReturnTarget::CostPerClick(Nanos::from(Micros::new(cap))),
                 1 => ReturnTarget::CostPerAction(Nanos::from(Micros::new(cap))),

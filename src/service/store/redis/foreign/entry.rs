@@ -16,7 +16,7 @@ pub const PRICE_NANOS_MAX: i64 = paceline_core::ledger::PRICE_MAX.get();
 pub const COUNT_MAX: u64 = 1_000_000_000_000;
 
 /// The fields of an entry as Redis gives them.
-type Pairs = [(Vec<u8>, Vec<u8>)];
+pub(super) type Pairs = [(Vec<u8>, Vec<u8>)];
 
 /// What is wrong with an entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,10 +160,10 @@ pub(super) fn opportunities(pairs: &Pairs) -> Result<OpportunityBatch, Complaint
 }
 
 /// The fields of one entry: known, given once, in UTF-8.
-struct Fields<'a>(Vec<(&'a str, &'a str)>);
+pub(super) struct Fields<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Fields<'a> {
-    fn new(pairs: &'a Pairs, known: &[&str]) -> Result<Self, Complaint> {
+    pub(super) fn new(pairs: &'a Pairs, known: &[&str]) -> Result<Self, Complaint> {
         let mut fields: Vec<(&str, &str)> = Vec::with_capacity(pairs.len());
         for (name, value) in pairs {
             let shown = String::from_utf8_lossy(value);
@@ -181,26 +181,26 @@ impl<'a> Fields<'a> {
         Ok(Self(fields))
     }
 
-    fn complain(field: &str, value: &str, rule: &'static str) -> Complaint {
+    pub(super) fn complain(field: &str, value: &str, rule: &'static str) -> Complaint {
         Complaint { field: field.to_owned(), value: value.to_owned(), rule }
     }
 
-    fn text(&self, name: &str) -> Result<Option<&'a str>, Complaint> {
+    pub(super) fn text(&self, name: &str) -> Result<Option<&'a str>, Complaint> {
         Ok(self.0.iter().find(|(field, _)| *field == name).map(|(_, value)| *value))
     }
 
-    fn name(&self, name: &str) -> Result<Option<Name>, Complaint> {
+    pub(super) fn name(&self, name: &str) -> Result<Option<Name>, Complaint> {
         let rule = "must have 1 to 64 bytes and no control characters";
         self.text(name)?
             .map(|text| Name::try_new(text).map_err(|_| Self::complain(name, text, rule)))
             .transpose()
     }
 
-    fn required(&self, name: &str) -> Result<Name, Complaint> {
+    pub(super) fn required(&self, name: &str) -> Result<Name, Complaint> {
         self.name(name)?.ok_or_else(|| Self::complain(name, "", "must be given"))
     }
 
-    fn number<T: std::str::FromStr + PartialOrd>(
+    pub(super) fn number<T: std::str::FromStr + PartialOrd>(
         &self,
         name: &str,
         range: RangeInclusive<T>,

@@ -1,0 +1,176 @@
+//! Outcomes in, schedules out: the shader of a partition, and how far each campaign is shaded.
+//!
+//! A partition learns the markets whose exchanges' names fall to it, from every reporter, whoever's
+//! campaigns bid there. Called by the engine as reports come and once a round.
+
+use super::reports::Reports;
+use super::{Applied, Engine};
+use crate::campaign::{ShadingLevel, ShadingObjective, ShadingTerms, SpecError};
+use crate::pace::PacingLaw;
+use crate::report::ShadingReport;
+use crate::shade::reporters::Reporters;
+use crate::shade::{Fault, Landscape, OutcomeReport, ShadeNews, ShadeSet, Shader};
+use crate::table::EntryShading;
+use crate::units::{Currency, Generation, PacingMultiplier, SegmentId, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// Where campaigns with budget to spare give up their shade, as a share of the range's top.
+const TOP: f64 = 0.999;
+/// Where they take it back: between the two it stays as it is, so that it does not swing.
+const BELOW_TOP: f64 = 0.9;
+/// Shade given up or taken back in a minute, in per mille: all of it in twenty minutes, several
+/// times slower than the law, which has settled in between.
+const RELIEF_PER_MINUTE: f64 = 50.0;
+/// The most of it, in per mille.
+const RELIEF_MAX: f64 = 1_000.0;
+/// In steps of this, so that an entry is news once in half a minute at most.
+const RELIEF_STEP: f64 = 25.0;
+
+/// What became of a report of outcomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct OutcomesTaken {
+    /// Rows taken.
+    pub taken: u64,
+    /// Rows left out, in the order of [`Fault::ALL`].
+    pub left_out: [u64; Fault::ALL.len()],
+}
+
+/// What a partition knows of its markets.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Shading {
+    shader: Shader,
+    reporters: Reporters,
+    reports: Reports,
+    /// What was said last.
+    generation: Generation,
+}
+
+/// How much of its shade a campaign gives up.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Relief {
+    per_mille: f64,
+    at: Timestamp,
+}
+
+impl Relief {
+    /// A round at which the law asks for this multiplier, of at most `max`.
+    pub(super) fn step(
+        &mut self,
+        now: Timestamp,
+        terms: ShadingTerms,
+        (multiplier, max): (PacingMultiplier, PacingMultiplier),
+    ) -> EntryShading {
+        let minutes = (now - self.at).as_minutes().clamp(0.0, 1.0);
+        self.at = now;
+        let (multiplier, max) = (multiplier.ppm().as_f64(), max.ppm().as_f64());
+        let is_for_value = terms.objective == ShadingObjective::Value;
+        if terms.level == ShadingLevel::Off || !is_for_value {
+            self.per_mille = 0.0;
+        } else if multiplier >= TOP * max {
+            self.per_mille = (self.per_mille + RELIEF_PER_MINUTE * minutes).min(RELIEF_MAX);
+        } else if multiplier < BELOW_TOP * max {
+            self.per_mille = (self.per_mille - RELIEF_PER_MINUTE * minutes).max(0.0);
+        }
+        let stepped = libm::floor(self.per_mille / RELIEF_STEP) * RELIEF_STEP;
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
+        EntryShading::new(terms.level, stepped as u16)
+    }
+}
+
+impl<L: PacingLaw> Engine<L> {
+    /// Takes a report in. One that was seen before changes nothing.
+    pub(super) fn take_outcomes(&mut self, now: Timestamp, report: &OutcomeReport) -> Applied {
+        let Some(market) = self.config.shading else {
+            let rule = "needs shading.currency: no outcomes are taken without";
+            return Applied::Refused(vec![SpecError::new("outcomes", rule)]);
+        };
+        let fresh = || {
+            Box::new(Shading {
+                shader: Shader::new(market.shader),
+                reporters: Reporters::default(),
+                reports: Reports::default(),
+                generation: Generation::default(),
+            })
+        };
+        let shading = self.state.shading.get_or_insert_with(fresh);
+        if let (Some(producer), Some(sequence)) = (report.producer, report.sequence)
+            && !shading.reports.note(now, producer, sequence, self.config.sources_max)
+        {
+            return Applied::Outcomes(OutcomesTaken::default());
+        }
+        Applied::Outcomes(shading.take(now, report, market.currency))
+    }
+
+    /// Refits what is due, a bounded number of segments; what is to be said, if anything.
+    pub(super) fn step_shading(&mut self, now: Timestamp, generation: Generation) -> ShadeStep {
+        let Some(shading) = &mut self.state.shading else { return ShadeStep::default() };
+        let delta = shading.shader.step(now);
+        let report = ShadingReport {
+            segments: shading.shader.segments(),
+            nodes: shading.shader.nodes(),
+            published: delta.schedules.len(),
+            counts: *shading.shader.counts(),
+        };
+        let news = (!delta.is_empty()).then(|| {
+            let base = std::mem::replace(&mut shading.generation, generation);
+            Box::new(ShadeNews { base, generation, delta })
+        });
+        ShadeStep { news, report: Some(report) }
+    }
+
+    /// All schedules as they were said last.
+    #[must_use]
+    pub fn shades(&self) -> ShadeSet {
+        let whole = |shading: &Shading| ShadeSet::new(shading.generation, &shading.shader.whole());
+        self.state.shading.as_deref().map_or_else(ShadeSet::default, whole)
+    }
+
+    /// What is known of a segment's market; nothing before the first outcome.
+    #[must_use]
+    pub fn landscape(&self, segment: SegmentId) -> Option<Landscape<'_>> {
+        Some(self.state.shading.as_ref()?.shader.landscape(segment, self.state.now))
+    }
+}
+
+/// What a round makes of outcomes.
+#[derive(Debug, Default)]
+pub(super) struct ShadeStep {
+    pub(super) news: Option<Box<ShadeNews>>,
+    pub(super) report: Option<ShadingReport>,
+}
+
+impl Shading {
+    /// Goes on under another configuration.
+    pub(super) fn configure(&mut self, config: crate::shade::ShaderConfig) {
+        self.shader.configure(config);
+    }
+
+    fn take(&mut self, now: Timestamp, report: &OutcomeReport, due: Currency) -> OutcomesTaken {
+        let mut told = OutcomesTaken::default();
+        let mut admission = self.reporters.open(now, report.producer);
+        let is_due = report.currency == due;
+        for outcome in &report.outcomes {
+            let admitted =
+                if is_due { admission.admit(outcome.count) } else { Err(Fault::Currency) };
+            let became = match admitted {
+                Ok(()) => self.shader.take_one(now, outcome),
+                Err(fault) => {
+                    self.shader.leave_out(fault);
+                    Err(fault)
+                }
+            };
+            admission.note(outcome.count, became);
+            match became {
+                Ok(()) => told.taken += 1,
+                Err(fault) => {
+                    let place = Fault::ALL.iter().position(|&other| other == fault);
+                    if let Some(count) = place.and_then(|at| told.left_out.get_mut(at)) {
+                        *count += 1;
+                    }
+                }
+            }
+        }
+        self.reporters.close(now, report.producer, &admission);
+        told
+    }
+}

@@ -1,0 +1,160 @@
+//! Outcomes in, schedules out, and how far campaigns are shaded by them.
+
+use super::*;
+use crate::campaign::{ShadingLevel, ShadingObjective};
+use crate::engine::ShadingMarket;
+use crate::shade::{
+    Fault, Outcome, OutcomeReport, PriceRule, ScheduleId, SegmentPath, ShadeSet, ShaderConfig,
+};
+use crate::table::EntryShading;
+use crate::units::CpmMicros;
+
+const SEGMENT: &str = "adx/top/phone";
+
+/// A campaign that wants its bids shaded, and has more budget than its market takes.
+fn world(objective: ShadingObjective, currency: Currency) -> World {
+    let shading = ShadingTerms { level: ShadingLevel::Standard, objective };
+    let spec = CampaignSpec { shading, ..campaign("c", 2, 1_000) };
+    let mut world = World::new(Budgets::default(), &[(spec, 45e9 / 1_440.0)]);
+    world.engine.config.shading = Some(ShadingMarket { currency, shader: ShaderConfig::default() });
+    world
+}
+
+fn report(sequence: u64, segment: &str, count: i64) -> OutcomeReport {
+    let outcome = |bid: i64| Outcome {
+        path: SegmentPath::of_name(segment).unwrap(),
+        price_rule: PriceRule::First,
+        floor: CpmMicros::new(100),
+        bid: CpmMicros::new(bid),
+        won: bid >= 600_000,
+        clearing: None,
+        min_to_win: Some(CpmMicros::new(600_000)),
+        loss_reason: None,
+        count: 1,
+    };
+    OutcomeReport {
+        producer: Some(PRODUCER),
+        sequence: Some(sequence),
+        currency: Currency::NONE,
+        outcomes: (0..count).map(|n| outcome(400_000 + 2_000 * n)).collect(),
+    }
+}
+
+fn told(engine: &mut Engine, at: Timestamp, report: OutcomeReport) -> OutcomesTaken {
+    match engine.apply(at, &Input::Outcomes(report)) {
+        Applied::Outcomes(told) => told,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn tick(engine: &mut Engine, at: Timestamp) -> Tick {
+    match engine.apply(at, &Input::Tick) {
+        Applied::Ticked(tick) => *tick,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn best(set: &ShadeSet, segment: &str) -> Option<i64> {
+    let whole = set.whole();
+    let (_, id) = whole.segments.iter().find(|(id, _)| *id == SegmentId::of(segment))?;
+    let (_, schedule) = whole.schedules.iter().find(|(known, _)| known == id)?;
+    Some(schedule.bid(ShadingLevel::Standard, CpmMicros::new(2_000_000)).get())
+}
+
+#[test]
+fn without_a_market_outcomes_are_refused() {
+    let mut engine = Engine::<ShippedLaw>::new(EngineConfig::default());
+    let refused = engine.apply(at(0), &Input::Outcomes(report(1, SEGMENT, 1)));
+    assert!(matches!(refused, Applied::Refused(_)), "{refused:?}");
+    assert_eq!(engine.shades(), ShadeSet::default());
+}
+
+#[test]
+fn a_report_counts_once_and_what_is_said_adds_up_to_the_whole() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    assert_eq!(told(&mut engine, at(1), report(1, SEGMENT, 300)).taken, 300);
+    assert_eq!(told(&mut engine, at(1), report(1, SEGMENT, 300)), OutcomesTaken::default());
+    let mut held = ShadeSet::default();
+    for round in 2..40_u32 {
+        let _ =
+            told(&mut engine, at(10 * i64::from(round)), report(2 * u64::from(round), SEGMENT, 40));
+        let other = report(2 * u64::from(round) + 1, &format!("adx/top/{round}"), 9);
+        let _ = told(&mut engine, at(10 * i64::from(round)), other);
+        let tick = tick(&mut engine, at(10 * i64::from(round)));
+        if let Some(news) = &tick.shades {
+            assert_eq!(news.generation, tick.delta.generation);
+            assert!(held.patch(news), "changes follow each other");
+        }
+        assert_eq!(held, engine.shades(), "in round {round}");
+    }
+    assert_eq!(best(&held, SEGMENT), Some(600_000));
+    assert_eq!(best(&held, "adx/top/5"), Some(600_000), "one of few outcomes has its parent's");
+    let restored = Engine::restore(*engine.config(), engine.state().clone());
+    assert_eq!(restored.shades(), held);
+}
+
+#[test]
+fn silence_withdraws_an_exchange_and_one_outcome_brings_it_back() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let _ = told(&mut engine, at(1), report(1, SEGMENT, 300));
+    let _ = told(&mut engine, at(1), report(2, "other/top", 300));
+    let _ = tick(&mut engine, at(10));
+    let _ = told(&mut engine, at(1_700), report(3, "other/top", 1));
+    let _ = tick(&mut engine, at(1_795));
+    assert_eq!(best(&engine.shades(), SEGMENT), Some(600_000));
+    let news = tick(&mut engine, at(1_870)).shades.unwrap();
+    let withdrawn = [(SegmentId::of(SEGMENT), ScheduleId::UNSHADED)];
+    assert_eq!(news.delta.segments, withdrawn, "the other exchange is heard");
+    assert!(engine.landscape(SegmentId::of(SEGMENT)).unwrap().is_silent);
+    let _ = told(&mut engine, at(1_880), report(4, SEGMENT, 1));
+    let _ = tick(&mut engine, at(1_890));
+    assert_eq!(best(&engine.shades(), SEGMENT), Some(600_000));
+}
+
+#[test]
+fn what_is_left_out_is_counted_by_its_reason() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let mut bad = report(1, SEGMENT, 3);
+    bad.outcomes[1].min_to_win = Some(CpmMicros::new(99));
+    let answer = told(&mut engine, at(1), bad);
+    let count = |answer: &OutcomesTaken, fault| {
+        answer.left_out[Fault::ALL.iter().position(|&other| other == fault).unwrap()]
+    };
+    assert_eq!((answer.taken, count(&answer, Fault::MinimumBelowFloor)), (2, 1));
+    let foreign =
+        OutcomeReport { currency: Currency::try_new("JPY").unwrap(), ..report(2, SEGMENT, 5) };
+    let answer = told(&mut engine, at(1), foreign);
+    assert_eq!((answer.taken, count(&answer, Fault::Currency)), (0, 5));
+}
+
+#[test]
+fn the_shade_is_given_up_slowly_for_results_and_never_for_surplus() {
+    let mut shaded = world(ShadingObjective::Value, Currency::NONE);
+    shaded.minutes(5);
+    assert_eq!(shaded.entry("c").shading.relief(), 0, "there is room above its multiplier");
+    let is_full = |world: &World| world.entry("c").multiplier == PacingMultiplier::ONE;
+    let climb = (0..240).find(|_| {
+        shaded.minute();
+        is_full(&shaded)
+    });
+    assert!(climb.is_some(), "budget to spare");
+    let mut before = shaded.entry("c").shading.relief();
+    for _ in 0..25 {
+        shaded.minute();
+        let now = shaded.entry("c").shading.relief();
+        assert!(now >= before && now - before <= 75, "{before} {now}");
+        before = now;
+    }
+    assert_eq!(before, 1_000);
+    let mut other = world(ShadingObjective::Surplus, Currency::NONE);
+    other.minutes(240);
+    assert!(is_full(&other));
+    assert_eq!(other.entry("c").shading, EntryShading::new(ShadingLevel::Standard, 0));
+}
+
+#[test]
+fn a_campaign_of_another_currency_is_not_shaded() {
+    let mut other = world(ShadingObjective::Surplus, Currency::try_new("USD").unwrap());
+    other.minutes(2);
+    assert_eq!(other.entry("c").shading, EntryShading::OFF);
+}

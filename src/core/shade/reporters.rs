@@ -1,0 +1,157 @@
+//! Who reports outcomes, and how much of what is learnt may be any one's.
+//!
+//! Whoever tells more faulty outcomes than sound ones is not believed, and where several report,
+//! nobody tells more than three times what the others do in the mean, so that one that lies in good
+//! order moves a curve by its part and no more. All of it is forgotten by half an hour. Knows no
+//! prices. Called by the engine.
+
+use super::number::length;
+use super::outcome::Fault;
+use crate::units::{ProducerId, Span, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What was told counts half after this.
+const HALF_LIFE: Span = Span::from_mins(30);
+/// Reporters remembered; one more takes the place of the one silent the longest.
+const REPORTERS_MAX: usize = 1_000;
+/// Faulty outcomes that anyone may tell before being distrusted: a bad start is no lie.
+const FAULTY_LEAST: f64 = 100.0;
+/// Outcomes that anyone may tell, however few the others tell.
+const TAKEN_LEAST: f64 = 1_000.0;
+/// What one may tell over what the others do in the mean.
+const OVER_MEAN: f64 = 3.0;
+/// Less than this of late, and a reporter is not one of the others.
+const HEARD: f64 = 1.0;
+
+/// What one reporter told of late.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Told {
+    sound: f64,
+    faulty: f64,
+    heard_at: Timestamp,
+}
+
+impl Told {
+    fn at(self, now: Timestamp) -> Self {
+        let kept = libm::exp2(-(now - self.heard_at).ratio_to(HALF_LIFE).max(0.0));
+        let heard_at = self.heard_at.max(now);
+        Self { sound: kept * self.sound, faulty: kept * self.faulty, heard_at }
+    }
+}
+
+/// What may still be taken of a report.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Admission {
+    left: f64,
+    is_distrusted: bool,
+    sound: f64,
+    faulty: f64,
+}
+
+impl Admission {
+    /// Whether a row that stands for so many auctions may be taken.
+    ///
+    /// # Errors
+    /// [`Fault::Distrusted`] or [`Fault::Overweight`].
+    pub fn admit(&self, count: u32) -> Result<(), Fault> {
+        if self.is_distrusted {
+            return Err(Fault::Distrusted);
+        }
+        let fits = self.sound + f64::from(count) <= self.left;
+        if fits { Ok(()) } else { Err(Fault::Overweight) }
+    }
+
+    /// Notes what became of a row.
+    pub fn note(&mut self, count: u32, became: Result<(), Fault>) {
+        match became {
+            Ok(()) => self.sound += f64::from(count),
+            // No fault of whoever tells it.
+            Err(Fault::NotByPrice | Fault::Overweight) => {}
+            Err(_) => self.faulty += 1.0,
+        }
+    }
+}
+
+/// All who report; those without a name are one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Reporters(BTreeMap<ProducerId, Told>);
+
+/// Stands for all without a name; no name has this key.
+const NAMELESS: ProducerId = ProducerId::from_key(0);
+
+impl Reporters {
+    /// A report begins: what may be taken of it. Walks over all reporters, once a report.
+    #[must_use]
+    pub fn open(&self, now: Timestamp, producer: Option<ProducerId>) -> Admission {
+        let id = producer.unwrap_or(NAMELESS);
+        let own = self.0.get(&id).map(|told| told.at(now));
+        let others = self.0.iter().filter(|(other, _)| **other != id);
+        let others: Vec<f64> =
+            others.map(|(_, told)| told.at(now).sound).filter(|&sound| sound >= HEARD).collect();
+        let most = if others.is_empty() {
+            f64::INFINITY
+        } else {
+            TAKEN_LEAST + OVER_MEAN * others.iter().sum::<f64>() / length(others.len())
+        };
+        let (sound, faulty) = own.map_or((0.0, 0.0), |own| (own.sound, own.faulty));
+        let is_distrusted = faulty > FAULTY_LEAST + sound;
+        Admission { left: most - sound, is_distrusted, sound: 0.0, faulty: 0.0 }
+    }
+
+    /// A report was taken.
+    pub fn close(&mut self, now: Timestamp, producer: Option<ProducerId>, report: &Admission) {
+        let id = producer.unwrap_or(NAMELESS);
+        if self.0.len() >= REPORTERS_MAX && !self.0.contains_key(&id) {
+            let silent = self.0.iter().map(|(&id, told)| (told.heard_at, id)).min();
+            silent.map(|(_, id)| self.0.remove(&id));
+        }
+        let fresh = Told { sound: 0.0, faulty: 0.0, heard_at: now };
+        let told = self.0.entry(id).or_insert(fresh);
+        *told = told.at(now);
+        told.sound += report.sound;
+        told.faulty += report.faulty;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(minutes: i64) -> Timestamp {
+        Timestamp::from_micros(1_700_000_000_000_000) + Span::from_mins(minutes)
+    }
+
+    /// Tells so many rows that are sound, and so many faulty ones; how many were let in.
+    fn tell(reporters: &mut Reporters, minutes: i64, id: u64, (sound, faulty): (u32, u32)) -> u32 {
+        let producer = Some(ProducerId::from_key(id));
+        let mut report = reporters.open(at(minutes), producer);
+        let mut taken = 0;
+        for row in 0..sound + faulty {
+            let became = report.admit(1).and(if row < sound { Ok(()) } else { Err(Fault::Price) });
+            taken += u32::from(became.is_ok());
+            report.note(1, became);
+        }
+        reporters.close(at(minutes), producer, &report);
+        taken
+    }
+
+    #[test]
+    fn one_of_several_tells_three_times_the_mean_and_a_thousand_at_most() {
+        let mut reporters = Reporters::default();
+        assert_eq!(tell(&mut reporters, 0, 1, (20_000, 0)), 20_000, "alone there is no bound");
+        assert_eq!(tell(&mut reporters, 0, 2, (500, 0)), 500);
+        assert_eq!(tell(&mut reporters, 0, 3, (500, 0)), 500);
+        assert_eq!(tell(&mut reporters, 0, 1, (10, 0)), 0, "it has told more than its part");
+        // After five hours 20 of its outcomes are left, and less than one of each of the others.
+        assert_eq!(tell(&mut reporters, 300, 2, (50_000, 0)), 1_058);
+    }
+
+    #[test]
+    fn who_tells_more_faults_than_truth_is_not_believed_until_it_is_forgotten() {
+        let mut reporters = Reporters::default();
+        assert_eq!(tell(&mut reporters, 0, 1, (50, 300)), 50);
+        assert_eq!(tell(&mut reporters, 1, 1, (50, 0)), 0);
+        assert_eq!(tell(&mut reporters, 90, 1, (50, 0)), 50);
+    }
+}
