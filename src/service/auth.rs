@@ -126,7 +126,8 @@ impl Deed {
             (
                 "paceline.v1.AdminService",
                 "ListCampaigns" | "ExplainCampaign" | "GetTotals" | "ListOverrides"
-                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit",
+                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit"
+                | "PreviewChange",
             ) => Self::Look,
             (
                 "paceline.v1.AdminService",
@@ -143,6 +144,8 @@ impl Deed {
         match path {
             "/livez" | "/readyz" => Self::Probe,
             _ if is_safe => Self::Look,
+            // An edit of what is configured, by whichever door.
+            _ if path.ends_with("/budget") => Self::Enter,
             _ => Self::Steer,
         }
     }

@@ -30,6 +30,8 @@ async fn people_find_ask_change_and_undo_in_a_real_browser() {
     tell("took back");
     reads_who_changed_what(&visit).await;
     tell("read the audit");
+    raises_a_budget_after_a_preview(&visit).await;
+    tell("raised a budget");
     is_refused_as_a_viewer(&visit).await;
     tell("refused a viewer");
     comes_back_after_the_session_ended(&visit).await;
@@ -177,16 +179,61 @@ async fn reads_who_changed_what(visit: &Visit) {
     visit.walks_by_keyboard().await;
 }
 
+/// What more money would do is seen before the button; the edit is one record, and taking that back
+/// brings the old amount back.
+async fn raises_a_budget_after_a_preview(visit: &Visit) {
+    let Visit { browser, .. } = visit;
+    visit.log_out().await;
+    visit.log_in("ada").await;
+    browser.go(&visit.campaign(STEADY)).await;
+    browser.follow("Edit a budget").await;
+    browser.reads("100.00 EUR").await;
+    visit.sound("budgets", &[]).await;
+    browser.fill("From then on, EUR", "200").await;
+    browser.fill("Why", "more demand").await;
+    browser.press("Show what it does").await;
+    let text = browser.reads("Before it is done").await;
+    for due in ["spend of the hour ahead", "spend of the day ahead", "what binds", "participation"]
+    {
+        assert!(text.contains(due), "{due} is not in {text}");
+    }
+    assert!(text.contains("flight of campaign steady"), "what binds: {text}");
+    visit.sound("budget-preview", &[]).await;
+    browser.press("Do it: 200.00 EUR").await;
+    browser.reads("more demand").await;
+    assert_eq!(browser.address().await, format!("/audit?kind=campaign&object={STEADY}"));
+    browser.comes_to_read(&visit.campaign(STEADY), "budget 200.00 EUR").await;
+
+    browser.go(&visit.url(&format!("/audit?kind=campaign&object={STEADY}&author=ada"))).await;
+    let script = "return document.querySelector('tbody th a').innerText";
+    let change = browser.script(script, &[]).await;
+    browser.follow(change.as_str().unwrap()).await;
+    browser.fill("Why", "less after all").await;
+    browser.press("Take it back").await;
+    let text = browser.reads("edited, undoing").await;
+    assert!(text.contains("less after all"), "{text}");
+    browser.comes_to_read(&visit.campaign(STEADY), "budget 100.00 EUR").await;
+    visit.quiet("budget-taken-back", &[]).await;
+}
+
 /// Whoever may only look is told so, by name and role, and nothing is done.
 async fn is_refused_as_a_viewer(visit: &Visit) {
     let Visit { browser, .. } = visit;
     visit.log_out().await;
     visit.log_in("vera").await;
+    browser.go(&(visit.campaign(STEADY) + "/budget?what=flight-0&to=150&reason=why")).await;
+    browser.reads("vera has the role viewer, which may not enter campaigns: only shown.").await;
+    visit.sound("viewer-previews", &[]).await;
     browser.go(&(visit.campaign(STEADY) + "/hand")).await;
-    browser.choose("Do", "No bids").await;
-    browser.choose("For", "1 hour").await;
-    browser.fill("Why", "because").await;
-    browser.press("Show what it does").await;
+    browser.reads("vera has the role viewer, which may not steer: only shown.").await;
+    let buttons = browser.script("return document.forms.length", &[]).await;
+    assert_eq!(buttons, 0, "no form that would end in a refusal");
+    visit.sound("viewer-looks", &[]).await;
+    // Whoever makes a form of their own is refused by the door.
+    let script = "const form = document.createElement('form'); form.method = 'post';\
+                  document.querySelector('main').append(form); form.submit()";
+    browser.script(script, &[]).await;
+    browser.reads("Not allowed").await;
     browser.reads("vera has the role viewer, which may not steer").await;
     visit.sound("viewer-refused", &[403]).await;
     browser.go(&visit.url("/overrides")).await;

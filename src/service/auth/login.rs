@@ -158,6 +158,7 @@ pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
             fields: vec![Field::new("token", "Token", Input::Secret(200))],
             submit: "Log in".to_owned(),
             state: State::Good,
+            is_question: false,
         };
         section = section.with(Block::Form(form));
     }

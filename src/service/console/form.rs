@@ -103,7 +103,8 @@ impl Marks {
         submit: &str,
     ) -> Form {
         fields.push(Field::hidden(MARK, self.make(caller, action, now)));
-        Form { action: action.to_owned(), fields, submit: submit.to_owned(), state: State::Watch }
+        let (action, submit) = (action.to_owned(), submit.to_owned());
+        Form { action, fields, submit, state: State::Watch, is_question: false }
     }
 
     /// What a form of ours says; who sent it.

@@ -5,10 +5,12 @@
 
 mod books;
 mod explain;
+mod preview;
 mod why;
 
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
+pub use preview::{preview_message, preview_table};
 pub use why::{CauseWords, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};

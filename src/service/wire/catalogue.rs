@@ -18,7 +18,7 @@ use sort::Place;
 pub use sort::read;
 use terms::{holiday_messages, holidays, terms, with_terms};
 pub use terms::{law, law_number};
-pub use told::{Generations, Item as HeldItem, Page, held, items, page};
+pub use told::{Generations, Item as HeldItem, Page, campaign_held, held, items, page};
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;
