@@ -7,12 +7,12 @@ use crate::partition::Partitions;
 use crate::store::Store;
 use crate::wire;
 use crate::wire::catalogue::{
-    Asked, Item, Portion, Request, Response, complaint_text, fed_by_counters, read, refuse, respond,
+    Asked, Complaint, Item, Portion, Request, Response, complaint_text, fed_by_counters, read,
+    refuse, respond,
 };
 use paceline_core::engine::Applied;
 use paceline_core::input::Input;
 use paceline_core::units::Timestamp;
-use paceline_proto::v1;
 use tonic::Status;
 
 /// Checks with every partition before any is told, so that a rule broken in one leaves all as they
@@ -46,7 +46,7 @@ pub(super) async fn catalogue(
 pub(super) async fn sound(
     partitions: &Partitions,
     request: &Request,
-) -> Result<Result<Vec<Portion>, Vec<v1::Complaint>>, Status> {
+) -> Result<Result<Vec<Portion>, Vec<Complaint>>, Status> {
     if matches!(partitions.store(), Store::Embedded(_)) {
         let complaints = fed_by_counters(request);
         if !complaints.is_empty() {

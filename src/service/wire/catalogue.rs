@@ -11,7 +11,7 @@ mod sort;
 mod terms;
 mod told;
 
-pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
+pub use portion::{Asked, Complaint, Item, Portion, Request, Response, refuse, respond};
 pub use returns::{returns, returns_message, returns_words};
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
