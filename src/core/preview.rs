@@ -1,6 +1,7 @@
 //! What an edit would do: where campaigns stand before and after it, and what they will spend.
 //!
-//! Data alone. Made by the engine from a copy of its state; shown by the simulator's study.
+//! Data alone. Made by the engine from a copy of its state; shown by the service and by the
+//! simulator's study.
 
 use crate::budget::{BudgetOwner, Horizon};
 use crate::forecast::Forecast;

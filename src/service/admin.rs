@@ -9,13 +9,13 @@ mod calendar;
 mod decide;
 mod find;
 mod list;
+mod preview;
 
 pub use calendar::keep_calendar;
 
 use crate::auth::Caller;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
-use crate::store::Store;
 use crate::wire::catalogue::Complaints;
 use crate::wire::{self, admin as message, status};
 use decide::By;
@@ -29,6 +29,7 @@ use tonic::{Request, Response, Status};
 pub struct Admin {
     partitions: Partitions,
     instance: String,
+    trials: preview::Trials,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -37,7 +38,7 @@ impl Admin {
     /// `instance` is what this process calls itself.
     #[must_use]
     pub fn new(partitions: Partitions, instance: impl Into<String>) -> Self {
-        Self { partitions, instance: instance.into() }
+        Self { partitions, instance: instance.into(), trials: preview::Trials::new() }
     }
 
     /// Which of these campaigns are known to deliver no more: they are not active, or their last
@@ -88,13 +89,6 @@ impl AdminService for Admin {
     ) -> Answer<v1::ApplyCatalogueResponse> {
         let author = author(&request);
         let request = request.get_ref();
-        if matches!(self.partitions.store(), Store::Embedded(_)) {
-            let complaints = wire::catalogue::fed_by_counters(request);
-            if !complaints.is_empty() {
-                let answer = v1::ApplyCatalogueResponse { complaints, ..Default::default() };
-                return Ok(Response::new(answer));
-            }
-        }
         let mut answer = apply::catalogue(&self.partitions, request, author).await?;
         wire::catalogue::fill_values(request, &mut answer.complaints);
         Ok(Response::new(answer))
@@ -203,16 +197,12 @@ impl AdminService for Admin {
         &self,
         request: Request<v1::ClearOverrideRequest>,
     ) -> Answer<v1::ClearOverrideResponse> {
-        let id = message::override_id(&request.get_ref().override_id)?;
         let by = By {
             author: author(&request),
             reason: wire::audit::optional_reason(&request.get_ref().reason)?,
             request_id: wire::name("request_id", &request.get_ref().request_id)?.to_string(),
         };
-        let has = move |engine: &find::Engine| engine.overrides().iter().any(|hand| hand.id == id);
-        let rule = "must name a hand that is on: it has ended, or was taken off already";
-        let unknown = wire::Refusal::new("override_id", &request.get_ref().override_id, rule);
-        let handle = find::partition(&self.partitions, &unknown, has).await?;
+        let (handle, id) = find::hand_on(&self.partitions, &request.get_ref().override_id).await?;
         let cleared = find::clear(id, by.author.clone());
         submit(handle, by.decide(cleared, Vec::new())).await?;
         handle.hasten();
@@ -282,6 +272,16 @@ impl AdminService for Admin {
         request: Request<v1::GetCatalogueRequest>,
     ) -> Answer<v1::GetCatalogueResponse> {
         audit::catalogue(&self.partitions, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn preview_change(
+        &self,
+        request: Request<v1::PreviewChangeRequest>,
+    ) -> Answer<v1::PreviewChangeResponse> {
+        let author = author(&request);
+        let request = request.into_inner();
+        let told = preview::change(&self.partitions, &self.trials, request, &author).await?;
+        Ok(Response::new(told))
     }
 
     async fn list_audit(

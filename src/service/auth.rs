@@ -6,6 +6,7 @@
 pub mod door;
 pub mod filled;
 mod login;
+pub(crate) mod origin;
 mod rotate;
 mod session;
 mod wrong;
@@ -129,7 +130,8 @@ impl Deed {
             (
                 "paceline.v1.AdminService",
                 "ListCampaigns" | "ExplainCampaign" | "ExplainBid" | "GetTotals" | "ListOverrides"
-                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit",
+                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit"
+                | "PreviewChange",
             ) => Self::Look,
             (
                 "paceline.v1.AdminService",
@@ -146,6 +148,8 @@ impl Deed {
         match path {
             "/livez" | "/readyz" => Self::Probe,
             _ if is_safe => Self::Look,
+            // An edit of what is configured, by whichever door.
+            _ if path.ends_with("/budget") => Self::Enter,
             _ => Self::Steer,
         }
     }

@@ -4,6 +4,7 @@
 //! does goes through the admin service, so that nothing can be done here that an RPC cannot do.
 //! Merged into the HTTP port by `app`.
 
+mod budget;
 mod campaign;
 mod changes;
 mod fleet;
@@ -17,7 +18,7 @@ mod tests;
 mod words;
 
 use crate::admin::Admin;
-use crate::auth::{Caller, Role, door};
+use crate::auth::{Caller, Deed, Role, door};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use axum::Router;
@@ -53,11 +54,13 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
         .route("/", get(portfolio))
         .route("/campaigns/{name}", get(campaign))
         .route("/campaigns/{name}/hand", get(changes::new_hand).post(changes::lay_on))
+        .route("/campaigns/{name}/budget", get(budget::ask).post(budget::enter))
         .route("/overrides", get(changes::overrides))
         .route("/overrides/{id}", get(changes::hand).post(changes::clear))
         .route("/audit", get(changes::list))
         .route("/audit/{change}", get(changes::one).post(changes::undo))
         .route("/fleet", get(fleet::page))
+        .route("/login", get(open_to_all))
         .fallback(nowhere)
         .with_state(Console { partitions, history, admin, marks: Marks::new() })
 }
@@ -105,6 +108,12 @@ async fn in_time<T>(question: impl Future<Output = T>) -> Option<T> {
 async fn nowhere() -> Response {
     let why = "There is no such page. The portfolio has links to all that there are.";
     respond(StatusCode::NOT_FOUND, &notice("Not found", Judged::Watch, why.to_owned()))
+}
+
+/// The door answers here wherever there is one.
+async fn open_to_all() -> Response {
+    let why = "Nobody need log in here: server.tokens_file is not set.";
+    respond(StatusCode::OK, &notice("Log in", Judged::Idle, why.to_owned()))
 }
 
 fn unknown() -> Response {
@@ -164,6 +173,7 @@ fn frame(title: &str, own: &str) -> Page {
         ("Bidders", "/fleet"),
         ("Metrics", "/metrics"),
         ("Readiness", "/readyz"),
+        ("Log in or out", "/login"),
     ];
     Page::new(title).with_nav("paceline", links.map(|(text, href)| link(text, href)).to_vec())
 }
@@ -175,6 +185,14 @@ fn as_caller<T>(caller: Option<Caller>, message: T) -> tonic::Request<T> {
     let nobody = || Caller { name: "console".into(), role: Role::Admin };
     request.extensions_mut().insert(caller.unwrap_or_else(nobody));
     request
+}
+
+/// What stands in place of a form for somebody who may not send it.
+fn only_shown(caller: Option<&Caller>, deed: Deed) -> Option<Block> {
+    let Caller { name, role } = caller.filter(|caller| !deed.is_allowed(caller.role))?;
+    let deed = deed.as_str();
+    let told = format!("{name} has the role {role}, which may not {deed}: only shown.");
+    Some(Block::Notice(Judged::Idle, told))
 }
 
 /// What the admin service refused, as a page.

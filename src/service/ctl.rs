@@ -11,6 +11,7 @@ mod catalogue;
 mod hands;
 mod json;
 pub mod line;
+mod preview;
 mod status;
 mod text;
 mod wait;
@@ -135,6 +136,7 @@ async fn command(args: CtlArgs) -> Result<Outcome, CtlError> {
         CtlCommand::Extend(args) => bulk::extend(caller, args).await,
         CtlCommand::Wait(args) => wait::wait(caller, args).await,
         CtlCommand::Diff(args) => catalogue::diff(caller, args).await,
+        CtlCommand::Preview(args) => preview::preview(caller, args.command).await,
         CtlCommand::Export(args) => catalogue::export(caller, args).await,
         CtlCommand::Audit(args) => audit::audit(caller, args.command).await,
         CtlCommand::Undo(args) => audit::undo(caller, args).await,

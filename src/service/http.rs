@@ -73,7 +73,8 @@ pub fn start(
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .with_state(Facts { health, page });
-    let routes = door::guard_pages(routes.merge(probes), ring, tls.is_some());
+    let is_loopback = address.ip().is_loopback();
+    let routes = door::guard_pages(routes.merge(probes), ring, tls.is_some(), is_loopback);
     let (stop, ended_tx, ended);
     stop = CancellationToken::new();
     (ended_tx, ended) = oneshot::channel();
@@ -207,9 +208,13 @@ mod tests {
     use std::net::TcpStream;
 
     fn get_page(address: SocketAddr, path: &str) -> String {
+        get_page_of("localhost", address, path)
+    }
+
+    fn get_page_of(host: &str, address: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -247,6 +252,8 @@ mod tests {
         assert!(get_page(server.address(), "/hello").ends_with("world"));
         assert!(get_page(server.address(), "/metrics").starts_with("HTTP/1.1 200 "));
         assert!(get_page(server.address(), "/nowhere").starts_with("HTTP/1.1 404 "));
+        let foreign = get_page_of("evil.example", server.address(), "/hello");
+        assert!(foreign.starts_with("HTTP/1.1 421 ") && !foreign.contains("world"), "{foreign}");
         server.stop().await;
     }
 

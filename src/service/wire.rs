@@ -12,10 +12,8 @@ pub mod outcome;
 pub mod spend;
 pub mod status;
 
-use paceline_core::units::{
-    ArmId, Currency, Epoch, Generation, Name, NameError, PartitionId, Window,
-};
-pub use paceline_core::units::{Span, Timestamp};
+use paceline_core::units::{ArmId, Epoch, Generation, Name, NameError, PartitionId, Window};
+pub use paceline_core::units::{CampaignId, Currency, Micros, Span, Timestamp};
 use paceline_proto::v1;
 use std::borrow::Cow;
 use std::fmt::Display;

@@ -1,28 +1,12 @@
 //! The console as a real browser shows it. Left out where there is no chromium, except in CI, where
 //! that fails.
 
+use crate::browser;
 use crate::config_files::campaigns;
 use crate::harness::{Service, Setup, until};
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use std::process::{Command, Stdio};
-
-/// What the browser is called on the systems we know.
-const NAMES: [&str; 3] = ["chromium", "chromium-browser", "google-chrome"];
-
-/// The browser's name; none where there is none, except in CI.
-fn browser() -> Option<&'static str> {
-    let answers = |name: &&str| {
-        let asked = Command::new(name).arg("--version").stdout(Stdio::null()).status();
-        asked.is_ok_and(|status| status.success())
-    };
-    let found = NAMES.into_iter().find(answers);
-    if found.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "chromium is needed in CI");
-        eprintln!("skipping the browser: none of {NAMES:?} is installed");
-    }
-    found
-}
 
 /// A page's document after the browser has built it.
 async fn document(browser: &str, url: &str) -> String {
@@ -65,7 +49,7 @@ async fn busy_service(folder: &std::path::Path) -> Service {
 
 #[tokio::test]
 async fn a_browser_shows_portfolio_and_campaign_with_their_numbers() {
-    let Some(browser) = browser() else { return };
+    let Some(browser) = browser::name() else { return };
     let folder = tempfile::tempdir().unwrap();
     let service = busy_service(folder.path()).await;
     let page = until("the portfolio shows the spend", async || {

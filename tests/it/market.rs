@@ -76,6 +76,13 @@ pub(crate) struct Order {
 
 /// Enters or edits campaigns.
 pub(crate) async fn enter(service: &Service, clock: &FastClock, orders: &[Order]) {
+    let answer = service.admin().apply_catalogue(catalogue(clock, orders)).await;
+    let complaints = answer.unwrap().into_inner().complaints;
+    assert!(complaints.is_empty(), "{complaints:?}");
+}
+
+/// What enters them.
+pub(crate) fn catalogue(clock: &FastClock, orders: &[Order]) -> v1::ApplyCatalogueRequest {
     let at =
         |at: Timestamp| prost_types::Timestamp { seconds: at.as_micros() / 1_000_000, nanos: 0 };
     let advertiser = v1::Advertiser {
@@ -97,13 +104,11 @@ pub(crate) async fn enter(service: &Service, clock: &FastClock, orders: &[Order]
         law: order.law.into(),
         ..v1::Campaign::default()
     };
-    let request = v1::ApplyCatalogueRequest {
+    v1::ApplyCatalogueRequest {
         advertisers: vec![advertiser],
         campaigns: orders.iter().map(campaign).collect(),
         ..v1::ApplyCatalogueRequest::default()
-    };
-    let answer = service.admin().apply_catalogue(request).await.unwrap().into_inner();
-    assert!(answer.complaints.is_empty(), "{:?}", answer.complaints);
+    }
 }
 
 /// One impression served.
@@ -150,8 +155,17 @@ impl Bidder {
         clock: &FastClock,
         campaigns: &[&str],
     ) -> Self {
-        let client =
-            Builder::new(service.channel()).with_bidder_id(Name::try_new(name).unwrap()).start();
+        Self::start_with(Builder::new(service.channel()), name, clock, campaigns)
+    }
+
+    /// The same with a client that is not quite the usual one.
+    pub(crate) fn start_with(
+        builder: Builder,
+        name: &str,
+        clock: &FastClock,
+        campaigns: &[&str],
+    ) -> Self {
+        let client = builder.with_bidder_id(Name::try_new(name).unwrap()).start();
         let books = Arc::new(Books::default());
         let offers = campaigns.iter().map(|campaign| Offer::new(&client, name, campaign));
         let desk = Desk {

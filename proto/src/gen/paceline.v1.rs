@@ -2295,7 +2295,7 @@ pub struct PlanExplanation {
 /// What a campaign will have spent by the end of a window.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct SpendForecast {
-    /// Day or flight.
+    /// Day or flight; in a preview also hour.
     #[prost(enumeration = "BudgetHorizon", tag = "1")]
     pub horizon: i32,
     /// Its first moment.
@@ -2450,6 +2450,58 @@ pub struct Cause {
     /// What would help. Absent: time alone, or nothing that is edited here.
     #[prost(message, optional, tag = "5")]
     pub edit: ::core::option::Option<ProposedEdit>,
+}
+/// A budget that decides how much is planned now.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TightBudget {
+    /// Whose.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<BudgetOwner>,
+    /// Which of theirs.
+    #[prost(enumeration = "BudgetHorizon", tag = "2")]
+    pub horizon: i32,
+}
+/// Where a campaign stands, and where it is going.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Bearing {
+    /// What it is doing. Unspecified: no round has decided about it.
+    #[prost(enumeration = "EntryState", tag = "1")]
+    pub state: i32,
+    /// Why.
+    #[prost(message, optional, tag = "2")]
+    pub reason: ::core::option::Option<Reason>,
+    /// Where its multiplier is going, 0 to 4000000.
+    #[prost(uint32, tag = "3")]
+    pub multiplier_ppm: u32,
+    /// Where its participation is going, 0 to 1000000.
+    #[prost(uint32, tag = "4")]
+    pub participation_ppm: u32,
+    /// Those that bind, its own first.
+    #[prost(message, repeated, tag = "5")]
+    pub tight: ::prost::alloc::vec::Vec<TightBudget>,
+    /// Spend of the hour ahead, of the 24 hours ahead and of the rest of the flight, none longer than
+    /// the flight. Empty: it has no plan.
+    #[prost(message, repeated, tag = "6")]
+    pub ahead: ::prost::alloc::vec::Vec<SpendForecast>,
+}
+/// What a change would do to one campaign.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CampaignPreview {
+    /// 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// ISO 4217.
+    #[prost(string, tag = "2")]
+    pub currency: ::prost::alloc::string::String,
+    /// As things are. Absent: the change makes it.
+    #[prost(message, optional, tag = "3")]
+    pub before: ::core::option::Option<Bearing>,
+    /// With the change.
+    #[prost(message, optional, tag = "4")]
+    pub after: ::core::option::Option<Bearing>,
+    /// It asks for bids beyond what has been seen: the bands say what is usual of markets.
+    #[prost(bool, tag = "5")]
+    pub is_beyond: bool,
 }
 /// One owner that a campaign draws on.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3495,6 +3547,42 @@ pub struct GetCatalogueResponse {
     #[prost(string, tag = "6")]
     pub next_page_token: ::prost::alloc::string::String,
 }
+/// A change as it would be asked for. What is said of reason and request in it is not looked at.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreviewChangeRequest {
+    /// What to try. Required.
+    #[prost(oneof = "preview_change_request::Change", tags = "1, 2, 3")]
+    pub change: ::core::option::Option<preview_change_request::Change>,
+}
+/// Nested message and enum types in `PreviewChangeRequest`.
+pub mod preview_change_request {
+    /// What to try. Required.
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Change {
+        /// Makes or edits these. is_check_only is not looked at; expected is.
+        #[prost(message, tag = "1")]
+        Catalogue(super::ApplyCatalogueRequest),
+        /// Lays a hand on.
+        #[prost(message, tag = "2")]
+        SetOverride(super::SetOverrideRequest),
+        /// Takes a hand off.
+        #[prost(message, tag = "3")]
+        ClearOverride(super::ClearOverrideRequest),
+    }
+}
+/// What it would do.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PreviewChangeResponse {
+    /// Every rule that is broken; when there is one, nothing is told. At most 1000.
+    #[prost(message, repeated, tag = "1")]
+    pub complaints: ::prost::alloc::vec::Vec<Complaint>,
+    /// Campaigns that it touches, by name or by a budget that they share. At most 1000 a partition.
+    #[prost(message, repeated, tag = "2")]
+    pub campaigns: ::prost::alloc::vec::Vec<CampaignPreview>,
+    /// How many it touches beyond those.
+    #[prost(uint32, tag = "3")]
+    pub others: u32,
+}
 /// Which changes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListAuditRequest {
@@ -4167,6 +4255,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("paceline.v1.AdminService", "GetCatalogue"));
             self.inner.unary(req, path, codec).await
         }
+        /// What a change would do to spend, tried on a copy of what is in force. Changes nothing.
+        pub async fn preview_change(
+            &mut self,
+            request: impl tonic::IntoRequest<super::PreviewChangeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreviewChangeResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/PreviewChange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "PreviewChange"));
+            self.inner.unary(req, path, codec).await
+        }
         /// What people changed.
         pub async fn list_audit(
             &mut self,
@@ -4353,6 +4466,14 @@ pub mod admin_service_server {
             request: tonic::Request<super::GetCatalogueRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetCatalogueResponse>,
+            tonic::Status,
+        >;
+        /// What a change would do to spend, tried on a copy of what is in force. Changes nothing.
+        async fn preview_change(
+            &self,
+            request: tonic::Request<super::PreviewChangeRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PreviewChangeResponse>,
             tonic::Status,
         >;
         /// What people changed.
@@ -5110,6 +5231,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetCatalogueSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/PreviewChange" => {
+                    #[allow(non_camel_case_types)]
+                    struct PreviewChangeSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::PreviewChangeRequest>
+                    for PreviewChangeSvc<T> {
+                        type Response = super::PreviewChangeResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::PreviewChangeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::preview_change(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = PreviewChangeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -26,10 +26,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
     /// # Errors
     /// The rules that an edit breaks.
     pub fn preview(&self, edits: &[Input]) -> Result<Preview, Vec<SpecError>> {
-        let mut touched = BTreeSet::new();
-        for edit in edits {
-            self.touched(edit, &mut touched);
-        }
+        let touched = self.all_touched(edits);
         let payers = self.payers(&touched, edits);
         let copy = self.excerpt(&payers).edited(edits)?;
         let is_touched = |slot: Slot| {
@@ -48,6 +45,21 @@ impl<L: PacingLaw + Clone> Engine<L> {
         });
         let campaigns: Vec<CampaignPreview> = told.collect();
         Ok(Preview { others: slots.len() - campaigns.len(), campaigns })
+    }
+
+    /// A copy of all that these edits could move, whose [`Self::preview`] of them is the same: for
+    /// whoever must not keep the next round waiting while many campaigns are looked at.
+    #[must_use]
+    pub fn for_preview(&self, edits: &[Input]) -> Self {
+        self.excerpt(&self.payers(&self.all_touched(edits), edits))
+    }
+
+    fn all_touched(&self, edits: &[Input]) -> BTreeSet<BudgetOwner> {
+        let mut touched = BTreeSet::new();
+        for edit in edits {
+            self.touched(edit, &mut touched);
+        }
+        touched
     }
 
     /// A copy in which the edits have been made and a round has been held.

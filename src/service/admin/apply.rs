@@ -4,9 +4,11 @@ use super::decide::By;
 use super::{calendar, loop_status};
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
+use crate::store::Store;
 use crate::wire;
 use crate::wire::catalogue::{
-    Asked, Item, Portion, Request, Response, complaint_text, read, refuse, respond,
+    Asked, Complaint, Item, Portion, Request, Response, complaint_text, fed_by_counters, read,
+    refuse, respond,
 };
 use paceline_core::engine::Applied;
 use paceline_core::input::Input;
@@ -25,10 +27,36 @@ pub(super) async fn catalogue(
         reason: wire::audit::optional_reason(&request.reason)?,
         request_id: wire::audit::optional_request(&request.request_id)?,
     };
+    let mut checked = match sound(partitions, request).await? {
+        Ok(checked) => checked,
+        Err(complaints) => return Ok(refuse(complaints)),
+    };
+    checked.retain(|portion| !portion.is_empty());
+    if request.is_check_only {
+        return Ok(respond(
+            checked.into_iter().flat_map(|portion| portion.items).collect(),
+            vec![],
+        ));
+    }
+    enter(partitions, checked, &by).await
+}
+
+/// What each partition is to take, without what is there already, as all of them would; or every
+/// rule that is broken.
+pub(super) async fn sound(
+    partitions: &Partitions,
+    request: &Request,
+) -> Result<Result<Vec<Portion>, Vec<Complaint>>, Status> {
+    if matches!(partitions.store(), Store::Embedded(_)) {
+        let complaints = fed_by_counters(request);
+        if !complaints.is_empty() {
+            return Ok(Err(complaints));
+        }
+    }
     let expected = wire::audit::expected(&request.expected)?;
     let portions = match read(request, partitions.count()) {
         Ok(portions) => portions,
-        Err(complaints) => return Ok(refuse(complaints)),
+        Err(complaints) => return Ok(Err(complaints)),
     };
     let mut complaints = Vec::new();
     let mut checked: Vec<Portion> = Vec::new();
@@ -41,17 +69,7 @@ pub(super) async fn catalogue(
             Asked::Faulty(faults) => complaints.extend(faults),
         }
     }
-    if !complaints.is_empty() {
-        return Ok(refuse(complaints));
-    }
-    checked.retain(|portion| !portion.is_empty());
-    if request.is_check_only {
-        return Ok(respond(
-            checked.into_iter().flat_map(|portion| portion.items).collect(),
-            vec![],
-        ));
-    }
-    enter(partitions, checked, &by).await
+    Ok(if complaints.is_empty() { Ok(checked) } else { Err(complaints) })
 }
 
 /// Has every partition enter its portion. When none did, the request failed as a whole.

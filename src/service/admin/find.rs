@@ -8,9 +8,10 @@ use crate::partition::Partitions;
 use crate::wire::{self, Refusal};
 use paceline_core::budget::BudgetOwner;
 use paceline_core::campaign::CampaignStatus;
+pub(super) use paceline_core::campaign::SpecError;
 use paceline_core::engine::Applied;
 pub(super) use paceline_core::engine::Engine;
-pub(super) use paceline_core::input::Input;
+pub(super) use paceline_core::input::{CatalogueChange, Input};
 use paceline_core::overrides::{Override, OverrideAction, OverrideChange};
 pub(super) use paceline_core::units::Timestamp;
 use paceline_core::units::{CampaignId, OverrideId, PartitionId};
@@ -85,6 +86,18 @@ pub(super) async fn owner<'a>(
     .await
 }
 
+/// The loop of the partition where a hand is on, and its id.
+pub(super) async fn hand_on<'a>(
+    partitions: &'a Partitions,
+    listed: &str,
+) -> Result<(&'a LoopHandle, OverrideId), Status> {
+    let id = wire::admin::override_id(listed)?;
+    let has = move |engine: &Engine| engine.overrides().iter().any(|hand| hand.id == id);
+    let rule = "must name a hand that is on: it has ended, or was taken off already";
+    let unknown = Refusal::new("override_id", listed, rule);
+    Ok((partition(partitions, &unknown, has).await?, id))
+}
+
 /// What only the engine can know of a hand: its campaign's maximum, and whether its request's id
 /// was used for another.
 pub(super) fn check_hand(engine: &Engine, hand: &Override) -> Result<(), Refusal> {
@@ -144,7 +157,10 @@ pub(super) fn refusals(answers: Vec<Applied>) -> Option<Vec<Refusal>> {
         Applied::Refused(errors) => Some(errors),
         _ => None,
     })?;
-    let refusal =
-        |error: paceline_core::campaign::SpecError| Refusal::new(error.field, "", error.rule);
-    Some(refused.into_iter().map(refusal).collect())
+    Some(refused_by(refused))
+}
+
+/// What the engine said of it.
+pub(super) fn refused_by(errors: Vec<SpecError>) -> Vec<Refusal> {
+    errors.into_iter().map(|error| Refusal::new(error.field, "", error.rule)).collect()
 }

@@ -4,6 +4,7 @@
 
 mod bulk;
 mod changes;
+mod preview;
 
 use crate::config::value::Value;
 pub use bulk::{BulkArgs, BulkCommand, BulkHandArgs, ExtendArgs, FilterArgs, WaitArgs};
@@ -11,6 +12,7 @@ pub use changes::{AuditArgs, AuditCommand, AuditListArgs, DiffArgs, ExportArgs, 
 use clap::{Args, Subcommand};
 use paceline_core::overrides::OVERRIDE_SPAN_MAX;
 use paceline_core::units::{PacingMultiplier, Ppm, Span, Timestamp};
+pub use preview::{PreviewArgs, PreviewCommand};
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -56,6 +58,8 @@ pub enum CtlCommand {
     Apply(ApplyArgs),
     /// What a file would change, field by field; nothing is entered.
     Diff(DiffArgs),
+    /// What a command would do to spend: type it after this word; nothing is done.
+    Preview(PreviewArgs),
     /// What is in force, as a file that apply takes.
     Export(ExportArgs),
     /// Who changed what, when and why.

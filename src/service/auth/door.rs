@@ -5,13 +5,13 @@
 //! keyring the door is open: configuration allows that on loopback, or where it was asked for.
 
 pub(crate) use super::login::page as html;
-use super::login::{Entrance, asking, is_person};
+use super::login::{Entrance, asking, is_person, turned_away};
 use super::{Caller, Deed, Keyring};
 use crate::telemetry::event;
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -84,9 +84,16 @@ pub fn guard_calls(routes: Router, ring: Option<Keyring>) -> Router {
 }
 
 /// Puts the door before pages. A session's cookie is sent over an encrypted line alone, where there
-/// is one.
-pub fn guard_pages(routes: Router, ring: Option<Keyring>, is_encrypted: bool) -> Router {
+/// is one. Where nobody need say who they are, pages of this machine alone answer to its own names
+/// alone.
+pub fn guard_pages(
+    routes: Router,
+    ring: Option<Keyring>,
+    is_encrypted: bool,
+    is_loopback: bool,
+) -> Router {
     match ring {
+        None if is_loopback => routes.layer(from_fn(super::origin::local)),
         None => routes,
         Some(ring) => {
             let entrance = Entrance::new(ring, is_encrypted);
@@ -143,6 +150,9 @@ async fn page(State(entrance): State<Entrance>, request: Request, next: Next) ->
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];
                     (StatusCode::UNAUTHORIZED, ask, told).into_response()
+                }
+                Refusal::Forbidden(..) if is_person => {
+                    html(StatusCode::FORBIDDEN, &turned_away(told.trim_end()))
                 }
                 Refusal::Forbidden(..) => (StatusCode::FORBIDDEN, told).into_response(),
             }

@@ -3,6 +3,7 @@
 //! Asked by the door, before anything else is. Knows nothing of what is behind it.
 
 use super::filled::Filled;
+use super::origin::is_from_here;
 use super::session::{AGE_MAX, COOKIE, Sessions};
 use super::wrong::WrongTokens;
 use super::{Caller, Keyring};
@@ -57,6 +58,10 @@ impl Entrance {
             ("/login", false) => {
                 let caller = self.caller(request.headers());
                 Ok(page(StatusCode::OK, &asking(caller.as_ref(), None)))
+            }
+            ("/login" | "/logout", true) if !is_from_here(request.headers()) => {
+                let why = "This form does not come from a page of this console. Nothing was done.";
+                Ok(page(StatusCode::FORBIDDEN, &asking(None, Some(why))))
             }
             ("/login", true) => Ok(self.log_in(request).await),
             ("/logout", true) => {
@@ -148,6 +153,7 @@ pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
             fields: vec![Field::new("token", "Token", Input::Secret(200))],
             submit: "Log in".to_owned(),
             state: State::Good,
+            is_question: false,
         };
         section = section.with(Block::Form(form));
     }
@@ -157,6 +163,15 @@ pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
     )
 }
 
+/// The page for somebody whom we know, and who may not do this.
+pub(super) fn turned_away(why: &str) -> Page {
+    let links = vec![NavLink::new("Back to the portfolio", "/"), NavLink::new("Log in", "/login")];
+    let section = Section::new("").with(Block::Notice(State::Bad, format!("{why}.")));
+    Page::new("Not allowed")
+        .with_nav("paceline", Vec::new())
+        .with_section(section.with(Block::Links(links)))
+}
+
 /// A page as an answer that no other site can frame, sniff or keep.
 pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
     let headers = [
@@ -164,7 +179,8 @@ pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        (header::REFERRER_POLICY, "no-referrer"),
+        // Without a referrer a browser would send its own forms with `Origin: null`.
+        (header::REFERRER_POLICY, "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));

@@ -4,9 +4,11 @@
 //! Asks through the admin service as every other caller does. Called by `console`.
 
 use super::form::{Untaken, reason};
-use super::{Console, as_caller, frame, named, notice, refused, respond, see_other, untaken};
+use super::{
+    Console, as_caller, frame, named, notice, only_shown, refused, respond, see_other, untaken,
+};
 use crate::audit::difference::{between, shown};
-use crate::auth::Caller;
+use crate::auth::{Caller, Deed};
 use crate::wire;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
@@ -207,7 +209,8 @@ pub(super) async fn one(
                 vec![reason(), request],
                 "Take it back",
             );
-            Section::new("Take it back").with(effect).with(Block::Form(form))
+            let form = only_shown(caller.as_ref(), Deed::Steer).unwrap_or(Block::Form(form));
+            Section::new("Take it back").with(effect).with(form)
         }
     };
     respond(StatusCode::OK, &page.with_section(back))
@@ -300,6 +303,7 @@ pub(super) async fn hand(
     let action = format!("/overrides/{id}");
     let fields = vec![reason(), request];
     let form = console.marks.form(caller.as_ref(), &action, now, fields, "Take it off");
+    let form = only_shown(caller.as_ref(), Deed::Steer).unwrap_or(Block::Form(form));
     let effect =
         "From the next table on the law decides again, and goes on from the value that was \
                   applied: nothing jumps."
@@ -307,7 +311,7 @@ pub(super) async fn hand(
     let section = Section::new("Take it off").with(Block::Paragraph(effect));
     let page = frame(&format!("Override {id}"), "")
         .with_section(Section::new("").with(Block::Facts(facts)))
-        .with_section(section.with(Block::Form(form)));
+        .with_section(section.with(form));
     respond(StatusCode::OK, &page)
 }
 
@@ -341,6 +345,7 @@ pub(super) fn ways(name: &str) -> Section {
     let changes = format!("/audit?kind=campaign&object={}", super::words::escaped(name));
     let links = vec![
         NavLink::new("Lay a hand on", super::words::campaign_href(name) + "/hand"),
+        NavLink::new("Edit a budget", super::words::campaign_href(name) + "/budget"),
         NavLink::new("Who changed what", changes),
     ];
     Section::new("").with(Block::Links(links))
@@ -374,7 +379,8 @@ pub(super) async fn new_hand(
     let now = console.partitions.clock().world();
     let action = super::words::campaign_href(&name) + "/hand";
     let form = console.marks.form(caller, &action, now, fields, "Show what it does");
-    let section = Section::new("").with(Block::Form(form));
+    let form = only_shown(caller, Deed::Steer).unwrap_or(Block::Form(form));
+    let section = Section::new("").with(form);
     respond(StatusCode::OK, &frame(&format!("A hand on {name}"), "").with_section(section))
 }
 

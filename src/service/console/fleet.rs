@@ -84,6 +84,7 @@ fn bidders(told: &v1::GetStatusResponse) -> Block {
     if rows.is_empty() {
         return Block::Paragraph("No bidder has connected.".to_owned());
     }
+    let count = rows.len();
     rows.sort_by_key(|(partition, _, bidder)| {
         (bidder.runs.map(|held| (held.epoch, held.sequence)), *partition, bidder.bidder_key)
     });
@@ -103,5 +104,9 @@ fn bidders(told: &v1::GetStatusResponse) -> Block {
             Cell::text(moment(bidder.heard_at.as_ref())),
         ])
     });
-    Block::Table(table)
+    Block::Table(if count > ROWS {
+        table.with_note(format!("The {ROWS} furthest behind of {count} that were told."))
+    } else {
+        table
+    })
 }

@@ -21,16 +21,26 @@ pub(super) async fn freeze(caller: &mut Caller, args: HandArgs) -> Result<String
 }
 
 pub(super) async fn fix(caller: &mut Caller, args: FixArgs) -> Result<String, CtlError> {
-    let action = Action::Fix(v1::OverrideFix {
-        multiplier_ppm: args.multiplier.get(),
-        participation_ppm: args.participation.map(|rate| rate.get()),
-    });
+    let action = fixed(&args);
     lay_on(caller, args.hand, action).await
 }
 
+/// What `ctl fix` does.
+pub(super) fn fixed(args: &FixArgs) -> Action {
+    Action::Fix(v1::OverrideFix {
+        multiplier_ppm: args.multiplier.get(),
+        participation_ppm: args.participation.map(|rate| rate.get()),
+    })
+}
+
 pub(super) async fn cap(caller: &mut Caller, args: CapArgs) -> Result<String, CtlError> {
-    let action = Action::Cap(v1::OverrideCap { multiplier_ppm: args.multiplier.get() });
+    let action = capped(&args);
     lay_on(caller, args.hand, action).await
+}
+
+/// What `ctl cap` does.
+pub(super) fn capped(args: &CapArgs) -> Action {
+    Action::Cap(v1::OverrideCap { multiplier_ppm: args.multiplier.get() })
 }
 
 fn target(args: TargetArgs) -> v1::BudgetOwner {
@@ -61,14 +71,23 @@ pub(super) async fn expiry(
 }
 
 async fn lay_on(caller: &mut Caller, args: HandArgs, action: Action) -> Result<String, CtlError> {
-    let request = v1::SetOverrideRequest {
+    let request = request(caller, args, action).await?;
+    send(caller, request).await
+}
+
+/// The request that lays a hand on.
+pub(super) async fn request(
+    caller: &mut Caller,
+    args: HandArgs,
+    action: Action,
+) -> Result<v1::SetOverrideRequest, CtlError> {
+    Ok(v1::SetOverrideRequest {
         expires_at: Some(expiry(caller, args.term).await?),
         target: Some(target(args.target)),
         action: Some(v1::OverrideAction { action: Some(action) }),
         reason: args.reason,
         request_id: args.request_id.unwrap_or_else(request_id),
-    };
-    send(caller, request).await
+    })
 }
 
 /// Lays a hand on, and tells it.

@@ -52,6 +52,21 @@ pub(super) fn reasons(reasons: &[v1::Reason]) -> Value {
     reasons.iter().map(reason).collect()
 }
 
+/// What will be spent by the end of a window.
+pub(super) fn forecast(one: &v1::SpendForecast) -> Value {
+    json!({
+        "horizon": text::horizon(one.horizon),
+        "window_start": time(one.window_start.as_ref()),
+        "window_end": time(one.window_end.as_ref()),
+        "low_nanos": one.low_nanos,
+        "middle_nanos": one.middle_nanos,
+        "high_nanos": one.high_nanos,
+        "budget_nanos": one.budget_nanos,
+        "short_ppm": one.short_ppm,
+        "limit": text::limit(one.limit),
+    })
+}
+
 /// Whoever a budget belongs to.
 pub(super) fn owner(of: Option<&v1::BudgetOwner>) -> Value {
     let (kind, id) = text::owner(of);

@@ -11,14 +11,14 @@ mod sort;
 mod terms;
 mod told;
 
-pub use portion::{Asked, Item, Portion, Request, Response, refuse, respond};
+pub use portion::{Asked, Complaint, Item, Portion, Request, Response, refuse, respond};
 pub use returns::{returns, returns_message, returns_words};
 pub use shown::{fed_by_counters, fill_values};
 use sort::Place;
 pub use sort::read;
 use terms::{holiday_messages, holidays, terms, with_terms};
 pub use terms::{law, law_number};
-pub use told::{Generations, Item as HeldItem, Page, held, items, page};
+pub use told::{Generations, Item as HeldItem, Page, campaign_held, held, items, page};
 
 use super::{Refusal, instant_message, name, optional_key, window};
 use paceline_calendar::Zone;

@@ -202,5 +202,6 @@ fn hold() -> Form {
         ],
         submit: "Apply".to_owned(),
         state: State::Bad,
+        is_question: false,
     }
 }

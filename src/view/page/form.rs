@@ -84,13 +84,16 @@ pub struct Form {
     pub submit: String,
     /// How grave it is: colours the button.
     pub state: State,
+    /// It only asks: sent by GET, so that its answer has an address.
+    pub is_question: bool,
 }
 
 /// The form as HTML.
 pub(super) fn draw(form: &Form) -> Markup {
     let action = safe_href(&form.action).filter(|action| !action.contains("//"));
+    let method = if form.is_question { "get" } else { "post" };
     html! {
-        form method="post" action=(action.unwrap_or_default()) {
+        form method=(method) action=(action.unwrap_or_default()) {
             @for field in &form.fields {
                 @if field.input == Input::Hidden {
                     input type="hidden" name=(field.name) value=(field.value);
@@ -143,6 +146,7 @@ mod tests {
             ],
             submit: "Pause".to_owned(),
             state: State::Bad,
+            is_question: false,
         };
         assert_eq!(
             draw(&form).into_string(),

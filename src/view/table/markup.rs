@@ -13,7 +13,7 @@ const BAR: (f64, f64) = (72.0, 9.0);
 
 pub(crate) fn table(table: &Table) -> Markup {
     html! {
-        div.scroll role="region" tabindex="0" aria-label=[named(&table.caption)] {
+        div.scroll role="region" tabindex="0" aria-label=(named(table)) {
             table {
                 @if !table.caption.is_empty() { caption { (printable(&table.caption)) } }
                 thead {
@@ -46,8 +46,14 @@ pub(crate) fn table(table: &Table) -> Markup {
     }
 }
 
-fn named(caption: &str) -> Option<String> {
-    (!caption.is_empty()).then(|| printable(caption).into_owned())
+/// What a reader who does not see it is told that they are in.
+fn named(table: &Table) -> String {
+    let first = table.columns.first().map_or("", |column| column.name.as_str());
+    match (table.caption.as_str(), first) {
+        ("", "") => "Table".to_owned(),
+        ("", first) => format!("Table, a {} a line", printable(first)),
+        (caption, _) => printable(caption).into_owned(),
+    }
 }
 
 fn place(index: usize, column: &Column, cell: &Cell) -> Markup {

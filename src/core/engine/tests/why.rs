@@ -129,6 +129,22 @@ fn what_was_previewed_comes_about() {
 }
 
 #[test]
+fn a_copy_made_for_a_preview_says_what_the_engine_would() {
+    let world = world();
+    let mut spec = campaign("plenty", 2, 300);
+    spec.budgets.flights[0].budget = Some(Nanos::from_units(240));
+    let fix =
+        OverrideAction::Cap { multiplier: PacingMultiplier::clamped(0.1, PacingMultiplier::ONE) };
+    let fresh = Input::Campaign(campaign("fresh", 2, 100));
+    for edit in [Input::Campaign(spec), hand(&world, "scarce", fix, 2), fresh] {
+        let edits = [edit];
+        let told = world.engine.preview(&edits).unwrap();
+        assert!(!told.campaigns.is_empty());
+        assert_eq!(world.engine.for_preview(&edits).preview(&edits).unwrap(), told);
+    }
+}
+
+#[test]
 fn an_edit_that_breaks_a_rule_is_refused_with_its_name() {
     let world = world();
     let mut spec = campaign("plenty", 2, 300);

@@ -89,6 +89,7 @@ async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
         "/",
         "/campaigns/nobody",
         "/campaigns/nobody/hand",
+        "/campaigns/nobody/budget",
         "/overrides",
         "/overrides/00000000000000aa",
         "/audit",
@@ -99,7 +100,12 @@ async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
         "/readyz",
         "/nowhere",
     ];
-    let does = ["/campaigns/nobody/hand", "/overrides/00000000000000aa", "/audit/0-1"];
+    let does = [
+        "/campaigns/nobody/hand",
+        "/campaigns/nobody/budget",
+        "/overrides/00000000000000aa",
+        "/audit/0-1",
+    ];
     let looks = looks.map(|path| ("GET", path));
     for (method, path) in looks.into_iter().chain(does.map(|path| ("POST", path))) {
         for (role, token) in callers() {
@@ -125,6 +131,8 @@ fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
     let lines = [
         (format!("apply -f {file}"), Deed::Enter),
         (format!("diff -f {file}"), Deed::Look),
+        (format!("preview apply -f {file}"), Deed::Look),
+        (format!("preview pause nobody {hand}"), Deed::Look),
         ("export".to_owned(), Deed::Look),
         ("list".to_owned(), Deed::Look),
         ("explain nobody".to_owned(), Deed::Look),

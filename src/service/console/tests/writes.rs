@@ -4,18 +4,18 @@
 use super::*;
 
 /// One console, as a browser meets it.
-struct Browser {
+pub(super) struct Browser {
     router: TowerToHyperService<Router>,
     caller: Option<Caller>,
 }
 
 impl Browser {
-    fn of(bench: &Bench, caller: Option<Caller>) -> Self {
+    pub(super) fn of(bench: &Bench, caller: Option<Caller>) -> Self {
         let router = routes(bench.partitions.clone(), bench.history.clone());
         Self { router: TowerToHyperService::new(router), caller }
     }
 
-    async fn send(&self, mut request: Request<Body>) -> (StatusCode, HeaderMap, String) {
+    pub(super) async fn send(&self, mut request: Request<Body>) -> (StatusCode, HeaderMap, String) {
         if let Some(caller) = &self.caller {
             request.extensions_mut().insert(caller.clone());
         }
@@ -24,26 +24,26 @@ impl Browser {
         (head.status, head.headers, String::from_utf8(body.to_vec()).unwrap())
     }
 
-    async fn get(&self, path: &str) -> String {
+    pub(super) async fn get(&self, path: &str) -> String {
         let (status, _, html) = self.send(Request::get(path).body(Body::empty()).unwrap()).await;
         assert_eq!(status, StatusCode::OK, "{path}: {html}");
         html
     }
 
-    async fn post(&self, path: &str, body: &str) -> (StatusCode, HeaderMap, String) {
+    pub(super) async fn post(&self, path: &str, body: &str) -> (StatusCode, HeaderMap, String) {
         let request = Request::post(path).body(Body::from(body.to_owned())).unwrap();
         self.send(request).await
     }
 }
 
 /// What stands in a hidden field.
-fn hidden(html: &str, name: &str) -> String {
+pub(super) fn hidden(html: &str, name: &str) -> String {
     let field = format!("type=\"hidden\" name=\"{name}\" value=\"");
     let start = html.find(&field).unwrap_or_else(|| panic!("no {name} in {html}")) + field.len();
     html[start..].split('"').next().unwrap().to_owned()
 }
 
-fn somebody(name: &str, role: Role) -> Option<Caller> {
+pub(super) fn somebody(name: &str, role: Role) -> Option<Caller> {
     Some(Caller { name: name.into(), role })
 }
 

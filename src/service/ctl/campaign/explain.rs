@@ -245,7 +245,7 @@ fn as_json(told: &Told) -> Value {
         "reasons": json::reasons(&told.reasons),
         "books": json::books(told.books.as_ref()),
         "returns": told.returns.as_ref().map(return_json),
-        "forecasts": told.forecasts.iter().map(forecast_json).collect::<Value>(),
+        "forecasts": told.forecasts.iter().map(json::forecast).collect::<Value>(),
         "causes": told.causes.iter().map(cause_json).collect::<Value>(),
     })
 }
@@ -278,8 +278,8 @@ fn edit_json(edit: &v1::ProposedEdit) -> Value {
         "returns": json::return_target(edit.returns),
         "override_id": edit.override_id,
         "times_ppm": edit.times_ppm,
-        "without": edit.without.as_ref().map(forecast_json),
-        "with": edit.with.as_ref().map(forecast_json),
+        "without": edit.without.as_ref().map(json::forecast),
+        "with": edit.with.as_ref().map(json::forecast),
         "is_beyond": edit.is_beyond,
         "effect": edit.effect,
     })
@@ -296,20 +296,6 @@ fn return_json(told: &v1::ReturnExplanation) -> Value {
         "error_ppm": told.error_ppm,
         "integral_log_ppm": told.integral_log_ppm,
         "gain_milli": told.gain_milli,
-    })
-}
-
-fn forecast_json(one: &v1::SpendForecast) -> Value {
-    object!({
-        "horizon": text::horizon(one.horizon),
-        "window_start": json::time(one.window_start.as_ref()),
-        "window_end": json::time(one.window_end.as_ref()),
-        "low_nanos": one.low_nanos,
-        "middle_nanos": one.middle_nanos,
-        "high_nanos": one.high_nanos,
-        "budget_nanos": one.budget_nanos,
-        "short_ppm": one.short_ppm,
-        "limit": text::limit(one.limit),
     })
 }
 

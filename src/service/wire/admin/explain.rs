@@ -40,10 +40,20 @@ const fn told(reason: Reason) -> &'static str {
 
 /// Why a campaign's numbers are what they are, also before its first round and after its last.
 fn reason_message(spec: &CampaignSpec, told_of: &Explanation) -> v1::Reason {
-    let (code, detail) = match (&told_of.entry, spec.status) {
-        (Some(_), _) => (told_of.reason.as_str(), told(told_of.reason)),
-        (None, CampaignStatus::Archived) => ("archived", "it is archived: no table holds it"),
-        (None, _) => ("undecided", "no round has decided about it yet"),
+    match (&told_of.entry, spec.status) {
+        (None, CampaignStatus::Archived) => v1::Reason {
+            code: "archived".to_owned(),
+            detail: "it is archived: no table holds it".to_owned(),
+        },
+        (entry, _) => reason_told(entry.as_ref().map(|_| told_of.reason)),
+    }
+}
+
+/// The message of a reason; of none before the first round.
+pub(super) fn reason_told(reason: Option<Reason>) -> v1::Reason {
+    let (code, detail) = match reason {
+        Some(reason) => (reason.as_str(), told(reason)),
+        None => ("undecided", "no round has decided about it yet"),
     };
     v1::Reason { code: code.to_owned(), detail: detail.to_owned() }
 }
@@ -235,7 +245,7 @@ const fn clamp_number(clamp: Clamp) -> i32 {
 }
 
 /// A share in millionths, 0 to 1000000.
-fn share(value: f64) -> u32 {
+pub(super) fn share(value: f64) -> u32 {
     ParticipationRate::clamped(value).ppm().get()
 }
 

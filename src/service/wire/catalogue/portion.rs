@@ -15,6 +15,8 @@ use std::collections::BTreeSet;
 pub type Request = v1::ApplyCatalogueRequest;
 /// What is answered.
 pub type Response = v1::ApplyCatalogueResponse;
+/// A rule that is broken, with the path of what breaks it.
+pub type Complaint = v1::Complaint;
 /// Something that was entered, or was not.
 pub type Item = v1::CatalogueItem;
 

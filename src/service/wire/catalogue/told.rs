@@ -11,7 +11,7 @@ use paceline_catalogue::{Catalogue, Shape};
 use paceline_core::engine::Engine;
 use paceline_core::input::ShapeChange;
 use paceline_core::object::ObjectId;
-use paceline_core::units::{Name, ShapeId};
+use paceline_core::units::{CampaignId, Name, ShapeId};
 use paceline_proto::v1;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,6 +50,22 @@ impl Item {
     }
 }
 
+/// A campaign as it is in force, and its generation.
+#[must_use]
+pub fn campaign_held(engine: &Engine, id: CampaignId) -> Option<(v1::Campaign, u64)> {
+    let spec = engine.campaign(id)?;
+    let payer = engine.advertiser(spec.advertiser);
+    let group = spec.group.and_then(|group| engine.group(group));
+    let shape_name = |id: ShapeId| Some(engine.shape_as_entered(id)?.name?.to_string());
+    let names = CampaignNames {
+        advertiser: payer.map(|payer| payer.name.to_string()).unwrap_or_default(),
+        group: group.map(|group| group.name.to_string()),
+        shape: spec.shape.and_then(shape_name),
+        curve: spec.terms.curve.and_then(shape_name),
+    };
+    Some((campaign_message(spec, names), engine.generation_of(ObjectId::Campaign(id))))
+}
+
 /// The items of an engine after a token, one more than a page, each with its generation.
 #[must_use]
 pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
@@ -81,18 +97,7 @@ pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
                 let spec = engine.group(id)?;
                 Item::Group(group_message(spec, &payer(spec.advertiser)))
             }
-            ObjectId::Campaign(id) => {
-                let spec = engine.campaign(id)?;
-                let group = spec.group.and_then(|group| engine.group(group));
-                let shape_name = |id: ShapeId| Some(engine.shape_as_entered(id)?.name?.to_string());
-                let names = CampaignNames {
-                    advertiser: payer(spec.advertiser),
-                    group: group.map(|group| group.name.to_string()),
-                    shape: spec.shape.and_then(shape_name),
-                    curve: spec.terms.curve.and_then(shape_name),
-                };
-                Item::Campaign(Box::new(campaign_message(spec, names)))
-            }
+            ObjectId::Campaign(id) => Item::Campaign(Box::new(campaign_held(engine, id)?.0)),
         })
     };
     let told = keys.into_iter().filter_map(|(.., id)| Some((item(id)?, engine.generation_of(id))));
