@@ -2374,7 +2374,7 @@ pub struct PartitionStatus {
         ::prost::alloc::string::String,
         i64,
     >,
-    /// Each bidder, those behind first; at most 1000.
+    /// Each bidder, those behind first, those that have left last; at most 1000.
     #[prost(message, repeated, tag = "14")]
     pub bidder_list: ::prost::alloc::vec::Vec<BidderStatus>,
 }
@@ -3242,6 +3242,9 @@ pub struct ListAuditRequest {
     /// The oldest first, instead of the newest.
     #[prost(bool, tag = "9")]
     pub is_oldest_first: bool,
+    /// Only the one with this number, which each partition has one of. Absent: any.
+    #[prost(uint64, optional, tag = "10")]
+    pub number: ::core::option::Option<u64>,
 }
 /// By time, then partition, then number.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -7,6 +7,7 @@
 
 use crate::auth::Caller;
 pub(super) use crate::auth::filled::Filled;
+use crate::hex;
 use crate::wire::Timestamp;
 use axum::extract::Request;
 use axum::http::{HeaderMap, header};
@@ -84,7 +85,7 @@ impl Marks {
     ) -> Result<(), Untaken> {
         let parts = || {
             let (micros, tag) = mark.split_once('.')?;
-            Some((micros.parse::<i64>().ok()?, unhex(tag)?))
+            Some((micros.parse::<i64>().ok()?, hex::digest(tag)?))
         };
         let (micros, tag) = parts().ok_or(Untaken::Foreign)?;
         let text = Self::text(caller, action, micros);
@@ -133,13 +134,6 @@ fn is_from_here(headers: &HeaderMap) -> bool {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     let is_same = |origin: &str| origin.split_once("://").map(|(_, host)| host) == host;
     site.is_none_or(|site| site == "same-origin") && origin.is_none_or(is_same)
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 /// The question that every change is asked.
