@@ -1,4 +1,5 @@
-//! What may be typed: `paceline run`, `ctl`, `dump-log`, `check-config`, `print-config`.
+//! What may be typed: `paceline run`, `ctl`, `dump-log`, `check-config`, `print-config`,
+//! `completions`, `man`.
 //!
 //! Knows flags and their help, not what the commands do. Called by `main`.
 
@@ -6,6 +7,7 @@ pub mod ctl;
 
 use crate::config::Sources;
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use ctl::CtlArgs;
 use std::path::PathBuf;
 
@@ -39,6 +41,32 @@ pub enum Command {
     CheckConfig(CheckConfigArgs),
     /// Print every setting that would hold, and who said so.
     PrintConfig(PrintConfigArgs),
+    /// Print the script that lets a shell complete this command line.
+    Completions(CompletionsArgs),
+    /// Write the manual, a page a command, into a folder.
+    Man(ManArgs),
+}
+
+/// `paceline completions`.
+#[derive(Debug, Clone, Copy, Args)]
+#[command(after_help = COMPLETIONS_HELP)]
+pub struct CompletionsArgs {
+    /// Which shell.
+    #[arg(value_name = "SHELL", value_enum)]
+    pub shell: Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  paceline completions bash > ~/.local/share/bash-completion/completions/paceline
+  paceline completions fish > ~/.config/fish/completions/paceline.fish";
+
+/// `paceline man`.
+#[derive(Debug, Clone, Args)]
+pub struct ManArgs {
+    /// The folder; made where it is not there, pages in it are written anew.
+    #[arg(value_name = "DIR")]
+    pub folder: PathBuf,
 }
 
 /// Where settings come from.
@@ -132,34 +160,4 @@ impl SettingArgs {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use clap::CommandFactory;
-
-    #[test]
-    fn the_command_line_is_well_formed() {
-        Arguments::command().debug_assert();
-    }
-
-    #[test]
-    fn a_share_beyond_every_bound_is_refused_in_the_words_it_was_typed_in() {
-        let said = |words: &[&str]| {
-            let line = ["paceline", "ctl", "fix", "c", "--for", "1h", "--reason", "a test"];
-            let line = line.iter().chain(words);
-            Arguments::try_parse_from(line).map(|_| ()).map_err(|error| error.to_string())
-        };
-        assert!(said(&["500%"]).unwrap_err().contains("must be from 0% to 400%"));
-        let participation = said(&["35%", "--participation", "101%"]);
-        assert!(participation.unwrap_err().contains("must be from 0% to 100%"));
-        assert_eq!(said(&["400%", "--participation", "100%"]), Ok(()));
-    }
-
-    #[test]
-    fn a_flag_names_the_file_before_the_environment_does() {
-        let environment = vec![("PACELINE_CONFIG".to_owned(), "b.toml".to_owned())];
-        let mut args = SettingArgs::default();
-        assert_eq!(args.sources(environment.clone()).file, Some(PathBuf::from("b.toml")));
-        args.config = Some(PathBuf::from("a.toml"));
-        assert_eq!(args.sources(environment).file, Some(PathBuf::from("a.toml")));
-    }
-}
+mod tests;

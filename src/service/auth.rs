@@ -11,6 +11,7 @@ mod rotate;
 mod session;
 mod wrong;
 
+use crate::hex;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 pub use rotate::follow;
 use std::collections::BTreeMap;
@@ -296,20 +297,8 @@ fn entry(words: &[&str]) -> Result<Entry, (&'static str, String)> {
                     the token itself must not stand here";
         ("digest", rule.to_owned())
     };
-    let digest = digest.strip_prefix(DIGEST_PREFIX).and_then(unhex).ok_or_else(rule)?;
+    let digest = digest.strip_prefix(DIGEST_PREFIX).and_then(hex::digest).ok_or_else(rule)?;
     Ok((digest, Caller { name: name.into(), role }))
-}
-
-fn unhex(text: &str) -> Option<[u8; SHA256_OUTPUT_LEN]> {
-    let mut bytes = [0; SHA256_OUTPUT_LEN];
-    let is_hex = text.len() == 2 * bytes.len() && text.bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_hex {
-        return None;
-    }
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

@@ -78,6 +78,9 @@ pub enum CtlError {
         /// Where.
         endpoint: String,
     },
+    /// When it answers that it cannot now.
+    #[error("{0}; try again")]
+    Busy(String),
     /// When a value breaks a rule.
     #[error("{0}")]
     Refused(String),
@@ -90,6 +93,12 @@ pub enum CtlError {
 }
 
 impl CtlError {
+    /// Whether the next question would fare no better: nobody answers, or not now.
+    #[must_use]
+    pub const fn is_away(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Slow { .. } | Self::Busy(_))
+    }
+
     /// Whether the command was at fault, not the service.
     #[must_use]
     pub const fn is_usage(&self) -> bool {

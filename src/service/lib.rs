@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod config;
+mod hex;
 
 pub mod audit;
 pub mod store;
@@ -25,6 +26,7 @@ pub mod http;
 pub mod ingest;
 pub mod journal;
 pub mod measure;
+pub mod papers;
 pub mod partition;
 pub mod publish;
 pub mod shutdown;

@@ -7,6 +7,7 @@ use paceline::args::ctl::CtlArgs;
 use paceline::args::{Arguments, Command, DumpLogArgs, SettingArgs};
 use paceline::config::{self, ConfigError, Effective};
 use paceline::dump_log::DumpRequest;
+use paceline::papers;
 use paceline::shutdown::{Signals, run_to_end};
 use paceline::telemetry::{self, event};
 use paceline_core::units::PartitionId;
@@ -43,7 +44,20 @@ fn main() -> ExitCode {
             configured(&args.settings, |effective| run(effective, file.as_deref()))
         }
         Command::Ctl(args) => ctl(args),
+        Command::Completions(args) => tell_bytes(&papers::completions(args.shell)),
+        Command::Man(args) => man(&args.folder),
         Command::DumpLog(args) => configured(&args.settings, |effective| dump(&effective, &args)),
+    }
+}
+
+/// Writes the manual, and says how much of it there is.
+fn man(folder: &Path) -> ExitCode {
+    match papers::manual(folder) {
+        Ok(count) => tell(&format!("{count} pages in {}\n", folder.display())),
+        Err(error) => {
+            eprintln!("paceline: writing the manual into {}: {error}", folder.display());
+            ExitCode::FAILURE
+        }
     }
 }
 
@@ -130,7 +144,11 @@ fn faulty(error: &ConfigError) -> ExitCode {
 
 /// Writes to standard output; a closed pipe is no failure of ours.
 fn tell(text: &str) -> ExitCode {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    tell_bytes(text.as_bytes())
+}
+
+fn tell_bytes(bytes: &[u8]) -> ExitCode {
+    match std::io::stdout().write_all(bytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod multiplier;
 pub mod outcome;
+pub mod paging;
 pub mod spend;
 pub mod status;
 

@@ -32,7 +32,7 @@ const CORE: &[&[&str]] = &[
 /// Service, from what everyone needs to who puts it together. Siblings meet in `app`. A file below
 /// a module stands in its row unless it has one of its own.
 const SERVICE: &[&[&str]] = &[
-    &["config"],
+    &["config", "hex"],
     &["args", "clock", "telemetry"],
     &["auth", "directory", "health", "tls"],
     &["store"],
@@ -40,7 +40,7 @@ const SERVICE: &[&[&str]] = &[
     &["control_loop", "wire"],
     &["partition"],
     &["admin", "ingest", "leadership", "publish/grpc", "shutdown"],
-    &["catalog", "console", "ctl", "dump_log", "http", "measure"],
+    &["catalog", "console", "ctl", "dump_log", "http", "measure", "papers"],
     &["app"],
 ];
 

@@ -4,7 +4,8 @@
 use super::{Faults, File, files, root};
 
 /// What a path of ours begins with.
-const TOPS: [&str; 8] = ["src/", "sim/", "proto/", "docs/", "tests/", "config/", ".ci/", ".cargo/"];
+const TOPS: [&str; 9] =
+    ["src/", "sim/", "proto/", "docs/", "tests/", "config/", "packaging/", ".ci/", ".cargo/"];
 
 /// Words in back-ticks outside code blocks, with their lines.
 fn quoted(file: &File) -> Vec<(usize, String)> {

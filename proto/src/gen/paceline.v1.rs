@@ -2694,7 +2694,7 @@ pub struct PartitionStatus {
         ::prost::alloc::string::String,
         i64,
     >,
-    /// Each bidder, those behind first; at most 1000.
+    /// Each bidder, those behind first, those that have left last; at most 1000.
     #[prost(message, repeated, tag = "14")]
     pub bidder_list: ::prost::alloc::vec::Vec<BidderStatus>,
 }
@@ -3616,6 +3616,9 @@ pub struct ListAuditRequest {
     /// Only what this instance leads. False: refused when another leads a part of it.
     #[prost(bool, tag = "10")]
     pub is_led_only: bool,
+    /// Only the one with this number, which each partition has one of. Absent: any.
+    #[prost(uint64, optional, tag = "11")]
+    pub number: ::core::option::Option<u64>,
 }
 /// By time, then partition, then number.
 #[derive(Clone, PartialEq, ::prost::Message)]

@@ -9,6 +9,7 @@ use crate::audit::{Record, Sealed, Trail};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use crate::wire::catalogue::{items, page};
+use crate::wire::paging::PageBound;
 use crate::wire::{self, Refusal, optional_instant};
 use paceline_proto::v1;
 use tonic::Status;
@@ -25,9 +26,10 @@ struct Wanted {
     from: Option<Timestamp>,
     until: Option<Timestamp>,
     is_oldest_first: bool,
+    number: Option<u64>,
     /// The last one told.
     after: Option<Place>,
-    size: usize,
+    bound: PageBound,
 }
 
 impl Wanted {
@@ -41,8 +43,9 @@ impl Wanted {
             from: optional_instant("from", request.from.as_ref())?,
             until: optional_instant("until", request.until.as_ref())?,
             is_oldest_first: request.is_oldest_first,
+            number: request.number,
             after,
-            size: page_size(request.page_size)?,
+            bound: PageBound::of(page_size(request.page_size)?),
         })
     }
 
@@ -63,13 +66,18 @@ impl Wanted {
     /// One more than a page, in the order asked for.
     fn pick(&self, partition: u32, trail: &Trail) -> Vec<Sealed> {
         let fits = |sealed: &&Sealed| self.fits(partition, &sealed.record);
-        let most = self.size + 1;
-        if self.is_oldest_first {
-            trail.iter().filter(fits).take(most).cloned().collect()
-        } else {
-            trail.iter().rev().filter(fits).take(most).cloned().collect()
-        }
+        let found: Vec<&Sealed> = match self.number {
+            Some(number) => self.bound.first(trail.get(number).filter(fits), size),
+            None if self.is_oldest_first => self.bound.first(trail.iter().filter(fits), size),
+            None => self.bound.first(trail.iter().rev().filter(fits), size),
+        };
+        found.into_iter().cloned().collect()
     }
+}
+
+/// Bytes of a record on the wire, about.
+fn size(sealed: &&Sealed) -> usize {
+    usize::try_from(sealed.record.bytes()).unwrap_or(usize::MAX)
 }
 
 fn place(token: &str) -> Result<Place, Refusal> {
@@ -114,8 +122,7 @@ pub(super) async fn changes(
     if !wanted.is_oldest_first {
         found.reverse();
     }
-    let has_more = found.len() > wanted.size;
-    found.truncate(wanted.size);
+    let has_more = wanted.bound.cut(&mut found, |(_, sealed)| size(&sealed));
     let token = |(at, partition, number): Place| format!("{}/{partition}/{number}", at.as_micros());
     let next = found.last().filter(|_| has_more).map(key).map(token);
     let records =
@@ -132,8 +139,8 @@ pub(super) async fn catalogue(
     partitions: &Partitions,
     request: v1::GetCatalogueRequest,
 ) -> Result<v1::GetCatalogueResponse, Status> {
-    let size = page_size(request.page_size)?;
+    let bound = PageBound::of(page_size(request.page_size)?);
     let is_led_only = request.is_led_only;
-    let question = move |engine: &Engine| items(engine, &request.page_token, size);
-    Ok(page(gather(partitions, is_led_only, question).await?, size))
+    let question = move |engine: &Engine| items(engine, &request.page_token, bound);
+    Ok(page(gather(partitions, is_led_only, question).await?, bound))
 }

@@ -1,6 +1,7 @@
 //! Both ports of the whole service behind certificate and tokens, as callers meet them.
 
 mod matrix;
+mod storm;
 
 use super::*;
 use clap::Parser as _;

@@ -2,15 +2,17 @@
 //!
 //! One line of canonical JSON each: a head that says which partition and which seal came before,
 //! then every record with its seal, then an end that says how far it goes; again for each
-//! partition.
-//! Whatever byte is altered, and wherever the file is cut, [`verify`] finds it. Knows no service:
-//! called by `ctl`, also where nothing runs.
+//! partition; last of all, which partitions there are and the last seal of each.
+//! A byte that is altered is found by [`verify`], and so is a cut, wherever it is. What no file can
+//! show of itself: a whole chain that was made up anew, and with it which partition it is of. For
+//! that the last seals are noted elsewhere. Knows no service: called by `ctl`, also where nothing
+//! runs.
 
 use super::record::{Record, Seal, Sealed};
 use serde_json::{Value, json};
 
 /// What a file of this kind says of itself.
-const FORMAT: &str = "paceline-audit-1";
+const FORMAT: &str = "paceline-audit-2";
 
 /// Records of a partition that follow each other.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,8 +41,7 @@ impl Stretch {
     }
 
     /// Its lines.
-    #[must_use]
-    pub fn to_text(&self) -> String {
+    fn to_text(&self) -> String {
         let head = json!({
             "before": self.before.to_string(),
             "first": self.first,
@@ -61,6 +62,19 @@ impl Stretch {
     }
 }
 
+/// The last line: the partitions, in order, and the last seal of each.
+fn last(stretches: &[Stretch]) -> Value {
+    let one = |stretch: &Stretch| json!([stretch.partition, stretch.head().to_string()]);
+    json!({"heads": stretches.iter().map(one).collect::<Value>()})
+}
+
+/// A whole file.
+#[must_use]
+pub fn to_text(stretches: &[Stretch]) -> String {
+    let parts: String = stretches.iter().map(Stretch::to_text).collect();
+    format!("{parts}{}\n", last(stretches))
+}
+
 /// Where a file is not as it was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {rule}")]
@@ -78,10 +92,13 @@ pub struct Fault {
 pub fn verify(text: &str) -> Result<Vec<Stretch>, Fault> {
     let mut stretches: Vec<Stretch> = Vec::new();
     let mut open: Option<Stretch> = None;
-    let mut count = 0;
+    let (mut count, mut is_whole) = (0, false);
     for (at, line) in text.split_inclusive('\n').enumerate() {
         count = at + 1;
         let fault = |rule: &str| Fault { line: at + 1, rule: rule.to_owned() };
+        if is_whole {
+            return Err(fault("comes after the end"));
+        }
         let bare = line.strip_suffix('\n').ok_or_else(|| fault("is cut off"))?;
         let value: Value = serde_json::from_str(bare).map_err(|_| fault("is not JSON"))?;
         let canonical = value.to_string();
@@ -89,6 +106,12 @@ pub fn verify(text: &str) -> Result<Vec<Stretch>, Fault> {
             return Err(fault("is not as it was written: keys in order and no blanks are due"));
         }
         match (open.take(), value.get("record")) {
+            (None, None) if value.get("heads").is_some() => {
+                if value != last(&stretches) {
+                    return Err(fault("is not the end of what stands before it"));
+                }
+                is_whole = true;
+            }
             (None, None) => open = Some(begin(&value).ok_or_else(|| fault("is no head"))?),
             (None, Some(_)) => return Err(fault("is a record that belongs to no partition")),
             (Some(mut stretch), Some(record)) => {
@@ -109,12 +132,10 @@ pub fn verify(text: &str) -> Result<Vec<Stretch>, Fault> {
             }
         }
     }
-    match open {
-        None if count > 0 => Ok(stretches),
-        None => Err(Fault { line: 1, rule: "is missing: the file is empty".to_owned() }),
-        Some(_) => {
-            Err(Fault { line: count + 1, rule: "is missing: the file is cut off".to_owned() })
-        }
+    match count {
+        0 => Err(Fault { line: 1, rule: "is missing: the file is empty".to_owned() }),
+        _ if is_whole => Ok(stretches),
+        _ => Err(Fault { line: count + 1, rule: "is missing: the file is cut off".to_owned() }),
     }
 }
 
@@ -179,7 +200,7 @@ mod tests {
     }
 
     fn file() -> String {
-        stretch(0, 3).to_text() + &stretch(1, 0).to_text()
+        to_text(&[stretch(0, 3), stretch(1, 0)])
     }
 
     #[test]
@@ -189,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_record_left_out_is_told_by_its_line() {
-        let text = stretch(0, 3).to_text();
+        let text = to_text(&[stretch(0, 3)]);
         let lines: Vec<&str> = text.split_inclusive('\n').collect();
         let without = |gone: usize| {
             let kept = lines.iter().enumerate().filter(|(at, _)| *at != gone);
@@ -198,8 +219,23 @@ mod tests {
         assert_eq!(without(0), "line 1: is a record that belongs to no partition");
         assert_eq!(without(2), "line 3: has record 3, and record 2 is due");
         assert_eq!(without(3), "line 4: is not the end of what stands before it");
-        assert_eq!(without(4), "line 5: is missing: the file is cut off");
+        assert_eq!(without(4), "line 5: is not the end of what stands before it");
+        assert_eq!(without(5), "line 6: is missing: the file is cut off");
         assert_eq!(verify("").unwrap_err().to_string(), "line 1: is missing: the file is empty");
+    }
+
+    #[test]
+    fn a_partition_left_out_or_put_twice_is_found() {
+        let [one, two] = [stretch(0, 3).to_text(), stretch(1, 0).to_text()];
+        let end = format!("{}\n", last(&[stretch(0, 3), stretch(1, 0)]));
+        for text in [one.clone() + &end, two.clone() + &end, two.clone() + &one + &end] {
+            let why = verify(&text).unwrap_err().to_string();
+            assert!(why.ends_with("is not the end of what stands before it"), "{why}");
+        }
+        let why = verify(&(one.clone() + &two)).unwrap_err().to_string();
+        assert!(why.ends_with("is missing: the file is cut off"), "{why}");
+        let why = verify(&(file() + &one)).unwrap_err().to_string();
+        assert_eq!(why, "line 9: comes after the end");
     }
 
     proptest! {
@@ -217,8 +253,7 @@ mod tests {
         fn a_file_that_is_cut_is_found(place: prop::sample::Index) {
             let text = file();
             let at = place.index(text.len());
-            let whole = [0, stretch(0, 3).to_text().len()];
-            prop_assert!(whole.contains(&at) || verify(&text[..at]).is_err(), "cut at {}", at);
+            prop_assert!(verify(&text[..at]).is_err(), "cut at {}", at);
         }
     }
 }

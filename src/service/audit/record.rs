@@ -3,6 +3,7 @@
 //! Its text is canonical JSON, keys in order and no blanks, so that the same record is the same
 //! bytes everywhere. Knows neither engine nor log.
 
+use crate::hex;
 use paceline_core::units::Timestamp;
 use ring::digest::{Context, SHA256, SHA256_OUTPUT_LEN};
 use serde::{Deserialize, Serialize};
@@ -194,14 +195,7 @@ impl Seal {
     /// The seal that sixty-four lower-case hexadecimal digits stand for.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let mut bytes = [0; SHA256_OUTPUT_LEN];
-        if text.len() != 2 * bytes.len() || !text.is_ascii() {
-            return None;
-        }
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-        }
-        let seal = Self(bytes);
+        let seal = Self(hex::digest(text)?);
         (seal.to_string() == text).then_some(seal)
     }
 }

@@ -35,14 +35,6 @@ fn moment(at: Option<&prost_types::Timestamp>) -> String {
     )
 }
 
-fn deed(record: &v1::AuditRecord) -> String {
-    let word = wire::audit::change_word(record.change).replace('_', " ");
-    match record.undoes {
-        None => word,
-        Some(other) => format!("{word}, undoing {}-{other}", record.partition),
-    }
-}
-
 /// The newest changes that fit `object`, `kind` and `author` of the address.
 pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
     let query = super::form::Filled::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
@@ -93,7 +85,7 @@ fn table(records: &[v1::AuditRecord]) -> Table {
             Cell::link(number, href(record)),
             Cell::text(moment(record.at.as_ref())),
             Cell::text(record.author.as_str()),
-            Cell::text(deed(record)),
+            Cell::text(wire::audit::deed(record)),
             Cell::text(format!("{} {}", record.object_kind, record.object_id)),
             Cell::text(record.reason.as_str()),
         ])
@@ -122,7 +114,8 @@ async fn preview(
         partition: change.0,
         number: change.1,
         reason: "a look".to_owned(),
-        request_id: "look".to_owned(),
+        // No request that was carried out has it, so that it is always only a look.
+        request_id: format!("look-{}", console.partitions.clock().world().as_micros()),
         is_check_only: true,
         is_forced,
     };
@@ -131,26 +124,14 @@ async fn preview(
 
 /// The record of a change.
 async fn found(console: &Console, change: (u32, u64)) -> Option<v1::AuditRecord> {
-    let mut page_token = String::new();
-    // As many pages as there may be records.
-    for _ in 0..crate::audit::RECORDS_MAX.div_ceil(1_000) {
-        let asked = v1::ListAuditRequest {
-            page_size: 1_000,
-            page_token,
-            partition: Some(change.0),
-            ..v1::ListAuditRequest::default()
-        };
-        let told = console.admin.list_audit(tonic::Request::new(asked)).await.ok()?.into_inner();
-        let mut records = told.records.into_iter();
-        if let Some(record) = records.find(|record| record.number == change.1) {
-            return Some(record);
-        }
-        page_token = told.next_page_token;
-        if page_token.is_empty() {
-            break;
-        }
-    }
-    None
+    let asked = v1::ListAuditRequest {
+        page_size: 1,
+        partition: Some(change.0),
+        number: Some(change.1),
+        ..v1::ListAuditRequest::default()
+    };
+    let told = console.admin.list_audit(tonic::Request::new(asked)).await.ok()?;
+    told.into_inner().records.into_iter().next()
 }
 
 fn fields(heading: [&str; 3], before: Option<&str>, after: Option<&str>) -> Block {
@@ -181,7 +162,7 @@ pub(super) async fn one(
     let facts = vec![
         ("At".to_owned(), Cell::text(moment(record.at.as_ref()))),
         ("By".to_owned(), Cell::text(record.author.as_str())),
-        ("Did".to_owned(), Cell::text(deed(&record))),
+        ("Did".to_owned(), Cell::text(wire::audit::deed(&record))),
         ("To".to_owned(), Cell::text(format!("{} {}", record.object_kind, record.object_id))),
         ("Why".to_owned(), Cell::text(record.reason.as_str())),
         ("Request".to_owned(), Cell::text(record.request_id.as_str())),

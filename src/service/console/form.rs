@@ -8,6 +8,7 @@
 use crate::auth::Caller;
 pub(super) use crate::auth::filled::Filled;
 use crate::auth::origin::is_from_here;
+use crate::hex;
 use crate::wire::Timestamp;
 use axum::extract::Request;
 use paceline_view::{Field, Form, Input, State};
@@ -86,7 +87,7 @@ impl Marks {
     ) -> Result<(), Untaken> {
         let parts = || {
             let (micros, tag) = mark.split_once('.')?;
-            Some((micros.parse::<i64>().ok()?, unhex(tag)?))
+            Some((micros.parse::<i64>().ok()?, hex::digest(tag)?))
         };
         let (micros, tag) = parts().ok_or(Untaken::Foreign)?;
         let text = Self::text(caller, action, micros);
@@ -124,13 +125,6 @@ impl Marks {
         self.check(filled.get(MARK), caller.as_ref(), &action, now)?;
         Ok((filled, caller))
     }
-}
-
-fn unhex(text: &str) -> Option<Vec<u8>> {
-    if !text.len().is_multiple_of(2) || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
 }
 
 /// The question that every change is asked.

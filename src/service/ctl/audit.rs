@@ -18,9 +18,8 @@ pub(super) async fn audit(caller: &mut Caller, command: AuditCommand) -> Result<
         AuditCommand::List(args) => list(caller, args).await,
         AuditCommand::Show { change } => show(caller, change).await,
         AuditCommand::Export { partition, out } => {
-            let text: String =
-                stretches(caller, partition).await?.iter().map(Stretch::to_text).collect();
-            super::put(out.as_deref(), text)
+            let stretches = stretches(caller, partition).await?;
+            super::put(out.as_deref(), export::to_text(&stretches))
         }
         AuditCommand::Verify { file: Some(path) } => verify_file(caller.is_json, &path),
         AuditCommand::Verify { file: None } => {
@@ -61,7 +60,7 @@ fn table(records: &[v1::AuditRecord]) -> Table {
             Cell::text(number(record)),
             Cell::text(text::time(record.at.as_ref())),
             Cell::text(record.author.as_str()),
-            Cell::text(deed(record)),
+            Cell::text(wire::audit::deed(record)),
             Cell::text(format!("{} {}", record.object_kind, record.object_id)),
             Cell::text(match record.generation {
                 0 => paceline_view::number::NONE.to_owned(),
@@ -76,31 +75,16 @@ fn number(record: &v1::AuditRecord) -> String {
     format!("{}-{}", record.partition, record.number)
 }
 
-fn deed(record: &v1::AuditRecord) -> String {
-    let word = wire::audit::change_word(record.change).replace('_', " ");
-    match record.undoes {
-        None => word,
-        Some(other) => format!("{word}, undoing {}-{other}", record.partition),
-    }
-}
-
 async fn show(caller: &mut Caller, change: (u32, u64)) -> Result<String, CtlError> {
     let (partition, number) = change;
-    let records = pages(async |page_token| {
-        let request = v1::ListAuditRequest {
-            page_size: PAGE_SIZE,
-            page_token,
-            partition: Some(partition),
-            ..v1::ListAuditRequest::default()
-        };
-        let asked = caller.client.list_audit(request).await;
-        let told = caller.answer(asked)?;
-        let is_found = told.records.iter().any(|record| record.number == number);
-        let next = if is_found { String::new() } else { told.next_page_token };
-        Ok((told.records, next))
-    })
-    .await?;
-    let found = records.into_iter().find(|record| record.number == number);
+    let request = v1::ListAuditRequest {
+        page_size: 1,
+        partition: Some(partition),
+        number: Some(number),
+        ..v1::ListAuditRequest::default()
+    };
+    let asked = caller.client.list_audit(request).await;
+    let found = caller.answer(asked)?.records.into_iter().next();
     let record = found.ok_or_else(|| {
         let told = format!("{partition}-{number} is no change that is kept");
         CtlError::Failed(told)
@@ -161,6 +145,10 @@ fn trails_json(trails: &[v1::AuditTrail]) -> Value {
     trails.iter().map(trail).collect()
 }
 
+/// Times that a partition is read anew because records were let go of under our hands: that takes
+/// a thousand changes a page, so once is rare already.
+const READINGS_MAX: usize = 3;
+
 /// Every record that is kept, by partition, each stretch checked against its seals.
 async fn stretches(caller: &mut Caller, partition: Option<u32>) -> Result<Vec<Stretch>, CtlError> {
     let request = v1::ListAuditRequest { page_size: 1, partition, ..Default::default() };
@@ -169,30 +157,51 @@ async fn stretches(caller: &mut Caller, partition: Option<u32>) -> Result<Vec<St
     trails.sort_by_key(|trail| trail.partition);
     let mut stretches = Vec::new();
     for trail in trails {
-        let records = pages(async |page_token| {
+        stretches.push(whole(caller, trail.partition).await?);
+    }
+    Ok(stretches)
+}
+
+/// A partition's records, read anew where the oldest were let go of meanwhile.
+async fn whole(caller: &mut Caller, partition: u32) -> Result<Stretch, CtlError> {
+    for _ in 0..READINGS_MAX {
+        let told = pages(async |page_token| {
             let request = v1::ListAuditRequest {
                 page_size: PAGE_SIZE,
                 page_token,
-                partition: Some(trail.partition),
+                partition: Some(partition),
                 is_oldest_first: true,
                 ..v1::ListAuditRequest::default()
             };
             let asked = caller.client.list_audit(request).await;
             let told = caller.answer(asked)?;
-            Ok((told.records, told.next_page_token))
+            let next = told.next_page_token.clone();
+            Ok((vec![told], next))
         })
         .await?;
-        stretches.push(stretch(&trail, &records)?);
+        if let Some(stretch) = stretch(partition, &told)? {
+            return Ok(stretch);
+        }
     }
-    Ok(stretches)
+    let told = format!("partition {partition}: changes come faster than they can be read; again");
+    Err(CtlError::Failed(told))
 }
 
-fn stretch(trail: &v1::AuditTrail, records: &[v1::AuditRecord]) -> Result<Stretch, CtlError> {
-    let partition = trail.partition;
-    let sealed: Result<Vec<Sealed>, _> = records.iter().map(wire::audit::record).collect();
-    let before = wire::audit::seal("before_seal", &trail.before_seal)?;
-    let stretch = Stretch { partition, before, first: trail.first, sealed: sealed? };
+/// The records of these pages; nothing where some were let go of between two of them.
+fn stretch(partition: u32, pages: &[v1::ListAuditResponse]) -> Result<Option<Stretch>, CtlError> {
     let broken = |why: String| CtlError::Failed(format!("partition {partition}: {why}"));
+    // How far the trail goes is told with each page, of the same moment.
+    let trail = pages.first().and_then(|page| page.trails.first());
+    let trail = trail.ok_or_else(|| broken("the service does not tell of it".to_owned()))?;
+    let before = wire::audit::seal("before_seal", &trail.before_seal)?;
+    let mut stretch = Stretch { partition, before, first: trail.first, sealed: Vec::new() };
+    for page in pages {
+        if page.trails.first().is_some_and(|trail| trail.first > stretch.next()) {
+            return Ok(None);
+        }
+        let sealed: Result<Vec<Sealed>, _> = page.records.iter().map(wire::audit::record).collect();
+        stretch.sealed.extend(sealed?);
+    }
     check(stretch.before, stretch.first, &stretch.sealed).map_err(|why| broken(why.to_string()))?;
     // Changes made while this was read come after the head that was told first.
     let place = usize::try_from(trail.next.saturating_sub(trail.first)).unwrap_or(usize::MAX);
@@ -203,7 +212,7 @@ fn stretch(trail: &v1::AuditTrail, records: &[v1::AuditRecord]) -> Result<Stretc
     if head.map(|head| head.to_string()).as_ref() != Some(&trail.head_seal) {
         return Err(broken("the last record is not the one that the service told".to_owned()));
     }
-    Ok(stretch)
+    Ok(Some(stretch))
 }
 
 fn verify_file(is_json: bool, path: &Path) -> Result<String, CtlError> {
@@ -279,4 +288,75 @@ pub(super) async fn undo(caller: &mut Caller, args: UndoArgs) -> Result<String, 
         }
     };
     Ok(head + &fields(told.before_json.as_deref(), told.after_json.as_deref()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{Change, Object, Record, Seal};
+    use paceline_core::units::Timestamp;
+
+    /// The first `count` records of a trail.
+    fn records(count: u64) -> Vec<Sealed> {
+        let mut sealed: Vec<Sealed> = Vec::new();
+        for number in 1..=count {
+            let record = Record {
+                number,
+                at: Timestamp::from_micros(1_800_000_000_000_000),
+                author: "anna".to_owned(),
+                reason: "a test".to_owned(),
+                request_id: String::new(),
+                change: Change::Edited,
+                object: Object { kind: "campaign".to_owned(), id: "spring".to_owned() },
+                generation: number,
+                undoes: None,
+                before: None,
+                after: None,
+            };
+            let head = sealed.last().map_or(Seal::FIRST, |last| last.seal);
+            sealed.push(Sealed { seal: head.next(&record), record });
+        }
+        sealed
+    }
+
+    /// A page of the records from `from` to `to` of a trail that keeps those from `first` on.
+    fn page(all: &[Sealed], first: u64, (from, to): (u64, u64)) -> v1::ListAuditResponse {
+        let place = |number: u64| usize::try_from(number).unwrap() - 1;
+        let before = if first == 1 { Seal::FIRST } else { all[place(first) - 1].seal };
+        let trail = v1::AuditTrail {
+            partition: 0,
+            first,
+            next: all.len() as u64 + 1,
+            before_seal: before.to_string(),
+            head_seal: all.last().unwrap().seal.to_string(),
+        };
+        let records = all[place(from)..=place(to)].iter();
+        v1::ListAuditResponse {
+            records: records.map(|sealed| wire::audit::record_message(0, sealed)).collect(),
+            trails: vec![trail],
+            ..v1::ListAuditResponse::default()
+        }
+    }
+
+    #[test]
+    fn what_is_let_go_of_while_it_is_read_is_no_fault() {
+        let all = records(6);
+        let read = |pages: &[v1::ListAuditResponse]| stretch(0, pages).unwrap();
+        // The oldest go after they were read: nothing is missing.
+        let told = read(&[page(&all, 1, (1, 3)), page(&all, 3, (4, 6))]).unwrap();
+        assert_eq!((told.first, told.sealed.len()), (1, 6));
+        // Before they were read: it is read anew, from where the trail begins by then.
+        assert_eq!(read(&[page(&all, 1, (1, 3)), page(&all, 5, (5, 6))]), None);
+        assert_eq!(read(&[page(&all, 5, (5, 6))]).unwrap().first, 5);
+    }
+
+    #[test]
+    fn a_record_that_is_held_back_is_a_fault() {
+        let all = records(6);
+        let told = stretch(0, &[page(&all, 1, (1, 3)), page(&all, 1, (5, 6))]);
+        let why = told.unwrap_err().to_string();
+        assert!(why.starts_with("partition 0: record 4 is not as it was sealed"), "{why}");
+        let why = stretch(0, &[page(&all, 1, (1, 5))]).unwrap_err().to_string();
+        assert_eq!(why, "partition 0: the last record is not the one that the service told");
+    }
 }

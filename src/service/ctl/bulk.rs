@@ -7,6 +7,7 @@ use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;
 use paceline_proto::v1::override_action::Action;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Campaigns that are named before they are acted upon; more are only counted.
 const NAMED_MAX: usize = 20;
@@ -30,8 +31,8 @@ pub(super) async fn bulk(caller: &mut Caller, command: BulkCommand) -> Result<Ou
     }
 }
 
-/// The ids of all campaigns that fit, in order.
-async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<String>, CtlError> {
+/// Id and key of each campaign that fits, in order.
+async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<(String, u64)>, CtlError> {
     let state = campaign::state(filter.state.as_deref());
     let all = everywhere(caller, async |caller, page_token| {
         let request = v1::ListCampaignsRequest {
@@ -44,11 +45,12 @@ async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<String>
         };
         let asked = caller.client.list_campaigns(request).await;
         let told = caller.answer(asked)?;
-        let ids: Vec<String> = told.campaigns.into_iter().map(|line| line.campaign_id).collect();
-        Ok((ids, told.next_page_token))
+        let lines = told.campaigns.into_iter().map(|line| (line.campaign_id, line.campaign_key));
+        Ok((lines.collect(), told.next_page_token))
     })
     .await?;
-    let fits = |id: &String| filter.pattern.as_ref().is_none_or(|pattern| fits(pattern, id));
+    let fits =
+        |(id, _): &(String, u64)| filter.pattern.as_ref().is_none_or(|pattern| fits(pattern, id));
     Ok(all.into_iter().filter(fits).collect())
 }
 
@@ -93,21 +95,56 @@ fn counted(is_json: bool, what: &str, ids: &[String]) -> String {
     format!("{what} on {count} campaigns: {named}{more}\nnothing is done yet; --yes does it\n")
 }
 
-/// What was done to how many, and what failed.
-fn outcome(is_json: bool, what: &str, done: &[String], failed: &[(String, CtlError)]) -> Outcome {
-    let text = if is_json {
-        let failures = failed.iter().map(|(id, why)| json!({"id": id, "why": why.to_string()}));
-        let failures: Value = failures.collect();
-        pretty(&json!({"does": what, "campaigns": done, "done": true, "failures": failures}))
-    } else {
-        format!("{what} on {} campaigns; it holds from the next table on\n", done.len())
-    };
-    let trouble = (!failed.is_empty()).then(|| {
-        let lines = failed.iter().take(NAMED_MAX).map(|(id, why)| format!("\n  {id}: {why}"));
-        let lines: String = lines.collect();
-        CtlError::Failed(format!("not done on {} campaigns:{lines}", failed.len()))
-    });
-    Outcome { text, trouble }
+/// How far a command came with the campaigns that it was for, in order.
+#[derive(Debug, Default)]
+struct Course {
+    done: Vec<String>,
+    failed: Vec<(String, CtlError)>,
+    not_tried: Vec<String>,
+}
+
+impl Course {
+    /// Whether another may be tried: not where the service was away at the last one.
+    fn goes_on(&self) -> bool {
+        self.failed.last().is_none_or(|(_, error)| !error.is_away())
+    }
+
+    fn take(&mut self, id: String, came: Result<(), CtlError>) {
+        match came {
+            Ok(()) => self.done.push(id),
+            Err(error) => self.failed.push((id, error)),
+        }
+    }
+
+    /// What was done to how many, what failed, and what was not tried any more.
+    fn tell(mut self, is_json: bool, what: &str) -> Outcome {
+        self.done.dedup();
+        self.not_tried.dedup();
+        let Self { done, failed, not_tried } = self;
+        let text = if is_json {
+            let failures = failed.iter().map(|(id, why)| json!({"id": id, "why": why.to_string()}));
+            let failures: Value = failures.collect();
+            pretty(&json!({
+                "does": what,
+                "campaigns": done,
+                "done": true,
+                "failures": failures,
+                "not_tried": not_tried,
+            }))
+        } else {
+            format!("{what} on {} campaigns; it holds from the next table on\n", done.len())
+        };
+        let trouble = (!failed.is_empty()).then(|| {
+            let lines = failed.iter().take(NAMED_MAX).map(|(id, why)| format!("\n  {id}: {why}"));
+            let lines: String = lines.collect();
+            let rest = match not_tried.as_slice() {
+                [] => String::new(),
+                [first, ..] => format!("\nnot tried on {}, from {first} on", not_tried.len()),
+            };
+            CtlError::Failed(format!("not done on {} campaigns:{lines}{rest}", failed.len()))
+        });
+        Outcome { text, trouble }
+    }
 }
 
 async fn lay_on(
@@ -115,30 +152,33 @@ async fn lay_on(
     args: BulkHandArgs,
     action: Action,
 ) -> Result<Outcome, CtlError> {
-    let ids = fitting(caller, &args.filter).await?;
+    let found = fitting(caller, &args.filter).await?;
     let action = v1::OverrideAction { action: Some(action) };
     let what = text::action(Some(&action));
-    if !args.filter.yes || ids.is_empty() {
+    if !args.filter.yes || found.is_empty() {
+        let ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
         return Ok(Outcome { text: counted(caller.is_json, &what, &ids), trouble: None });
     }
     let expires_at = hands::expiry(caller, args.term).await?;
     let base = args.request_id.unwrap_or_else(hands::request_id);
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
-    for (at, id) in ids.into_iter().enumerate() {
+    let mut course = Course::default();
+    for (id, key) in found {
+        if !course.goes_on() {
+            course.not_tried.push(id);
+            continue;
+        }
         let request = v1::SetOverrideRequest {
             target: Some(v1::BudgetOwner { owner: Some(Owner::CampaignId(id.clone())) }),
             action: Some(action),
             reason: args.reason.clone(),
             expires_at: Some(expires_at),
-            request_id: format!("{base}-{at}"),
+            // By the campaign, not by its place: the list may be another when this is repeated.
+            request_id: format!("{base}-{key:016x}"),
         };
         let asked = caller.client.set_override(request).await;
-        match caller.answer(asked) {
-            Ok(_) => done.push(id),
-            Err(error) => failed.push((id, error)),
-        }
+        course.take(id, caller.answer(asked).map(drop));
     }
-    Ok(outcome(caller.is_json, &what, &done, &failed))
+    Ok(course.tell(caller.is_json, &what))
 }
 
 async fn clear(
@@ -146,7 +186,8 @@ async fn clear(
     filter: &FilterArgs,
     reason: &str,
 ) -> Result<Outcome, CtlError> {
-    let ids = fitting(caller, filter).await?;
+    let ids: BTreeSet<String> =
+        fitting(caller, filter).await?.into_iter().map(|(id, _)| id).collect();
     let hands = hands::all(caller, None).await?;
     let mut found: Vec<(String, String)> = Vec::new();
     for hand in hands {
@@ -156,27 +197,28 @@ async fn clear(
             found.push((id, hand.override_id));
         }
     }
-    let mut named: Vec<String> = found.iter().map(|(id, _)| id.clone()).collect();
-    named.dedup();
+    found.sort_unstable();
     let what = "clear";
     if !filter.yes || found.is_empty() {
+        let mut named: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+        named.dedup();
         return Ok(Outcome { text: counted(caller.is_json, what, &named), trouble: None });
     }
-    let (mut done, mut failed) = (Vec::new(), Vec::new());
+    let mut course = Course::default();
     for (id, override_id) in found {
+        if !course.goes_on() {
+            course.not_tried.push(id);
+            continue;
+        }
         let request = v1::ClearOverrideRequest {
             override_id,
             request_id: hands::request_id(),
             reason: reason.to_owned(),
         };
         let asked = caller.client.clear_override(request).await;
-        match caller.answer(asked) {
-            Ok(_) => done.push(id),
-            Err(error) => failed.push((id, error)),
-        }
+        course.take(id, caller.answer(asked).map(drop));
     }
-    done.dedup();
-    Ok(outcome(caller.is_json, what, &done, &failed))
+    Ok(course.tell(caller.is_json, what))
 }
 
 /// The same hand with another end: it takes the place of the one before.
@@ -216,6 +258,23 @@ mod tests {
         ] {
             assert_eq!(fits(pattern, id), is_fit, "{pattern} {id}");
         }
+    }
+
+    #[test]
+    fn nothing_more_is_tried_once_the_service_is_away() {
+        let mut course = Course::default();
+        course.take("a".to_owned(), Ok(()));
+        course.take("b".to_owned(), Err(CtlError::Failed("no".to_owned())));
+        assert!(course.goes_on(), "one that is refused says nothing of the next");
+        course.take("c".to_owned(), Err(CtlError::Busy("the log is away".to_owned())));
+        assert!(!course.goes_on());
+        course.not_tried.extend(["d".to_owned(), "e".to_owned()]);
+        let told = course.tell(false, "paused");
+        assert!(told.text.starts_with("paused on 1 campaigns"), "{told:?}");
+        let trouble = told.trouble.unwrap().to_string();
+        let expected = "not done on 2 campaigns:\n  b: no\n  c: the log is away; try again\n\
+                        not tried on 2, from d on";
+        assert_eq!(trouble, expected);
     }
 
     #[test]

@@ -21,6 +21,10 @@ use tonic::{Code, Request, Response, Status};
 /// there answers nothing at all.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// The longest answer that is taken: pages are bounded to a few megabytes by the service; how each
+/// bidder of 256 partitions fares takes some 25 MB.
+const ANSWER_BYTES_MAX: usize = 64 << 20;
+
 /// Shows the caller's token with every question, if there is one.
 #[derive(Debug, Clone)]
 pub struct Token(Option<MetadataValue<Ascii>>);
@@ -84,7 +88,8 @@ impl Caller {
     ) -> Result<Self, CtlError> {
         let line = way(&endpoint, ca_file.as_deref())?;
         let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
-        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token.clone());
+        let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token.clone())
+            .max_decoding_message_size(ANSWER_BYTES_MAX);
         Ok(Self { client, is_json, is_led_only: false, endpoint, ca_file, timeout, token })
     }
 
@@ -137,7 +142,7 @@ impl Caller {
                 CtlError::Away { endpoint, why: innermost(status) }
             }
             Code::Cancelled | Code::DeadlineExceeded => CtlError::Slow { endpoint },
-            Code::Unavailable => CtlError::Failed(format!("{text}; try again")),
+            Code::Unavailable => CtlError::Busy(text.to_owned()),
             Code::Unauthenticated => {
                 CtlError::Failed(format!("{text}; --token-file names a file with yours"))
             }

@@ -25,8 +25,10 @@ fn newest(told: &v1::GetStatusResponse) -> Tables {
 }
 
 /// How far bidders are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Progress {
+    /// Partitions that the instance asked does not lead, with the address of who does, if known.
+    not_led: Vec<(u32, String)>,
     /// Every partition has decided since.
     is_decided: bool,
     /// Of all partitions together.
@@ -37,24 +39,37 @@ struct Progress {
 
 impl Progress {
     fn of(told: &v1::GetStatusResponse, before: &Tables) -> Self {
-        let now = newest(told);
         let is_past = |partition: u32, table: (u32, u64)| {
             before.get(&partition).is_none_or(|before| table > *before)
         };
-        let is_decided = now.iter().all(|(partition, table)| is_past(*partition, *table));
-        let (mut bidders, mut live) = (0, 0);
+        let mut progress = Self { not_led: Vec::new(), is_decided: true, bidders: 0, live: 0 };
         for part in &told.partitions {
-            for bidder in part.bidder_list.iter().filter(|bidder| !bidder.has_left) {
-                let runs = bidder.runs.map(|held| (held.epoch, held.sequence));
-                bidders += 1;
-                live += u64::from(runs.is_some_and(|table| is_past(part.partition, table)));
+            let table = part.generation.map(|held| (held.epoch, held.sequence));
+            if part.role() != v1::PartitionRole::Leading || table.is_none() {
+                progress.not_led.push((part.partition, part.leader_address.clone()));
             }
+            progress.is_decided &= table.is_some_and(|table| is_past(part.partition, table));
+            let is_live = |bidder: &&v1::BidderStatus| {
+                let runs = bidder.runs.map(|held| (held.epoch, held.sequence));
+                runs.is_some_and(|table| is_past(part.partition, table))
+            };
+            let here = || part.bidder_list.iter().filter(|bidder| !bidder.has_left);
+            let (listed, live) = (here().count() as u64, here().filter(is_live).count() as u64);
+            let bidders = u64::from(part.bidders).max(listed);
+            // The list may be cut, and begins with those behind: whoever is not on it is live if
+            // the last one on it is.
+            let rest =
+                if here().next_back().as_ref().is_some_and(is_live) { bidders - listed } else { 0 };
+            progress.bidders += bidders;
+            progress.live += live + rest;
         }
-        Self { is_decided, bidders, live }
+        // Of nothing, nothing is known.
+        progress.is_decided &= !told.partitions.is_empty() && progress.not_led.is_empty();
+        progress
     }
 
     /// Parts per million; all, when there is nobody.
-    fn share_ppm(self) -> u64 {
+    fn share_ppm(&self) -> u64 {
         (self.live * 1_000_000).checked_div(self.bidders).unwrap_or(1_000_000)
     }
 }
@@ -70,10 +85,10 @@ pub(super) async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<String, 
         let progress = Progress::of(&told, before);
         let is_live = progress.share_ppm() >= u64::from(args.share.get());
         if progress.is_decided && is_live {
-            return Ok(tell(caller.is_json, progress));
+            return Ok(tell(caller.is_json, &progress));
         }
         if begun.elapsed() >= patience {
-            let what = if progress.is_decided { words(progress) } else { NOT_DECIDED.to_owned() };
+            let what = why_not(&progress);
             return Err(CtlError::Failed(format!("{what} after {patience:?}")));
         }
         tokio::time::sleep(PAUSE).await;
@@ -82,18 +97,37 @@ pub(super) async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<String, 
 
 const NOT_DECIDED: &str = "no table has been decided since";
 
-fn words(progress: Progress) -> String {
+/// What is missing.
+fn why_not(progress: &Progress) -> String {
+    match progress.not_led.as_slice() {
+        [] if progress.is_decided => words(progress),
+        [] => NOT_DECIDED.to_owned(),
+        [(partition, leader), rest @ ..] => {
+            let leader = match leader.as_str() {
+                "" => "nobody that it knows of does".to_owned(),
+                leader => format!("{leader} does: ask there"),
+            };
+            let more = match rest.len() {
+                0 => String::new(),
+                count => format!(", and {count} partitions more"),
+            };
+            format!("partition {partition} is not led by whoever was asked, {leader}{more}")
+        }
+    }
+}
+
+fn words(progress: &Progress) -> String {
     let Progress { bidders, live, .. } = progress;
     format!("live on {} % of the bidders: {live} of {bidders}", progress.share_ppm() / 10_000)
 }
 
-fn tell(is_json: bool, progress: Progress) -> String {
+fn tell(is_json: bool, progress: &Progress) -> String {
     let Progress { bidders, live, .. } = progress;
     if is_json {
         let share = progress.share_ppm();
         return pretty(&json!({"bidders": bidders, "live": live, "live_ppm": share}));
     }
-    if bidders == 0 {
+    if *bidders == 0 {
         return "decided, and no bidder is connected\n".to_owned();
     }
     words(progress) + "\n"
@@ -111,7 +145,9 @@ mod tests {
             ..v1::BidderStatus::default()
         };
         let part = v1::PartitionStatus {
+            role: v1::PartitionRole::Leading.into(),
             generation: table(sequence),
+            bidders: bidders.iter().map(|(_, has_left)| u32::from(!has_left)).sum(),
             bidder_list: bidders.iter().map(bidder).collect(),
             ..v1::PartitionStatus::default()
         };
@@ -124,9 +160,39 @@ mod tests {
         let told = |sequence, bidders: &[_]| Progress::of(&status(sequence, bidders), &before);
         assert!(!told(7, &[(7, false)]).is_decided);
         let half = told(8, &[(8, false), (7, false), (7, true)]);
-        assert_eq!(half, Progress { is_decided: true, bidders: 2, live: 1 });
+        assert_eq!((half.is_decided, half.bidders, half.live), (true, 2, 1));
         assert_eq!(half.share_ppm(), 500_000);
         assert_eq!(told(9, &[(8, false), (9, false)]).share_ppm(), 1_000_000);
         assert_eq!(told(8, &[]).share_ppm(), 1_000_000, "nobody is behind");
+    }
+
+    #[test]
+    fn nothing_is_decided_where_nothing_is_led() {
+        let nobody = Progress::of(&v1::GetStatusResponse::default(), &Tables::new());
+        assert!(!nobody.is_decided);
+        let mut told = status(8, &[]);
+        told.partitions.push(v1::PartitionStatus {
+            partition: 1,
+            role: v1::PartitionRole::Following.into(),
+            leader_address: "other:7410".to_owned(),
+            ..v1::PartitionStatus::default()
+        });
+        let half = Progress::of(&told, &newest(&status(7, &[])));
+        assert!(!half.is_decided, "the other half is not known: {half:?}");
+        let why = why_not(&half);
+        assert_eq!(why, "partition 1 is not led by whoever was asked, other:7410 does: ask there");
+    }
+
+    #[test]
+    fn whoever_a_cut_list_leaves_out_is_live_if_its_last_one_is() {
+        let before = newest(&status(7, &[]));
+        let mut told = status(8, &[(7, false), (8, false)]);
+        told.partitions[0].bidders = 1_500;
+        let progress = Progress::of(&told, &before);
+        assert_eq!((progress.bidders, progress.live), (1_500, 1_499));
+        let mut told = status(8, &[(7, false), (7, false)]);
+        told.partitions[0].bidders = 1_500;
+        let progress = Progress::of(&told, &before);
+        assert_eq!((progress.bidders, progress.live), (1_500, 0), "nothing is known of the others");
     }
 }

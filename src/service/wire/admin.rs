@@ -243,10 +243,10 @@ pub fn campaign_key(field: &str, name: &str) -> Result<CampaignId, Refusal> {
 /// Bidders told in one status: an answer of some tens of kilobytes.
 const BIDDERS_TOLD_MAX: usize = 1_000;
 
-/// What each bidder runs, those behind first.
+/// What each bidder runs, those behind first and those that have left last.
 fn bidder_list(engine: &Engine) -> Vec<v1::BidderStatus> {
     let mut bidders: Vec<_> = engine.bidder_overviews().collect();
-    bidders.sort_by_key(|known| (known.runs, known.bidder));
+    bidders.sort_by_key(|known| (known.has_left, known.runs, known.bidder));
     let told = bidders.into_iter().take(BIDDERS_TOLD_MAX).map(|known| v1::BidderStatus {
         bidder_key: known.bidder.key(),
         runs: known.runs.map(generation_message),

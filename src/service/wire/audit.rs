@@ -40,6 +40,16 @@ pub fn change_word(number: i32) -> &'static str {
     found.map_or("", |(change, _)| change.as_str())
 }
 
+/// A record's change in words, and what it takes back: `edited, undoing 0-17`.
+#[must_use]
+pub fn deed(record: &v1::AuditRecord) -> String {
+    let word = change_word(record.change).replace('_', " ");
+    match record.undoes {
+        None => word,
+        Some(other) => format!("{word}, undoing {}-{other}", record.partition),
+    }
+}
+
 /// The message of a record.
 #[must_use]
 pub fn record_message(partition: u32, sealed: &Sealed) -> v1::AuditRecord {

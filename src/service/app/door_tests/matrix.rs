@@ -22,7 +22,7 @@ enum Met {
 }
 
 /// Every role, somebody with a wrong token, and somebody without one.
-fn callers() -> Vec<(Option<Role>, Option<String>)> {
+pub(super) fn callers() -> Vec<(Option<Role>, Option<String>)> {
     let roles = Role::ALL.map(|role| (Some(role), Some(format!("{role}{SUFFIX}"))));
     roles.into_iter().chain([(None, Some("wrong".to_owned())), (None, None)]).collect()
 }
@@ -37,7 +37,7 @@ fn due(deed: Deed, role: Option<Role>) -> Met {
     }
 }
 
-fn every_call() -> Vec<String> {
+pub(super) fn every_call() -> Vec<String> {
     let set = FileDescriptorSet::decode(FILE_DESCRIPTOR_SET).unwrap();
     let mut calls = vec![
         "/grpc.health.v1.Health/Check".to_owned(),
@@ -128,7 +128,7 @@ async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
 /// Every command, with the right that it takes.
 fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
     let hand = "--for 1h --reason test";
-    let lines = [
+    let lines: Vec<(String, Deed)> = vec![
         (format!("apply -f {file}"), Deed::Enter),
         (format!("diff -f {file}"), Deed::Look),
         (format!("preview apply -f {file}"), Deed::Look),
@@ -143,12 +143,21 @@ fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
         (format!("cap nobody 35% {hand}"), Deed::Steer),
         ("clear 00000000000000aa".to_owned(), Deed::Steer),
         ("overrides".to_owned(), Deed::Look),
-        ("bulk pause --for 1h --reason test --yes".to_owned(), Deed::Look),
+        // Where no campaign fits, many are only looked for.
+        (format!("bulk pause {hand} --yes"), Deed::Look),
+        (format!("bulk freeze {hand} --yes"), Deed::Look),
+        (format!("bulk fix 35% {hand} --yes"), Deed::Look),
+        (format!("bulk cap 35% {hand} --yes"), Deed::Look),
+        ("bulk clear --yes".to_owned(), Deed::Look),
+        // A hand that is not on is looked for first.
+        (format!("extend 00000000000000aa {hand}"), Deed::Look),
+        ("wait".to_owned(), Deed::Look),
         ("suspense list".to_owned(), Deed::Look),
         ("suspense post 00000000000000aa --reason test".to_owned(), Deed::Steer),
         ("suspense drop 00000000000000aa --reason test".to_owned(), Deed::Steer),
         ("counter accept nobody --reason test".to_owned(), Deed::Steer),
         ("audit list".to_owned(), Deed::Look),
+        ("audit show 0-1".to_owned(), Deed::Look),
         ("audit export".to_owned(), Deed::Look),
         ("audit verify".to_owned(), Deed::Look),
         ("undo 0-1 --reason test".to_owned(), Deed::Steer),
@@ -157,6 +166,37 @@ fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
     ];
     let words = |line: String| line.split(' ').map(str::to_owned).collect();
     lines.into_iter().map(|(line, deed)| (words(line), deed)).collect()
+}
+
+/// The names of all commands of `ctl` that do something, such as `audit list`.
+fn every_name() -> Vec<String> {
+    fn below(command: &clap::Command, path: &str, names: &mut Vec<String>) {
+        for one in command.get_subcommands() {
+            let path = format!("{path}{}", one.get_name());
+            if one.has_subcommands() {
+                below(one, &format!("{path} "), names);
+            } else {
+                names.push(path);
+            }
+        }
+    }
+    use clap::CommandFactory as _;
+    let command = crate::args::Arguments::command();
+    let mut names = Vec::new();
+    below(command.find_subcommand("ctl").unwrap(), "", &mut names);
+    names
+}
+
+#[test]
+fn no_command_is_left_out_of_the_table() {
+    let listed = every_command("x").into_iter().map(|(words, _)| words.join(" ") + " ");
+    let listed: Vec<String> = listed.collect();
+    let names = every_name();
+    assert!(names.len() >= 30, "{names:?}");
+    for name in names {
+        let is_listed = listed.iter().any(|line| line.starts_with(&format!("{name} ")));
+        assert!(is_listed, "{name}");
+    }
 }
 
 async fn every_cell_of_commands(grpc: SocketAddr, folder: &Path) {

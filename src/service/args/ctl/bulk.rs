@@ -83,8 +83,8 @@ pub struct BulkHandArgs {
     /// Why, for those who find it: 1 to 500 bytes.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
-    /// Makes a retry harmless: 1 to 40 bytes, followed by a number for each campaign.
-    #[arg(long, value_name = "ID")]
+    /// Makes a retry harmless: 1 to 40 bytes, followed by each campaign's key.
+    #[arg(long, value_name = "ID", value_parser = base)]
     pub request_id: Option<String>,
 }
 
@@ -111,6 +111,14 @@ pub struct WaitArgs {
     /// The longest wait, in the world's time.
     #[arg(long = "for", value_name = "SPAN", default_value = "1m", value_parser = patience)]
     pub patience: Span,
+}
+
+/// What a campaign's key of seventeen characters still fits after.
+fn base(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.len() > 40 {
+        return Err("must have 1 to 40 bytes".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 fn patience(text: &str) -> Result<Span, String> {

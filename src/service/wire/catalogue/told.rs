@@ -3,6 +3,7 @@
 //!
 //! Called by the admin service, and by `ctl` for what it was told.
 
+use super::super::paging::PageBound;
 use super::{
     CampaignNames, Complaints, advertiser, advertiser_message, campaign, campaign_message, group,
     group_message, shape,
@@ -13,6 +14,7 @@ use paceline_core::input::ShapeChange;
 use paceline_core::object::ObjectId;
 use paceline_core::units::{CampaignId, Name, ShapeId};
 use paceline_proto::v1;
+use prost::Message as _;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A page of what is configured.
@@ -38,6 +40,16 @@ pub enum Item {
 }
 
 impl Item {
+    /// Bytes on the wire.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Shape(shape) => shape.encoded_len(),
+            Self::Advertiser(payer) => payer.encoded_len(),
+            Self::Group(group) => group.encoded_len(),
+            Self::Campaign(campaign) => campaign.encoded_len(),
+        }
+    }
+
     /// Sorts by kind, then by id.
     #[must_use]
     pub fn key(&self) -> String {
@@ -68,7 +80,7 @@ pub fn campaign_held(engine: &Engine, id: CampaignId) -> Option<(v1::Campaign, u
 
 /// The items of an engine after a token, one more than a page, each with its generation.
 #[must_use]
-pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
+pub fn items(engine: &Engine, token: &str, bound: PageBound) -> Vec<(Item, u64)> {
     let payer = |id| engine.advertiser(id).map(|spec| spec.name.to_string()).unwrap_or_default();
     let named: Vec<(Name, ShapeId)> =
         engine.shapes().filter_map(|shape| Some((shape.name?, shape.id))).collect();
@@ -82,9 +94,10 @@ pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
     let all = shapes.chain(advertisers).chain(groups).chain(campaigns);
     let mut keys: Vec<_> = all.filter(|(kind, name, _)| (*kind, *name) > last).collect();
     // The loop waits meanwhile: the page's own are set apart first, and these alone are sorted.
-    if keys.len() > size + 1 {
-        keys.select_nth_unstable(size);
-        keys.truncate(size + 1);
+    let most = bound.items();
+    if keys.len() > most + 1 {
+        keys.select_nth_unstable(most);
+        keys.truncate(most + 1);
     }
     keys.sort_unstable();
     let item = |id: ObjectId| {
@@ -101,19 +114,18 @@ pub fn items(engine: &Engine, token: &str, size: usize) -> Vec<(Item, u64)> {
         })
     };
     let told = keys.into_iter().filter_map(|(.., id)| Some((item(id)?, engine.generation_of(id))));
-    told.collect()
+    bound.first(told, |(item, _)| item.bytes())
 }
 
-/// The first `size` of the items of all partitions, each once, and the token of the next page.
+/// The first items of all partitions, each once, and the token of the next page.
 #[must_use]
-pub fn page(mut found: Vec<(Item, u64)>, size: usize) -> Page {
+pub fn page(mut found: Vec<(Item, u64)>, bound: PageBound) -> Page {
     found.sort_by_cached_key(|(item, _)| item.key());
     // Every partition has the same shapes.
     let mut seen = BTreeSet::new();
     found.retain(|(item, _)| seen.insert(item.key()));
     let mut told = Page::default();
-    if found.len() > size {
-        found.truncate(size);
+    if bound.cut(&mut found, |(item, _)| item.bytes()) {
         told.next_page_token = found.last().map(|(item, _)| item.key()).unwrap_or_default();
     }
     for (item, generation) in found {
