@@ -135,7 +135,17 @@ async fn the_lead_passes_on_and_a_stale_leader_writes_no_more() {
     assert_eq!(refused.code(), Code::FailedPrecondition, "{refused}");
     reads_nothing(&second, &first).await;
     // Whoever asks for lists is not turned away: they are gathered from the leaders.
-    for words in [&["list"][..], &["totals"], &["export"], &["overrides"], &["suspense", "list"]] {
+    let lists = [
+        &["list"][..],
+        &["totals"],
+        &["export"],
+        &["overrides"],
+        &["suspense", "list"],
+        &["audit", "list"],
+        &["audit", "export"],
+        &["audit", "verify"],
+    ];
+    for words in lists {
         let (here, there) = (first.ctl(words).await, second.ctl(words).await);
         assert_eq!((here.code, &here.out), (0, &there.out), "{words:?}: {there:?}");
     }

@@ -39,8 +39,7 @@ async fn list(caller: &mut Caller, args: AuditListArgs) -> Result<String, CtlErr
         until: args.until.map(wire::instant_message),
         ..v1::ListAuditRequest::default()
     };
-    let asked = caller.client.list_audit(request).await;
-    let told = caller.answer(asked)?;
+    let told = changes(caller, request).await?;
     if caller.is_json {
         let records: Value = told.records.iter().map(record_json).collect();
         return Ok(pretty(&object!({"changes": records, "trails": trails_json(&told.trails)})));
@@ -50,6 +49,35 @@ async fn list(caller: &mut Caller, args: AuditListArgs) -> Result<String, CtlErr
         answer += "there are older ones: narrow the question, or raise --most\n";
     }
     Ok(answer)
+}
+
+/// A page of changes of all instances that lead, the newest first as from one of them.
+async fn changes(
+    caller: &mut Caller,
+    request: v1::ListAuditRequest,
+) -> Result<v1::ListAuditResponse, CtlError> {
+    let mut all = v1::ListAuditResponse::default();
+    for mut leader in caller.leaders().await? {
+        let is_led_only = leader.is_led_only;
+        let asked =
+            leader.client.list_audit(v1::ListAuditRequest { is_led_only, ..request.clone() }).await;
+        let told = leader.answer(asked)?;
+        all.records.extend(told.records);
+        all.trails.extend(told.trails);
+        if !told.next_page_token.is_empty() {
+            all.next_page_token = told.next_page_token;
+        }
+    }
+    let at = |record: &v1::AuditRecord| record.at.map(|at| (at.seconds, at.nanos));
+    all.records
+        .sort_by_key(|record| std::cmp::Reverse((at(record), record.partition, record.number)));
+    let most = usize::try_from(request.page_size).unwrap_or(usize::MAX);
+    if all.records.len() > most && most > 0 {
+        all.records.truncate(most);
+        all.next_page_token = "more".to_owned();
+    }
+    all.trails.sort_by_key(|trail| trail.partition);
+    Ok(all)
 }
 
 fn table(records: &[v1::AuditRecord]) -> Table {
@@ -83,8 +111,7 @@ async fn show(caller: &mut Caller, change: (u32, u64)) -> Result<String, CtlErro
         number: Some(number),
         ..v1::ListAuditRequest::default()
     };
-    let asked = caller.client.list_audit(request).await;
-    let found = caller.answer(asked)?.records.into_iter().next();
+    let found = changes(caller, request).await?.records.into_iter().next();
     let record = found.ok_or_else(|| {
         let told = format!("{partition}-{number} is no change that is kept");
         CtlError::Failed(told)
@@ -151,14 +178,17 @@ const READINGS_MAX: usize = 3;
 
 /// Every record that is kept, by partition, each stretch checked against its seals.
 async fn stretches(caller: &mut Caller, partition: Option<u32>) -> Result<Vec<Stretch>, CtlError> {
-    let request = v1::ListAuditRequest { page_size: 1, partition, ..Default::default() };
-    let asked = caller.client.list_audit(request).await;
-    let mut trails = caller.answer(asked)?.trails;
-    trails.sort_by_key(|trail| trail.partition);
     let mut stretches = Vec::new();
-    for trail in trails {
-        stretches.push(whole(caller, trail.partition).await?);
+    for mut leader in caller.leaders().await? {
+        let is_led_only = leader.is_led_only;
+        let request =
+            v1::ListAuditRequest { page_size: 1, partition, is_led_only, ..Default::default() };
+        let asked = leader.client.list_audit(request).await;
+        for trail in leader.answer(asked)?.trails {
+            stretches.push(whole(&mut leader, trail.partition).await?);
+        }
     }
+    stretches.sort_by_key(|stretch| stretch.partition);
     Ok(stretches)
 }
 
