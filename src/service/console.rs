@@ -7,6 +7,7 @@
 mod budget;
 mod campaign;
 mod changes;
+mod elsewhere;
 mod fleet;
 mod form;
 mod history;

@@ -9,7 +9,8 @@ mod visit;
 use crate::browser::Browser;
 use crate::harness::until;
 use paceline_core::units::CampaignId;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 use visit::{BEHIND, STEADY, Visit};
 
 #[tokio::test]

@@ -49,7 +49,7 @@ enum Found {
     /// There is no such record.
     Nothing,
     /// This request did it already; the shape it put back here, which others may still lack.
-    Done(Box<Sealed>, Box<Sealed>, Option<Input>),
+    Done(Box<Sealed>, Box<Sealed>, Option<Box<Input>>),
     /// It can be done, or not.
     Judged(Box<Sealed>, Box<Result<Inverse, NotUndone>>),
 }
@@ -59,7 +59,7 @@ fn look(engine: &Engine, trail: &Trail, number: u64, request: &str, is_forced: b
     let is_it =
         |other: &&Sealed| other.record.undoes == Some(number) && other.record.request_id == request;
     if let Some(made) = trail.iter().rev().find(is_it) {
-        let shape = shape_put_back(engine, &sealed.record);
+        let shape = shape_put_back(engine, &sealed.record).map(Box::new);
         return Found::Done(Box::new(sealed.clone()), Box::new(made.clone()), shape);
     }
     let judged = inverse(engine, &sealed.record, is_forced);

@@ -5,7 +5,8 @@
 
 use super::form::{Untaken, reason};
 use super::{
-    Console, as_caller, frame, named, notice, only_shown, refused, respond, see_other, untaken,
+    Console, as_caller, elsewhere, frame, named, notice, only_shown, refused, respond, see_other,
+    untaken,
 };
 use crate::audit::difference::{between, shown};
 use crate::auth::{Caller, Deed};
@@ -21,6 +22,9 @@ use paceline_view::{
 
 /// Changes on a page: what a person looks through.
 const ROWS: u32 = 100;
+
+/// Hands on one page: more than anybody looks through, and some megabytes at most.
+const HANDS_MAX: usize = 5_000;
 
 /// A change's address: `/audit/0-17`.
 fn href(record: &v1::AuditRecord) -> String {
@@ -44,13 +48,14 @@ pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQue
         object_kind: query.get("kind").to_owned(),
         object_id: query.get("object").to_owned(),
         author: query.get("author").to_owned(),
+        is_led_only: true,
         ..v1::ListAuditRequest::default()
     };
     match console.admin.list_audit(tonic::Request::new(asked)).await {
         Err(status) => refused(&status),
         Ok(told) => {
             let told = told.into_inner();
-            let mut section = Section::new("");
+            let mut section = elsewhere::told(&console, Section::new("")).await;
             if told.records.is_empty() {
                 let none = "Nothing that fits was changed.".to_owned();
                 section = section.with(Block::Paragraph(none));
@@ -225,14 +230,37 @@ pub(super) async fn undo(
     }
 }
 
+/// The hands that are on where this instance leads, up to a bound.
+async fn hands(console: &Console) -> Result<Vec<v1::Override>, tonic::Status> {
+    let (mut all, mut page_token) = (Vec::new(), String::new());
+    while all.len() < HANDS_MAX {
+        let asked = v1::ListOverridesRequest {
+            page_size: 1_000,
+            page_token,
+            is_led_only: true,
+            ..v1::ListOverridesRequest::default()
+        };
+        let told = console.admin.list_overrides(tonic::Request::new(asked)).await?.into_inner();
+        all.extend(told.overrides);
+        page_token = told.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
+
 /// The hands that are on.
 pub(super) async fn overrides(State(console): State<Console>) -> Response {
-    let asked = v1::ListOverridesRequest { page_size: 1_000, ..Default::default() };
-    let told = match console.admin.list_overrides(tonic::Request::new(asked)).await {
-        Ok(told) => told.into_inner().overrides,
+    let told = match hands(&console).await {
+        Ok(told) => told,
         Err(status) => return refused(&status),
     };
-    let mut section = Section::new("");
+    let mut section = elsewhere::told(&console, Section::new("")).await;
+    if told.len() >= HANDS_MAX {
+        let most = format!("These are the {HANDS_MAX} that end soonest; there are more.");
+        section = section.with(Block::Notice(Judged::Watch, most));
+    }
     if told.is_empty() {
         section = section.with(Block::Paragraph("No hand is on the wheel.".to_owned()));
     } else {
@@ -261,9 +289,8 @@ pub(super) async fn hand(
     request: Request,
 ) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
-    let asked = v1::ListOverridesRequest { page_size: 1_000, ..Default::default() };
-    let told = match console.admin.list_overrides(tonic::Request::new(asked)).await {
-        Ok(told) => told.into_inner().overrides,
+    let told = match hands(&console).await {
+        Ok(told) => told,
         Err(status) => return refused(&status),
     };
     let Some(hand) = told.into_iter().find(|hand| hand.override_id == id) else {

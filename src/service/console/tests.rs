@@ -316,6 +316,10 @@ async fn who_leads_instead_is_told_by_name() {
     let bench = Bench::on(&store);
     let (status, _, html) = bench.page("/").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(html.contains("Partition 0 is led by other:7001: look at its console."), "{html}");
+    let told = "Partition 0 is led by other:7001: look at its console.";
+    assert!(html.contains(told), "{html}");
+    for path in ["/audit", "/overrides"] {
+        assert!(bench.ok(path).await.contains(told), "{path}");
+    }
     bench.end().await;
 }
