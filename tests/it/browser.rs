@@ -155,16 +155,20 @@ impl Browser {
             .into()
     }
 
-    /// What a script of ours says.
+    /// What a script of ours says; asked again where the page was loaded meanwhile.
     pub(crate) async fn script(&self, script: &str, args: &[Value]) -> Value {
-        self.command("execute/sync", &json!({ "script": script, "args": args })).await.unwrap()
+        until(script, async || {
+            self.command("execute/sync", &json!({ "script": script, "args": args })).await.ok()
+        })
+        .await
     }
 
     /// All that can be read on the page.
     pub(crate) async fn text(&self) -> String {
-        // A page that loads itself again has no body for a moment.
-        let script = "return document.body ? document.body.innerText : ''";
-        self.script(script, &[]).await.as_str().unwrap().to_owned()
+        // A page that loads itself again is not whole for a moment.
+        let script = "return document.readyState === 'complete' ? document.body.innerText : null";
+        until("a whole page", async || self.script(script, &[]).await.as_str().map(str::to_owned))
+            .await
     }
 
     /// Looks again until the page says this; whoever reads it may load it again in between.
@@ -192,21 +196,48 @@ impl Browser {
     /// Does something to an element, looking it up again where the page was loaded in between.
     async fn on(&self, xpath: &str, what: &str, body: &Value) {
         until(&format!("{what} on {xpath}"), async || {
+            let before = self.address().await;
             let element = self.find(xpath).await.ok()?;
-            self.command(&format!("element/{element}/{what}"), body).await.ok()
+            match self.command(&format!("element/{element}/{what}"), body).await {
+                Ok(_) => Some(()),
+                // The page may be gone because it was done.
+                Err(_) => (self.address().await != before).then_some(()),
+            }
         })
         .await;
     }
 
-    /// Follows the first link of this text.
+    /// Follows the first link of this text. A page that loads itself again in that moment may come
+    /// before the click, or undo it: it is done when the link's own address is reached.
     pub(crate) async fn follow(&self, text: &str) {
-        self.on(&format!("//a[normalize-space()={}]", quoted(text)), "click", &json!({})).await;
+        let xpath = format!("//a[normalize-space()={}]", quoted(text));
+        let href =
+            "return document.evaluate(arguments[0], document, null, 9).singleNodeValue?.href";
+        let mut wanted = Value::Null;
+        until(&format!("following {text:?}"), async || {
+            if wanted == self.script("return location.href", &[]).await {
+                return Some(());
+            }
+            let element = self.find(&xpath).await.ok()?;
+            wanted = self.script(href, &[json!(xpath)]).await;
+            // Whether it was done is seen by where the browser is.
+            let _ = self.command(&format!("element/{element}/click"), &json!({})).await;
+            None
+        })
+        .await;
     }
 
-    /// Presses the button of this text.
+    /// Presses the button of this text, and waits for the page that answers: pages with buttons
+    /// do not load themselves again.
     pub(crate) async fn press(&self, text: &str) {
+        self.script("window.isPressed = true", &[]).await;
         let xpath = format!("//button[normalize-space()={}]", quoted(text));
         self.on(&xpath, "click", &json!({})).await;
+        until(&format!("an answer to {text:?}"), async || {
+            let script = "return !window.isPressed && document.readyState === 'complete'";
+            (self.script(script, &[]).await == true).then_some(())
+        })
+        .await;
     }
 
     /// Fills in the field of this label.
