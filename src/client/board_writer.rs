@@ -256,6 +256,12 @@ impl BoardWriter {
         }
     }
 
+    /// A stream begins.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn begin_shades(&mut self) {
+        self.shades.begin(&self.board.shades);
+    }
+
     /// Schedules came that broke a rule: those held of the partition are dropped.
     #[cfg(feature = "grpc")]
     pub(crate) fn drop_shades(&mut self, partition: PartitionId) {

@@ -95,8 +95,9 @@ pub struct Settings {
     /// Bids that may be open at a time with money held, 32 bytes each; when about that many are,
     /// there is no bid. Four times what is usual keeps that rare.
     pub holds_max: usize,
-    /// Segments that can have a shading schedule, 171 bytes each. Those beyond are refused,
-    /// counted, and bid for unshaded; with none, no schedules are asked for.
+    /// Segments that can have a shading schedule, 171 bytes each where bids are made; beside that
+    /// the background task keeps all that it is told, some 120 bytes a segment. Those beyond are
+    /// refused, counted, and bid for unshaded; with none, no schedules are asked for.
     pub segments_max: usize,
     /// How long money is held for a bid of which nothing is heard.
     pub hold_timeout: Span,

@@ -62,6 +62,14 @@ impl ShadeBooks {
         self.partitions.entry(partition).or_default().clear(table);
     }
 
+    /// A stream begins: a whole set that another left half told is never finished.
+    #[cfg(feature = "grpc")]
+    pub(crate) fn begin(&mut self, table: &ShadeTable) {
+        for partition in self.partitions.values_mut().filter(|held| held.load.is_some()) {
+            partition.clear(table);
+        }
+    }
+
     /// Takes a part; how many segments found no room.
     pub(crate) fn apply(
         &mut self,
@@ -221,5 +229,19 @@ mod tests {
         let segments: Vec<(u64, u32)> = (1..=4).map(|key| (key, 0)).collect();
         assert_eq!(books.apply(&table, &part(None, 5, (1, 2), (&[], &segments))), Ok(2));
         assert_eq!(books.held().count(), 1);
+    }
+
+    #[cfg(feature = "grpc")]
+    #[test]
+    fn a_set_that_was_left_half_told_is_not_used_on_another_stream() {
+        let (table, mut books) = (ShadeTable::new(10), ShadeBooks::default());
+        let whole = part(None, 4, (0, 1), (&[(0, 1)], &[(7, 0)]));
+        assert_eq!(books.apply(&table, &whole), Ok(0));
+        books.begin(&table);
+        assert_eq!(seen(&table, 7), Some(schedule(1)), "a whole one stays");
+        let half = part(None, 5, (0, 2), (&[(0, 2)], &[(7, 0)]));
+        assert_eq!(books.apply(&table, &half), Ok(0));
+        books.begin(&table);
+        assert_eq!((seen(&table, 7), books.held().count()), (None, 0));
     }
 }

@@ -229,6 +229,7 @@ impl Desk {
         let mut inner = self.lock();
         let now = inner.now().unwrap_or_default();
         let held = inner.writer.held_allowances(now);
+        inner.writer.begin_shades();
         let hello = v1::WatchHello {
             bidder_id: self.bidder_id.clone(),
             held_tables: inner.writer.held().map(wire::to_held_table).collect(),

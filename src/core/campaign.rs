@@ -262,7 +262,7 @@ impl ReturnTarget {
 }
 
 /// The highest value cap: what a budget may be at most.
-const CAP_MAX: CpmMicros = CpmMicros::new(4_000_000_000_000_000);
+pub const VALUE_CAP_MAX: CpmMicros = CpmMicros::new(4_000_000_000_000_000);
 
 /// The order being delivered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -363,7 +363,7 @@ impl CampaignSpec {
         if self.value_cap.is_some_and(|cap| cap.get() <= 0) {
             complaints.push(SpecError::new("value_cap", "must be above zero"));
         }
-        if self.value_cap.is_some_and(|cap| cap > CAP_MAX) {
+        if self.value_cap.is_some_and(|cap| cap > VALUE_CAP_MAX) {
             let rule = "must be at most four billion units";
             complaints.push(SpecError::new("value_cap", rule));
         }

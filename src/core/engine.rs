@@ -111,10 +111,8 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn restore(config: EngineConfig<L>, mut state: EngineState<L::State>) -> Self {
         state.ledger.rebound(&config.ledger);
-        match (&mut state.shading, config.shading) {
-            (Some(shading), Some(market)) => shading.configure(market.shader),
-            (shading, _) => *shading = None,
-        }
+        state.shading =
+            state.shading.zip(config.shading).and_then(|(held, market)| held.configured(market));
         Self { config, state, flat: TrafficShape::flat() }
     }
 

@@ -75,6 +75,15 @@ fn author<T>(request: &Request<T>) -> String {
     }
 }
 
+/// Asked before the first write of what lives in every partition: whoever does not lead them all
+/// would leave it half done.
+async fn leads_all(partitions: &Partitions) -> Result<(), Status> {
+    for handle in partitions.all() {
+        handle.ask(|_| ()).await.map_err(|error| loop_status(&error))?;
+    }
+    Ok(())
+}
+
 /// Appends one input; an answer other than done is a refusal.
 async fn submit(handle: &LoopHandle, input: find::Input) -> Result<(), Status> {
     let answers = handle.submit(vec![input]).await.map_err(|error| loop_status(&error))?;
@@ -106,6 +115,7 @@ impl AdminService for Admin {
         let mut complaints = Complaints::default();
         let shape = wire::catalogue::lone_shape(request.get_ref(), &mut complaints);
         if let Some(shape) = shape {
+            leads_all(&self.partitions).await?;
             // A campaign in any partition may name it.
             for handle in self.partitions.all() {
                 submit(handle, by.decide(shape.clone(), Vec::new())).await?;

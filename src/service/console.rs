@@ -24,11 +24,11 @@ use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{FromRequest, Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use form::{Marks, Untaken};
+use form::{Filled, Marks};
 pub use history::{History, record};
 use paceline_core::units::{CampaignId, PartitionId};
 use paceline_view::{Block, NavLink, Page, Section, State as Judged};
@@ -209,8 +209,22 @@ fn refused(status: &tonic::Status) -> Response {
     respond(code, &notice("Not done", Judged::Bad, format!("{}.", status.message())))
 }
 
-fn untaken(why: Untaken) -> Response {
-    changes::not_taken(why)
+/// A form of ours that was sent: what it says, and by whom. Whatever else is sent is answered by a
+/// page that says why nothing was done.
+struct Taken {
+    filled: Filled,
+    caller: Option<Caller>,
+}
+
+impl FromRequest<Console> for Taken {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, console: &Console) -> Result<Self, Response> {
+        let now = console.partitions.clock().world();
+        let (filled, caller) =
+            console.marks.taken(request, now).await.map_err(changes::not_taken)?;
+        Ok(Self { filled, caller })
+    }
 }
 
 /// Leads on to the page that shows what was done, so that loading it again repeats nothing.

@@ -186,17 +186,39 @@ async fn pages<T>(
     Err(CtlError::Failed(format!("there are more than {PAGES_MAX} pages: narrow the question")))
 }
 
-/// Gathers all pages of a list from every instance that leads a partition. Each gives its own in
-/// order.
-async fn everywhere<T>(
+/// Asks every instance that leads a partition, each for its own.
+async fn each_leader<T>(
+    caller: &mut Caller,
+    mut ask: impl AsyncFnMut(&mut Caller) -> Result<T, CtlError>,
+) -> Result<Vec<(Caller, T)>, CtlError> {
+    let led = caller.led().await?;
+    let mut told = Vec::new();
+    for mut leader in caller.leaders(&led)? {
+        let answer = ask(&mut leader).await?;
+        told.push((leader, answer));
+    }
+    // A partition that changed hands meanwhile may have been told twice, or by nobody.
+    if told.iter().any(|(leader, _)| leader.is_led_only) && caller.led().await? != led {
+        let why = "the lead of a partition changed while this was asked; ask again";
+        return Err(CtlError::Failed(why.to_owned()));
+    }
+    Ok(told)
+}
+
+/// All pages of a list from every instance that leads a partition; each gives its own in order.
+async fn by_leader<T>(
     caller: &mut Caller,
     mut ask: impl AsyncFnMut(&mut Caller, String) -> Result<(Vec<T>, String), CtlError>,
+) -> Result<Vec<(Caller, Vec<T>)>, CtlError> {
+    each_leader(caller, async |leader| pages(async |token| ask(leader, token).await).await).await
+}
+
+/// The same, whosever they are.
+async fn everywhere<T>(
+    caller: &mut Caller,
+    ask: impl AsyncFnMut(&mut Caller, String) -> Result<(Vec<T>, String), CtlError>,
 ) -> Result<Vec<T>, CtlError> {
-    let mut all = Vec::new();
-    for mut leader in caller.leaders().await? {
-        all.extend(pages(async |token| ask(&mut leader, token).await).await?);
-    }
-    Ok(all)
+    Ok(by_leader(caller, ask).await?.into_iter().flat_map(|(_, items)| items).collect())
 }
 
 /// A file's text: into the file, which must not be there yet, or as the answer.

@@ -1,4 +1,4 @@
-//! How spend and traffic come in: reports are sorted by partition and made durable.
+//! How spend, traffic and outcomes come in: reports are sorted by partition and made durable.
 //!
 //! Nothing is posted here: what is in the log is posted by the partition's leader. A report goes to
 //! every partition that it says something about, all of it or, as far as the caller may know, none:

@@ -196,13 +196,8 @@ impl Browser {
     /// Does something to an element, looking it up again where the page was loaded in between.
     async fn on(&self, xpath: &str, what: &str, body: &Value) {
         until(&format!("{what} on {xpath}"), async || {
-            let before = self.address().await;
             let element = self.find(xpath).await.ok()?;
-            match self.command(&format!("element/{element}/{what}"), body).await {
-                Ok(_) => Some(()),
-                // The page may be gone because it was done.
-                Err(_) => (self.address().await != before).then_some(()),
-            }
+            self.command(&format!("element/{element}/{what}"), body).await.ok()
         })
         .await;
     }
@@ -230,12 +225,20 @@ impl Browser {
     /// Presses the button of this text, and waits for the page that answers: pages with buttons
     /// do not load themselves again.
     pub(crate) async fn press(&self, text: &str) {
-        self.script("window.isPressed = true", &[]).await;
         let xpath = format!("//button[normalize-space()={}]", quoted(text));
-        self.on(&xpath, "click", &json!({})).await;
+        let is_new = "return !window.isHere && document.readyState === 'complete'";
+        until(&format!("pressing {text:?}"), async || {
+            let element = self.find(&xpath).await.ok()?;
+            self.script("window.isHere = true", &[]).await;
+            match self.command(&format!("element/{element}/click"), &json!({})).await {
+                Ok(_) => Some(()),
+                // The page may be gone because it was done.
+                Err(_) => (self.script(is_new, &[]).await == true).then_some(()),
+            }
+        })
+        .await;
         until(&format!("an answer to {text:?}"), async || {
-            let script = "return !window.isPressed && document.readyState === 'complete'";
-            (self.script(script, &[]).await == true).then_some(())
+            (self.script(is_new, &[]).await == true).then_some(())
         })
         .await;
     }

@@ -81,10 +81,10 @@ async fn pauses_and_resumes(visit: &Visit) {
     browser.press("Show what it does").await;
     browser.reads("no bids from the next table on").await;
     visit.sound("before-it-is-done", &[]).await;
-    let held = visit.generations().await;
     browser.press("Do it: pause").await;
     browser.reads("wrong creative").await;
     assert_eq!(browser.address().await, "/overrides");
+    let held = visit.generations().await;
     visit.sound("overrides", &[]).await;
 
     // The edit reaches all bidders: each runs a table that was made after it, and none bids.
@@ -124,9 +124,9 @@ async fn fixes_for_an_hour_and_watches_it_end(visit: &Visit) {
     browser.fill("Why", "a trial").await;
     browser.press("Show what it does").await;
     browser.reads("multiplier 35.00% at once").await;
+    let laid = visit.now();
     browser.press("Do it: fix at 35.00%").await;
     browser.reads("fix at 35.00%").await;
-    let laid = visit.now();
     browser.comes_to_read(&visit.campaign(STEADY), "An override fixes its multiplier.").await;
     browser.reads("0.350").await;
     visit.sound("fixed", &[]).await;

@@ -32,7 +32,7 @@ const SAME: [&str; 19] = [
     "clock_factor",
 ];
 /// Texts that differ from run to run, or are not for machines.
-const LOOSE: [&str; 6] = ["author", "detail", "holder", "instance_id", "version", "why"];
+const LOOSE: [&str; 7] = ["author", "code", "detail", "holder", "instance_id", "version", "why"];
 
 /// Of these only the form is kept: what a law thinks depends on when it was asked.
 const THOUGHT: [&str; 2] = ["explain", "preview"];
@@ -46,6 +46,8 @@ fn steady(key: &str, value: &Value, is_form: bool) -> Value {
         Value::Number(_) | Value::String(_) | Value::Null | Value::Bool(_) if is_form => {
             "<value>".into()
         }
+        // Ages are there after a while.
+        Value::Number(_) | Value::Null if key.ends_with("_seconds") => "<number or none>".into(),
         Value::Number(_) if SAME.contains(&key) => value.clone(),
         Value::Number(_) => "<number>".into(),
         Value::String(text) if text.parse::<jiff::Timestamp>().is_ok() => "<time>".into(),

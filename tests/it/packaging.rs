@@ -51,13 +51,13 @@ fn the_unit_starts_what_there_is_and_waits_for_an_orderly_end() {
     let text = text("packaging/paceline.service");
     let unit = unit(&text);
     let value = |key: &str| unit[&("Service".to_owned(), key.to_owned())][0].clone();
-    for key in ["ExecStartPre", "ExecStart"] {
-        let line = value(key);
-        let words: Vec<&str> = line.split(' ').collect();
-        assert_eq!(words[0], "/usr/local/bin/paceline");
-        let typed = Arguments::try_parse_from(&words).unwrap().command;
-        assert!(matches!(typed, Typed::Run(_) | Typed::CheckConfig(_)), "{typed:?}");
-    }
+    let line = value("ExecStart");
+    let words: Vec<&str> = line.split(' ').collect();
+    assert_eq!(words[0], "/usr/local/bin/paceline");
+    let typed = Arguments::try_parse_from(&words).unwrap().command;
+    assert!(matches!(typed, Typed::Run(_)), "{typed:?}");
+    // What RestartPreventExitStatus= heeds is the exit code of the program alone.
+    assert!(!text.contains("ExecStartPre="), "a check before it would be tried for ever");
     assert_eq!(value("RestartPreventExitStatus"), "64", "the exit code of faulty configuration");
     // The stages of the end, as they are by default.
     let told = program(&["print-config", "--json"]);

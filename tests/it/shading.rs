@@ -2,11 +2,11 @@
 //! bids by it, a restart keeps it, and silence withdraws it.
 
 use crate::harness::{Service, Setup, on_each_store, until};
-use crate::market::{FastClock, VALUE};
+use crate::market::{FastClock, Order, VALUE, catalogue};
 use paceline_client::{Builder, CampaignHandle, PacelineClient, PacelineHandle};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::hash::mix;
-use paceline_core::units::{ArmId, CampaignId, CpmMicros, SegmentId, Span, Timestamp};
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, SegmentId};
 use paceline_proto::v1;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use tonic::Code;
@@ -44,33 +44,14 @@ fn nothing() -> v1::ReportOutcomesRequest {
 
 /// One campaign at full speed that is shaded, whatever that does to its results.
 async fn enter(service: &Service, clock: &FastClock) {
-    let at =
-        |at: Timestamp| prost_types::Timestamp { seconds: at.as_micros() / 1_000_000, nanos: 0 };
-    let advertiser = v1::Advertiser {
-        advertiser_id: "market".to_owned(),
-        currency: "EUR".to_owned(),
-        ..v1::Advertiser::default()
-    };
-    let flight = v1::Flight {
-        start: Some(at(clock.since())),
-        end: Some(at(clock.since() + Span::DAY)),
-        budget_micros: Some(1_000_000_000),
-    };
-    let campaign = v1::Campaign {
-        campaign_id: "shaded".to_owned(),
-        advertiser_id: "market".to_owned(),
-        budgets: Some(v1::Budgets { flights: vec![flight], ..v1::Budgets::default() }),
-        law: v1::PacingLaw::Asap.into(),
-        delivery: v1::DeliveryMode::Asap.into(),
-        shading: v1::ShadingLevel::Standard.into(),
-        shading_objective: v1::ShadingObjective::Surplus.into(),
-        ..v1::Campaign::default()
-    };
-    let request = v1::ApplyCatalogueRequest {
-        advertisers: vec![advertiser],
-        campaigns: vec![campaign],
-        ..v1::ApplyCatalogueRequest::default()
-    };
+    let order =
+        Order { name: "shaded".to_owned(), budget_micros: 1_000_000_000, law: v1::PacingLaw::Asap };
+    let mut request = catalogue(clock, &[order]);
+    for campaign in &mut request.campaigns {
+        campaign.set_delivery(v1::DeliveryMode::Asap);
+        campaign.set_shading(v1::ShadingLevel::Standard);
+        campaign.set_shading_objective(v1::ShadingObjective::Surplus);
+    }
     let answer = service.admin().apply_catalogue(request).await.unwrap().into_inner();
     assert!(answer.complaints.is_empty(), "{:?}", answer.complaints);
 }

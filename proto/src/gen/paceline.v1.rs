@@ -3289,6 +3289,12 @@ pub struct ExplainCampaignResponse {
     /// Why it delivers as it does, the likeliest first.
     #[prost(message, repeated, tag = "20")]
     pub causes: ::prost::alloc::vec::Vec<Cause>,
+    /// How its bids are shaded, as published. Unspecified: nothing is published yet.
+    #[prost(enumeration = "ShadingLevel", tag = "21")]
+    pub shading: i32,
+    /// Share of the shade that it gives up, as published, 0 to 1000.
+    #[prost(uint32, tag = "22")]
+    pub shading_relief_per_mille: u32,
 }
 /// Where a campaign stands with its return target, over the flight so far.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -2,7 +2,9 @@
 //!
 //! Called by the engine once a tick, after every owner's law was stepped.
 
-use crate::campaign::{CampaignSpec, CampaignStatus, ReturnTarget, ShadingTerms};
+use crate::campaign::{
+    CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, ReturnTarget, ShadingTerms,
+};
 use crate::engine::outcomes::Relief;
 use crate::engine::returns::{Ceiling, Returns};
 use crate::event::OpportunityCount;
@@ -134,13 +136,17 @@ pub(super) struct Terms {
     value_cap: Option<CpmMicros>,
     multiplier_max: PacingMultiplier,
     pub shading: ShadingTerms,
+    /// It spends as fast as possible.
+    is_asap: bool,
     pub status: CampaignStatus,
 }
 
 impl Terms {
     const fn of(spec: &CampaignSpec) -> Self {
         let &CampaignSpec { id, value_cap, multiplier_max, shading, status, .. } = spec;
-        Self { id, value_cap, multiplier_max, shading, status }
+        let is_asap =
+            matches!(spec.delivery, DeliveryMode::Asap) || matches!(spec.law, LawChoice::Asap);
+        Self { id, value_cap, multiplier_max, shading, is_asap, status }
     }
 }
 
@@ -306,7 +312,8 @@ impl CampaignState {
         }
         self.reason = reason;
         let published = self.entry.map(|entry| entry.safe_multiplier);
-        let shading = self.shading(hands, standing, state, (multiplier, max));
+        let is_held_back = participation < ParticipationRate::ONE;
+        let shading = self.shading(hands, standing, state, (multiplier, max), is_held_back);
         let mut entry = TableEntry {
             campaign: id,
             arm: ArmId(0),
@@ -339,6 +346,7 @@ impl CampaignState {
         standing: &Standing,
         state: EntryState,
         range: (PacingMultiplier, PacingMultiplier),
+        is_held_back: bool,
     ) -> EntryShading {
         let terms = self.entered.terms.shading;
         if !standing.may_shade {
@@ -348,7 +356,9 @@ impl CampaignState {
             let relief = self.entry.map_or(0, |entry| entry.shading.relief());
             return EntryShading::new(terms.level, relief);
         }
-        self.relief.step(standing.now, terms, range)
+        // Whoever spends as fast as possible always bids in full: that says nothing of its budget.
+        let is_asap = self.entered.terms.is_asap;
+        self.relief.step(standing.now, terms, range, is_held_back || is_asap)
     }
 
     /// Whether the safe multiplier is certainly no news.

@@ -3,6 +3,7 @@
 //! A partition learns the markets whose exchanges' names fall to it, from every reporter, whoever's
 //! campaigns bid there. Called by the engine as reports come and once a round.
 
+use super::config::ShadingMarket;
 use super::reports::Reports;
 use super::{Applied, Engine};
 use crate::campaign::{ShadingLevel, ShadingObjective, ShadingTerms, SpecError};
@@ -38,6 +39,8 @@ pub struct OutcomesTaken {
 /// What a partition knows of its markets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Shading {
+    /// Of all prices that were learnt from.
+    currency: Currency,
     shader: Shader,
     reporters: Reporters,
     reports: Reports,
@@ -53,12 +56,14 @@ pub(super) struct Relief {
 }
 
 impl Relief {
-    /// A round at which the law asks for this multiplier, of at most `max`.
+    /// A round at which the law asks for this multiplier, of at most `max`. `is_held_back` where it
+    /// takes part in less than every auction: its budget binds, however high it bids.
     pub(super) fn step(
         &mut self,
         now: Timestamp,
         terms: ShadingTerms,
         (multiplier, max): (PacingMultiplier, PacingMultiplier),
+        is_held_back: bool,
     ) -> EntryShading {
         let minutes = (now - self.at).as_minutes().clamp(0.0, 1.0);
         self.at = now;
@@ -66,10 +71,10 @@ impl Relief {
         let is_for_value = terms.objective == ShadingObjective::Value;
         if terms.level == ShadingLevel::Off || !is_for_value {
             self.per_mille = 0.0;
+        } else if is_held_back || multiplier < BELOW_TOP * max {
+            self.per_mille = (self.per_mille - RELIEF_PER_MINUTE * minutes).max(0.0);
         } else if multiplier >= TOP * max {
             self.per_mille = (self.per_mille + RELIEF_PER_MINUTE * minutes).min(RELIEF_MAX);
-        } else if multiplier < BELOW_TOP * max {
-            self.per_mille = (self.per_mille - RELIEF_PER_MINUTE * minutes).max(0.0);
         }
         let stepped = libm::floor(self.per_mille / RELIEF_STEP) * RELIEF_STEP;
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 1000")]
@@ -86,6 +91,7 @@ impl<L: PacingLaw> Engine<L> {
         };
         let fresh = || {
             Box::new(Shading {
+                currency: market.currency,
                 shader: Shader::new(market.shader),
                 reporters: Reporters::default(),
                 reports: Reports::default(),
@@ -98,7 +104,7 @@ impl<L: PacingLaw> Engine<L> {
         {
             return Applied::Outcomes(OutcomesTaken::default());
         }
-        Applied::Outcomes(shading.take(now, report, market.currency))
+        Applied::Outcomes(shading.take(now, report))
     }
 
     /// Refits what is due, a bounded number of segments; what is to be said, if anything.
@@ -128,7 +134,7 @@ impl<L: PacingLaw> Engine<L> {
     /// What is known of a segment's market; nothing before the first outcome.
     #[must_use]
     pub fn landscape(&self, segment: SegmentId) -> Option<Landscape<'_>> {
-        Some(self.state.shading.as_ref()?.shader.landscape(segment, self.state.now))
+        self.state.shading.as_ref()?.shader.landscape(segment, self.state.now)
     }
 }
 
@@ -140,15 +146,16 @@ pub(super) struct ShadeStep {
 }
 
 impl Shading {
-    /// Goes on under another configuration.
-    pub(super) fn configure(&mut self, config: crate::shade::ShaderConfig) {
-        self.shader.configure(config);
+    /// Goes on under another configuration; nothing does when prices are in another currency now.
+    pub(super) fn configured(mut self: Box<Self>, market: ShadingMarket) -> Option<Box<Self>> {
+        self.shader.configure(market.shader);
+        (self.currency == market.currency).then_some(self)
     }
 
-    fn take(&mut self, now: Timestamp, report: &OutcomeReport, due: Currency) -> OutcomesTaken {
+    fn take(&mut self, now: Timestamp, report: &OutcomeReport) -> OutcomesTaken {
         let mut told = OutcomesTaken::default();
         let mut admission = self.reporters.open(now, report.producer);
-        let is_due = report.currency == due;
+        let is_due = report.currency == self.currency;
         for outcome in &report.outcomes {
             let admitted =
                 if is_due { admission.admit(outcome.count) } else { Err(Fault::Currency) };
@@ -156,18 +163,16 @@ impl Shading {
                 Ok(()) => self.shader.take_one(now, outcome),
                 Err(fault) => {
                     self.shader.leave_out(fault);
+                    if fault == Fault::Overweight {
+                        self.shader.hear(now, &outcome.path);
+                    }
                     Err(fault)
                 }
             };
             admission.note(outcome.count, became);
             match became {
                 Ok(()) => told.taken += 1,
-                Err(fault) => {
-                    let place = Fault::ALL.iter().position(|&other| other == fault);
-                    if let Some(count) = place.and_then(|at| told.left_out.get_mut(at)) {
-                        *count += 1;
-                    }
-                }
+                Err(fault) => told.left_out[fault.index()] += 1,
             }
         }
         self.reporters.close(now, report.producer, &admission);

@@ -1,7 +1,8 @@
-//! Opportunity reports, each once: the latest number of every producer that counts its reports.
+//! Reports of opportunities or of outcomes, each once: the latest number of every producer that
+//! counts its reports.
 //!
-//! Called by the engine. Counts steer traffic time and no money: what is forgotten costs at most a
-//! report counted twice, so that nobody new is turned away for it.
+//! Called by the engine. These steer traffic time and shading, and are no money: what is forgotten
+//! costs at most a report counted twice, so that nobody new is turned away for it.
 
 use crate::units::{ProducerId, Timestamp};
 use serde::{Deserialize, Serialize};

@@ -1,7 +1,7 @@
 //! The bytes of schedules and of whose they are: fixed width, little-endian.
 //!
-//! One place for stream and store, beside the codec of tables. What breaks a rule is refused by
-//! name, since a schedule decides what is paid. Called by the service's `wire` and by the client.
+//! Written once, beside the codec of tables. What breaks a rule is refused by name, since a
+//! schedule decides what is paid. Called by the service's publisher and by the client.
 
 use super::schedule::{KNOTS_MAX, ShadingSchedule, WORDS};
 use super::shader::ScheduleId;

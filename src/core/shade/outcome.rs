@@ -168,7 +168,7 @@ pub enum Fault {
     NotByPrice,
     /// Its prices are in another currency than the market's.
     Currency,
-    /// Its reporter has told more than its part of the last hour.
+    /// Its reporter has told more than its part of late.
     Overweight,
     /// More of what its reporter told was faulty than sound.
     Distrusted,
@@ -189,6 +189,12 @@ impl Fault {
         Self::Overweight,
         Self::Distrusted,
     ];
+
+    /// Its place in [`Self::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 
     /// The word for it in reports, labels and on the wire.
     #[must_use]

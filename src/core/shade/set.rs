@@ -1,8 +1,8 @@
-//! All schedules of a partition as readers hold them, and what changes them.
+//! All schedules of a partition as they were said last, and what changes them.
 //!
 //! A change fits on one set only and carries a sum over its records, so that a reader that lost a
 //! step or got a damaged one knows, shades nothing, and asks for the whole. Made by the engine,
-//! kept by publishers and clients.
+//! kept by publishers; clients keep the same records by segment.
 
 use super::schedule::ShadingSchedule;
 use super::shader::{ScheduleId, ShadeDelta};

@@ -4,7 +4,7 @@
 //! level of its path; each node is refitted when enough is new, parents before children. What is
 //! published is one schedule a node and, for each segment, whose it uses: its own, or that of the
 //! nearest node above that has one. State is plain data. Knows no campaigns and no pacing. Called
-//! by the simulator's study.
+//! by the engine and by the simulator's study.
 
 use super::curve::WinCurve;
 use super::node::Node;
@@ -106,7 +106,7 @@ pub struct ShaderCounts {
 pub struct ScheduleId(u32);
 
 impl ScheduleId {
-    /// The whole market's, which serves segments that are not known.
+    /// The whole market's: what a segment uses until a node nearer to it has one.
     pub const MARKET: Self = Self(0);
     /// None: the paced value is bid.
     pub const UNSHADED: Self = Self(u32::MAX);
@@ -177,7 +177,6 @@ impl Shader {
     /// One that knows nothing yet.
     #[must_use]
     pub fn new(config: ShaderConfig) -> Self {
-        let first = ShadingSchedule::identity(config.tie, config.tick).with_shares(0.0, 0.9);
         Self {
             config,
             nodes: vec![Node::new(None, Timestamp::default())],
@@ -185,7 +184,7 @@ impl Shader {
             segments: BTreeMap::new(),
             queue: VecDeque::new(),
             newcomers: Vec::new(),
-            first,
+            first: first(&config),
             is_first_told: false,
             hushed_at: Timestamp::default(),
             is_heard_again: false,
@@ -193,9 +192,33 @@ impl Shader {
         }
     }
 
-    /// Goes on under another configuration.
+    /// Goes on under another configuration. Where ties are judged otherwise, or prices go by other
+    /// steps, every schedule is made anew.
     pub fn configure(&mut self, config: ShaderConfig) {
+        let is_alike = (config.tie, config.tick) == (self.config.tie, self.config.tick);
         self.config = config;
+        if is_alike {
+            return;
+        }
+        self.first = first(&config);
+        self.is_first_told = false;
+        for (node, place) in self.nodes.iter_mut().zip(0..) {
+            if node.schedule().is_some() && !std::mem::replace(&mut node.is_queued, true) {
+                self.queue.push_back(place);
+            }
+        }
+    }
+
+    /// Notes that an exchange still speaks, by a row that was not learnt from.
+    pub fn hear(&mut self, at: Timestamp, path: &SegmentPath) {
+        let node = path.segment().and_then(|segment| self.segments.get(&segment));
+        let mut next = node.map(|(node, _)| *node);
+        while let Some(place) = next {
+            let node = &mut self.nodes[index(place)];
+            node.heard_at = node.heard_at.max(at);
+            self.is_heard_again |= std::mem::take(&mut node.is_silent);
+            next = node.parent;
+        }
     }
 
     /// What was done so far.
@@ -239,10 +262,7 @@ impl Shader {
 
     /// Counts one that was left out before it came here.
     pub fn leave_out(&mut self, fault: Fault) {
-        let place = Fault::ALL.iter().position(|&other| other == fault);
-        if let Some(count) = place.and_then(|at| self.counts.left_out.get_mut(at)) {
-            *count += 1;
-        }
+        self.counts.left_out[fault.index()] += 1;
     }
 
     fn enter(&mut self, at: Timestamp, outcome: &Outcome) -> Result<(), Fault> {
@@ -431,20 +451,25 @@ impl Shader {
         self.nodes[owner].schedule().unwrap_or(&self.first)
     }
 
-    /// What is known of a segment; of the whole market for one that is not known.
+    /// What is known of a segment; nothing of one that no outcome told of, which is not shaded.
     #[must_use]
-    pub fn landscape(&self, segment: SegmentId, now: Timestamp) -> Landscape<'_> {
-        let node = self.segments.get(&segment).map_or(0, |entry| entry.0);
+    pub fn landscape(&self, segment: SegmentId, now: Timestamp) -> Option<Landscape<'_>> {
+        let (node, _) = *self.segments.get(&segment)?;
         let (own, owner) = (&self.nodes[index(node)], &self.nodes[index(self.owner(node).0)]);
-        Landscape {
+        Some(Landscape {
             curve: owner.curve(),
             schedule: owner.schedule().unwrap_or(&self.first),
             evidence: own.total(),
             told: own.told(),
             drifts: own.drifts(now),
             is_silent: self.is_silent(node),
-        }
+        })
     }
+}
+
+/// What is used before anything is known: the paced value, and explorers below it.
+fn first(config: &ShaderConfig) -> ShadingSchedule {
+    ShadingSchedule::identity(config.tie, config.tick).with_shares(0.0, 0.9)
 }
 
 /// A node's number as a place.

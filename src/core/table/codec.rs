@@ -5,6 +5,7 @@
 //! the client.
 
 use super::{EntryShading, EntryState, TableEntry};
+use crate::campaign::VALUE_CAP_MAX;
 use crate::units::{ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm};
 
 /// Bytes of one entry. A later version may append fields; the first 40 bytes keep their meaning.
@@ -14,7 +15,7 @@ pub const REMOVED_BYTES: usize = 9;
 /// The value cap that stands for none.
 const NO_CAP: i64 = -1;
 /// The highest value cap, in micros per thousand: what a budget may be at most.
-pub const CAP_MAX: i64 = 4_000_000_000_000_000;
+pub const CAP_MAX: i64 = VALUE_CAP_MAX.get();
 
 const CAP_RULE: &str = "must be above 0 and at most 4000000000000000, or -1 for none";
 

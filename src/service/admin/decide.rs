@@ -101,8 +101,10 @@ pub(super) async fn undo(
         Found::Nothing => return Err(unknown(number)),
         Found::Done(undone, made, shape) => {
             // The service may have ended before it reached the others.
-            if let Some(shape) = shape {
-                spread(partitions, handle, &By { author, reason, request_id }, &shape).await?;
+            if let Some(shape) = shape.filter(|_| !request.is_check_only) {
+                may_enter(&shape, caller)?;
+                let by = By { author, reason, request_id };
+                spread(partitions, handle, &by, &shape).await?;
             }
             return Ok(respond(request.partition, &undone, Some(&made)));
         }
@@ -111,24 +113,20 @@ pub(super) async fn undo(
             Ok(inverse) => (undone, inverse),
         },
     };
-    // Whoever may not enter a campaign may not bring an old one back.
-    if matches!(inverse.input, Input::Catalogue(_))
-        && let Some(Caller { name, role }) = caller
-        && !Deed::Enter.is_allowed(*role)
-    {
-        let deed = Deed::Enter.as_str();
-        let told = format!("{name} has the role {role}, which may not {deed}");
-        return Err(Status::permission_denied(told));
-    }
+    may_enter(&inverse.input, caller)?;
     if request.is_check_only {
         let told = respond(request.partition, &undone, None);
         return Ok(Response { before_json: inverse.now, after_json: inverse.then, ..told });
     }
     let by = By { author, reason, request_id };
     let input = inverse.input.clone();
+    let is_shape = matches!(&input, Input::Catalogue(change) if !change.shapes.is_empty());
+    if is_shape {
+        super::leads_all(partitions).await?;
+    }
     // Here first, where it is refused when the object has changed meanwhile.
     let made = carry_out(handle, &by, inverse, number).await?;
-    if matches!(&input, Input::Catalogue(change) if !change.shapes.is_empty()) {
+    if is_shape {
         spread(partitions, handle, &by, &input).await?;
     }
     if let Input::Catalogue(_) = &input {
@@ -137,6 +135,20 @@ pub(super) async fn undo(
         let _ = super::calendar::tell_days(handle, partitions.clock().now()).await;
     }
     Ok(respond(request.partition, &undone, made.as_ref()))
+}
+
+/// Whoever may not enter a campaign may not bring an old one back.
+fn may_enter(input: &Input, caller: Option<&Caller>) -> Result<(), Status> {
+    match caller {
+        Some(Caller { name, role })
+            if matches!(input, Input::Catalogue(_)) && !Deed::Enter.is_allowed(*role) =>
+        {
+            let deed = Deed::Enter.as_str();
+            let told = format!("{name} has the role {role}, which may not {deed}");
+            Err(Status::permission_denied(told))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// A shape lives everywhere: what took it back in one partition goes to all others. Where it is

@@ -36,13 +36,17 @@ impl Trials {
         change: CatalogueChange,
         edits: impl FnOnce(&Engine) -> Vec<Input> + Send + 'static,
     ) -> Result<Result<Told, Vec<SpecError>>, Status> {
-        let _place = self.0.acquire().await.map_err(|_| Status::unavailable("it stops"))?;
+        let place = Arc::clone(&self.0).acquire_owned().await;
+        let place = place.map_err(|_| Status::unavailable("it stops"))?;
+        // The place goes with the work: whoever asked and left gives up the answer, not the work.
         let question = move |engine: &Engine| {
             let edits = edits(engine);
-            (engine.for_preview(&edits), edits)
+            (engine.for_preview(&edits), edits, place)
         };
-        let (copy, edits) = handle.ask(question).await.map_err(|error| loop_status(&error))?;
+        let (copy, edits, place) =
+            handle.ask(question).await.map_err(|error| loop_status(&error))?;
         let trial = tokio::task::spawn_blocking(move || {
+            let _place = place;
             let told = copy.preview(&edits);
             told.map(|told| message::preview_message(&copy, &change, &told))
         });
@@ -71,6 +75,7 @@ pub(super) async fn change(
             hand_tried(trials, handle, find::set(hand)).await
         }
         Some(Change::ClearOverride(request)) => {
+            wire::audit::optional_reason(&request.reason)?;
             let (handle, id) = find::hand_on(partitions, &request.override_id).await?;
             hand_tried(trials, handle, find::clear(id, author.to_owned())).await
         }
@@ -87,6 +92,8 @@ async fn catalogue(
     trials: &Trials,
     request: &v1::ApplyCatalogueRequest,
 ) -> Result<Told, Status> {
+    wire::audit::optional_reason(&request.reason)?;
+    wire::audit::optional_request(&request.request_id)?;
     let faulty = |complaints| {
         let mut complaints = refuse(complaints).complaints;
         wire::catalogue::fill_values(request, &mut complaints);

@@ -65,8 +65,11 @@ fn shown(text: &str) -> Vec<(usize, bool, String)> {
         }
         let is_code = is_block || line.starts_with("    ");
         if is_code {
-            let words = bare.trim_start_matches("$ ").trim_start_matches("cargo run -- ");
-            found.push((at + 1, true, words.to_owned()));
+            let words = bare.trim_start_matches("$ ");
+            let built = ["cargo run --release -- ", "cargo run -- "];
+            let own = built.iter().find_map(|start| words.strip_prefix(start));
+            let words = own.map_or_else(|| words.to_owned(), |own| format!("paceline {own}"));
+            found.push((at + 1, true, words));
         } else {
             let parts = line.split('`').skip(1).step_by(2);
             found.extend(parts.map(|part| (at + 1, false, part.to_owned())));

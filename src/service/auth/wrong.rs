@@ -1,8 +1,10 @@
 //! How many wrong tokens were shown at the log-in page, by whoever is on the other side.
 //!
-//! Counted an address at a time, so that nobody's guesses lock out anybody else. Tokens are random
-//! and long: this keeps guesses from filling the log and from costing us work, not from hitting.
-//! Asked by the log-in page alone; programs that show a known token are never held up.
+//! Counted an address at a time, so that one's guesses do not lock out others: but for those
+//! behind the same address, and where more addresses guess in a minute than are told apart.
+//! Tokens are random and long: this keeps guesses from filling the log and from costing us work,
+//! not from hitting. Asked by the log-in page alone; programs that show a known token are never
+//! held up.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

@@ -5,7 +5,7 @@
 //! was shown. Called by `console`.
 
 use super::form::{Filled, reason};
-use super::{Console, as_caller, frame, notice, only_shown, refused, respond, see_other, untaken};
+use super::{Console, Taken, as_caller, frame, notice, only_shown, refused, respond, see_other};
 use crate::auth::{Caller, Deed};
 use crate::config::value::{parse_money, show_money};
 use crate::wire::admin::preview_table;
@@ -267,13 +267,8 @@ async fn shown(
 pub(super) async fn enter(
     State(console): State<Console>,
     Path(name): Path<String>,
-    request: Request,
+    Taken { filled, caller }: Taken,
 ) -> Response {
-    let now = console.partitions.clock().world();
-    let (filled, caller) = match console.marks.taken(request, now).await {
-        Ok(taken) => taken,
-        Err(why) => return untaken(why),
-    };
     let Ok(generation) = filled.get("generation").parse() else {
         return wrong("does not say what it rests on");
     };
@@ -286,7 +281,7 @@ pub(super) async fn enter(
         Ok((campaign, _)) => campaign,
         Err(why) => return wrong(why),
     };
-    let asked = self::request(campaign, generation, &filled);
+    let asked = request(campaign, generation, &filled);
     match console.admin.apply_catalogue(as_caller(caller, asked)).await {
         Err(status) => refused(&status),
         Ok(told) => {

@@ -251,6 +251,7 @@ fn facts(story: &Story, told: &Explanation, entry: &TableEntry) -> Block {
     }
     let safe = fixed(entry.safe_multiplier.ppm().as_f64(), 3);
     facts.extend([
+        text("bid shading", words::shading(story.spec.shading, entry.shading)),
         text("safe multiplier", safe),
         text("suspended", format!("{} in {events} events", story.amount(suspended))),
         text("spend known up to", watermark),

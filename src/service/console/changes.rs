@@ -5,8 +5,8 @@
 
 use super::form::{Untaken, reason};
 use super::{
-    Console, as_caller, elsewhere, frame, named, notice, only_shown, refused, respond, see_other,
-    untaken,
+    Console, Taken, as_caller, elsewhere, frame, named, notice, only_shown, refused, respond,
+    see_other,
 };
 use crate::audit::difference::{between, shown};
 use crate::auth::{Caller, Deed};
@@ -128,15 +128,16 @@ async fn preview(
 }
 
 /// The record of a change.
-async fn found(console: &Console, change: (u32, u64)) -> Option<v1::AuditRecord> {
+async fn found(console: &Console, change: (u32, u64)) -> Result<v1::AuditRecord, Response> {
     let asked = v1::ListAuditRequest {
         page_size: 1,
         partition: Some(change.0),
         number: Some(change.1),
         ..v1::ListAuditRequest::default()
     };
-    let told = console.admin.list_audit(tonic::Request::new(asked)).await.ok()?;
-    told.into_inner().records.into_iter().next()
+    let told = console.admin.list_audit(tonic::Request::new(asked)).await;
+    let told = told.map_err(|status| refused(&status))?.into_inner();
+    told.records.into_iter().next().ok_or_else(unknown)
 }
 
 fn fields(heading: [&str; 3], before: Option<&str>, after: Option<&str>) -> Block {
@@ -159,7 +160,10 @@ pub(super) async fn one(
 ) -> Response {
     let caller = request.extensions().get::<Caller>().cloned();
     let Some(change) = read(&change) else { return unknown() };
-    let Some(record) = found(&console, change).await else { return unknown() };
+    let record = match found(&console, change).await {
+        Ok(record) => record,
+        Err(page) => return page,
+    };
     let generation = match record.generation {
         0 => number::NONE.to_owned(),
         count => count.to_string(),
@@ -206,14 +210,9 @@ pub(super) async fn one(
 pub(super) async fn undo(
     State(console): State<Console>,
     Path(change): Path<String>,
-    request: Request,
+    Taken { filled, caller }: Taken,
 ) -> Response {
     let Some((partition, number)) = read(&change) else { return unknown() };
-    let now = console.partitions.clock().world();
-    let (filled, caller) = match console.marks.taken(request, now).await {
-        Ok(taken) => taken,
-        Err(why) => return untaken(why),
-    };
     let asked = v1::UndoChangeRequest {
         partition,
         number,
@@ -294,8 +293,9 @@ pub(super) async fn hand(
         Err(status) => return refused(&status),
     };
     let Some(hand) = told.into_iter().find(|hand| hand.override_id == id) else {
-        let why = "There is no such override: it has ended, or was taken off.".to_owned();
-        let page = notice("No such override", Judged::Watch, why);
+        let why = "There is no such override here: it has ended, or was taken off.".to_owned();
+        let others = elsewhere::told(&console, Section::new("")).await;
+        let page = notice("No such override", Judged::Watch, why).with_section(others);
         return respond(StatusCode::NOT_FOUND, &page);
     };
     let facts = vec![
@@ -327,13 +327,8 @@ pub(super) async fn hand(
 pub(super) async fn clear(
     State(console): State<Console>,
     Path(id): Path<String>,
-    request: Request,
+    Taken { filled, caller }: Taken,
 ) -> Response {
-    let now = console.partitions.clock().world();
-    let (filled, caller) = match console.marks.taken(request, now).await {
-        Ok(taken) => taken,
-        Err(why) => return untaken(why),
-    };
     let asked = v1::ClearOverrideRequest {
         override_id: id,
         request_id: filled.get("request").to_owned(),
@@ -428,13 +423,8 @@ fn asked(
 pub(super) async fn lay_on(
     State(console): State<Console>,
     Path(name): Path<String>,
-    request: Request,
+    Taken { filled, caller }: Taken,
 ) -> Response {
-    let world = console.partitions.clock().world();
-    let (filled, caller) = match console.marks.taken(request, world).await {
-        Ok(taken) => taken,
-        Err(why) => return untaken(why),
-    };
     let hand = match asked(&filled, &name, console.partitions.clock().now()) {
         Ok(hand) => hand,
         Err(why) => {
@@ -453,6 +443,7 @@ pub(super) async fn lay_on(
         Ok(told) => told.into_inner(),
         Err(status) => return refused(&status),
     };
+    let world = console.partitions.clock().world();
     let share = |ppm: u32| number::percent(f64::from(ppm) / 1e6, 2);
     let facts = vec![
         ("Campaign".to_owned(), Cell::text(name.as_str())),

@@ -86,7 +86,8 @@ fn bidders(told: &v1::GetStatusResponse) -> Block {
     }
     let count = rows.len();
     rows.sort_by_key(|(partition, _, bidder)| {
-        (bidder.runs.map(|held| (held.epoch, held.sequence)), *partition, bidder.bidder_key)
+        let runs = bidder.runs.map(|held| (held.epoch, held.sequence));
+        (bidder.has_left, runs, *partition, bidder.bidder_key)
     });
     let names = ["bidder", "partition", "runs", "state", "last heard"];
     let table = Table::new("", names.map(Column::text).to_vec());

@@ -3,10 +3,10 @@
 //! Knows the core's types and how they are shown; asks nobody. Called by the pages.
 
 use jiff::Timestamp as Moment;
-use paceline_core::campaign::LawChoice;
+use paceline_core::campaign::{LawChoice, ShadingLevel, ShadingTerms};
 use paceline_core::pace::Clamp;
 use paceline_core::report::Reason;
-use paceline_core::table::EntryState;
+use paceline_core::table::{EntryShading, EntryState};
 use paceline_core::units::{Currency, Nanos, Span, Timestamp};
 use paceline_view::number::{self, money};
 use paceline_view::{Cell, State};
@@ -160,6 +160,21 @@ pub(super) fn age(span: Span) -> String {
         _ if seconds < 7_200.0 => format!("{} min", number::fixed(seconds / 60.0, 0)),
         _ if seconds < 172_800.0 => format!("{} h", number::fixed(seconds / 3_600.0, 0)),
         _ => format!("{} days", number::fixed(seconds / 86_400.0, 0)),
+    }
+}
+
+/// How its bids are shaded: as it was entered, and what of that is published.
+pub(super) fn shading(terms: ShadingTerms, published: EntryShading) -> String {
+    let asked = format!("{}, for {}", terms.level.as_str(), terms.objective.as_str());
+    match (terms.level, published.level()) {
+        (ShadingLevel::Off, _) => "off".to_owned(),
+        (_, ShadingLevel::Off) => {
+            format!("{asked}: not in force, since shading.currency is another or none")
+        }
+        _ => match published.relief() {
+            0 => asked,
+            relief => format!("{asked}; {relief} per mille of the shade given up"),
+        },
     }
 }
 

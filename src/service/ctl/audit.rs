@@ -1,7 +1,7 @@
 //! `ctl audit` and `ctl undo`: who changed what, whether the record of it is whole, and taking a
 //! change back.
 
-use super::{Caller, CtlError, PAGE_SIZE, hands, json, pages, pretty, text};
+use super::{Caller, CtlError, PAGE_SIZE, each_leader, hands, json, pages, pretty, text};
 use crate::args::ctl::{AuditCommand, AuditListArgs, UndoArgs};
 use crate::audit::difference::{between, shown};
 use crate::audit::export::{self, Stretch};
@@ -51,24 +51,36 @@ async fn list(caller: &mut Caller, args: AuditListArgs) -> Result<String, CtlErr
     Ok(answer)
 }
 
+const fn time(at: prost_types::Timestamp) -> (i64, i32) {
+    (at.seconds, at.nanos)
+}
+
 /// A page of changes of all instances that lead, the newest first as from one of them.
 async fn changes(
     caller: &mut Caller,
     request: v1::ListAuditRequest,
 ) -> Result<v1::ListAuditResponse, CtlError> {
-    let mut all = v1::ListAuditResponse::default();
-    for mut leader in caller.leaders().await? {
+    let ask = async |leader: &mut Caller| {
         let is_led_only = leader.is_led_only;
-        let asked =
-            leader.client.list_audit(v1::ListAuditRequest { is_led_only, ..request.clone() }).await;
-        let told = leader.answer(asked)?;
-        all.records.extend(told.records);
-        all.trails.extend(told.trails);
+        let asked = v1::ListAuditRequest { is_led_only, ..request.clone() };
+        let asked = leader.client.list_audit(asked).await;
+        leader.answer(asked)
+    };
+    let told = each_leader(caller, ask).await?;
+    let mut all = v1::ListAuditResponse::default();
+    // Whoever has older ones told none of them: what others told from then on is left out too, so
+    // that the list has no gap.
+    let mut whole_from = None;
+    for (_, told) in told {
         if !told.next_page_token.is_empty() {
+            whole_from = whole_from.max(told.records.last().and_then(|record| record.at).map(time));
             all.next_page_token = told.next_page_token;
         }
+        all.records.extend(told.records);
+        all.trails.extend(told.trails);
     }
-    let at = |record: &v1::AuditRecord| record.at.map(|at| (at.seconds, at.nanos));
+    all.records.retain(|record| record.at.map(time) >= whole_from);
+    let at = |record: &v1::AuditRecord| record.at.map(time);
     all.records
         .sort_by_key(|record| std::cmp::Reverse((at(record), record.partition, record.number)));
     let most = usize::try_from(request.page_size).unwrap_or(usize::MAX);
@@ -178,16 +190,19 @@ const READINGS_MAX: usize = 3;
 
 /// Every record that is kept, by partition, each stretch checked against its seals.
 async fn stretches(caller: &mut Caller, partition: Option<u32>) -> Result<Vec<Stretch>, CtlError> {
-    let mut stretches = Vec::new();
-    for mut leader in caller.leaders().await? {
+    let ask = async |leader: &mut Caller| {
         let is_led_only = leader.is_led_only;
         let request =
             v1::ListAuditRequest { page_size: 1, partition, is_led_only, ..Default::default() };
         let asked = leader.client.list_audit(request).await;
+        let mut stretches = Vec::new();
         for trail in leader.answer(asked)?.trails {
-            stretches.push(whole(&mut leader, trail.partition).await?);
+            stretches.push(whole(leader, trail.partition).await?);
         }
-    }
+        Ok(stretches)
+    };
+    let told = each_leader(caller, ask).await?;
+    let mut stretches: Vec<Stretch> = told.into_iter().flat_map(|(_, told)| told).collect();
     stretches.sort_by_key(|stretch| stretch.partition);
     Ok(stretches)
 }

@@ -1,7 +1,7 @@
 //! `ctl bulk`: one hand on each of many campaigns, which are counted and named before anything is
 //! done; `ctl extend`: another end for an override.
 
-use super::{Caller, CtlError, Outcome, PAGE_SIZE, campaign, everywhere, hands, pretty, text};
+use super::{Caller, CtlError, Outcome, PAGE_SIZE, by_leader, campaign, hands, pretty, text};
 use crate::args::ctl::{BulkCommand, BulkHandArgs, ExtendArgs, FilterArgs};
 use paceline_proto::v1;
 use paceline_proto::v1::budget_owner::Owner;
@@ -31,10 +31,16 @@ pub(super) async fn bulk(caller: &mut Caller, command: BulkCommand) -> Result<Ou
     }
 }
 
-/// Id and key of each campaign that fits, in order.
-async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<(String, u64)>, CtlError> {
+/// A campaign's id and key.
+type Named = (String, u64);
+
+/// Id and key of each campaign that fits, in order, beside whoever leads it.
+async fn fitting(
+    caller: &mut Caller,
+    filter: &FilterArgs,
+) -> Result<Vec<(Caller, Vec<Named>)>, CtlError> {
     let state = campaign::state(filter.state.as_deref());
-    let all = everywhere(caller, async |caller, page_token| {
+    let mut found = by_leader(caller, async |caller, page_token| {
         let request = v1::ListCampaignsRequest {
             page_size: PAGE_SIZE,
             page_token,
@@ -49,9 +55,15 @@ async fn fitting(caller: &mut Caller, filter: &FilterArgs) -> Result<Vec<(String
         Ok((lines.collect(), told.next_page_token))
     })
     .await?;
-    let fits =
-        |(id, _): &(String, u64)| filter.pattern.as_ref().is_none_or(|pattern| fits(pattern, id));
-    Ok(all.into_iter().filter(fits).collect())
+    if let Some(pattern) = &filter.pattern {
+        found.iter_mut().for_each(|(_, named)| named.retain(|(id, _)| fits(pattern, id)));
+    }
+    Ok(found)
+}
+
+/// The ids alone, in order.
+fn ids(found: Vec<(Caller, Vec<Named>)>) -> BTreeSet<String> {
+    found.into_iter().flat_map(|(_, named)| named).map(|(id, _)| id).collect()
 }
 
 /// Whether a pattern of letters, `*` and `?` fits a whole id. Goes back to the last `*` alone, so
@@ -97,13 +109,13 @@ fn counted(is_json: bool, what: &str, ids: &[String]) -> String {
 
 /// How far a command came with the campaigns that it was for, in order.
 #[derive(Debug, Default)]
-struct Course {
+struct Progress {
     done: Vec<String>,
     failed: Vec<(String, CtlError)>,
     not_tried: Vec<String>,
 }
 
-impl Course {
+impl Progress {
     /// Whether another may be tried: not where the service was away at the last one.
     fn goes_on(&self) -> bool {
         self.failed.last().is_none_or(|(_, error)| !error.is_away())
@@ -155,16 +167,19 @@ async fn lay_on(
     let found = fitting(caller, &args.filter).await?;
     let action = v1::OverrideAction { action: Some(action) };
     let what = text::action(Some(&action));
-    if !args.filter.yes || found.is_empty() {
-        let ids: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+    if !args.filter.yes || found.iter().all(|(_, named)| named.is_empty()) {
+        let ids: Vec<String> = ids(found).into_iter().collect();
         return Ok(Outcome { text: counted(caller.is_json, &what, &ids), trouble: None });
     }
     let expires_at = hands::expiry(caller, args.term).await?;
     let base = args.request_id.unwrap_or_else(hands::request_id);
-    let mut course = Course::default();
-    for (id, key) in found {
-        if !course.goes_on() {
-            course.not_tried.push(id);
+    let mut progress = Progress::default();
+    let found = found
+        .into_iter()
+        .flat_map(|(leader, named)| named.into_iter().map(move |named| (leader.clone(), named)));
+    for (mut leader, (id, key)) in found {
+        if !progress.goes_on() {
+            progress.not_tried.push(id);
             continue;
         }
         let request = v1::SetOverrideRequest {
@@ -175,10 +190,10 @@ async fn lay_on(
             // By the campaign, not by its place: the list may be another when this is repeated.
             request_id: format!("{base}-{key:016x}"),
         };
-        let asked = caller.client.set_override(request).await;
-        course.take(id, caller.answer(asked).map(drop));
+        let asked = leader.client.set_override(request).await;
+        progress.take(id, leader.answer(asked).map(drop));
     }
-    Ok(course.tell(caller.is_json, &what))
+    Ok(progress.tell(caller.is_json, &what))
 }
 
 async fn clear(
@@ -186,28 +201,28 @@ async fn clear(
     filter: &FilterArgs,
     reason: &str,
 ) -> Result<Outcome, CtlError> {
-    let ids: BTreeSet<String> =
-        fitting(caller, filter).await?.into_iter().map(|(id, _)| id).collect();
-    let hands = hands::all(caller, None).await?;
-    let mut found: Vec<(String, String)> = Vec::new();
-    for hand in hands {
-        if let Some(Owner::CampaignId(id)) = hand.target.and_then(|target| target.owner)
-            && ids.contains(&id)
-        {
-            found.push((id, hand.override_id));
+    let ids = ids(fitting(caller, filter).await?);
+    let mut found: Vec<(String, String, Caller)> = Vec::new();
+    for (leader, hands) in hands::by_leader(caller, None).await? {
+        for hand in hands {
+            if let Some(Owner::CampaignId(id)) = hand.target.and_then(|target| target.owner)
+                && ids.contains(&id)
+            {
+                found.push((id, hand.override_id, leader.clone()));
+            }
         }
     }
-    found.sort_unstable();
+    found.sort_unstable_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
     let what = "clear";
     if !filter.yes || found.is_empty() {
-        let mut named: Vec<String> = found.into_iter().map(|(id, _)| id).collect();
+        let mut named: Vec<String> = found.into_iter().map(|(id, ..)| id).collect();
         named.dedup();
         return Ok(Outcome { text: counted(caller.is_json, what, &named), trouble: None });
     }
-    let mut course = Course::default();
-    for (id, override_id) in found {
-        if !course.goes_on() {
-            course.not_tried.push(id);
+    let mut progress = Progress::default();
+    for (id, override_id, mut leader) in found {
+        if !progress.goes_on() {
+            progress.not_tried.push(id);
             continue;
         }
         let request = v1::ClearOverrideRequest {
@@ -215,17 +230,19 @@ async fn clear(
             request_id: hands::request_id(),
             reason: reason.to_owned(),
         };
-        let asked = caller.client.clear_override(request).await;
-        course.take(id, caller.answer(asked).map(drop));
+        let asked = leader.client.clear_override(request).await;
+        progress.take(id, leader.answer(asked).map(drop));
     }
-    Ok(course.tell(caller.is_json, what))
+    Ok(progress.tell(caller.is_json, what))
 }
 
 /// The same hand with another end: it takes the place of the one before.
 pub(super) async fn extend(caller: &mut Caller, args: ExtendArgs) -> Result<String, CtlError> {
-    let hands = hands::all(caller, None).await?;
-    let found = hands.into_iter().find(|hand| hand.override_id == args.id);
-    let hand = found.ok_or_else(|| {
+    let by_leader = hands::by_leader(caller, None).await?;
+    let found = by_leader.into_iter().find_map(|(leader, hands)| {
+        Some((leader, hands.into_iter().find(|hand| hand.override_id == args.id)?))
+    });
+    let (mut leader, hand) = found.ok_or_else(|| {
         CtlError::Failed(format!("{} is no override that is on; see ctl overrides", args.id))
     })?;
     let request = v1::SetOverrideRequest {
@@ -235,7 +252,7 @@ pub(super) async fn extend(caller: &mut Caller, args: ExtendArgs) -> Result<Stri
         expires_at: Some(hands::expiry(caller, args.term).await?),
         request_id: hands::request_id(),
     };
-    hands::send(caller, request).await
+    hands::send(&mut leader, request).await
 }
 
 #[cfg(test)]
@@ -262,14 +279,14 @@ mod tests {
 
     #[test]
     fn nothing_more_is_tried_once_the_service_is_away() {
-        let mut course = Course::default();
-        course.take("a".to_owned(), Ok(()));
-        course.take("b".to_owned(), Err(CtlError::Failed("no".to_owned())));
-        assert!(course.goes_on(), "one that is refused says nothing of the next");
-        course.take("c".to_owned(), Err(CtlError::Busy("the log is away".to_owned())));
-        assert!(!course.goes_on());
-        course.not_tried.extend(["d".to_owned(), "e".to_owned()]);
-        let told = course.tell(false, "paused");
+        let mut progress = Progress::default();
+        progress.take("a".to_owned(), Ok(()));
+        progress.take("b".to_owned(), Err(CtlError::Failed("no".to_owned())));
+        assert!(progress.goes_on(), "one that is refused says nothing of the next");
+        progress.take("c".to_owned(), Err(CtlError::Busy("the log is away".to_owned())));
+        assert!(!progress.goes_on());
+        progress.not_tried.extend(["d".to_owned(), "e".to_owned()]);
+        let told = progress.tell(false, "paused");
         assert!(told.text.starts_with("paused on 1 campaigns"), "{told:?}");
         let trouble = told.trouble.unwrap().to_string();
         let expected = "not done on 2 campaigns:\n  b: no\n  c: the log is away; try again\n\

@@ -1,6 +1,6 @@
 //! `ctl pause`, `freeze`, `fix`, `cap`, `clear`, `overrides`: hands on the wheel.
 
-use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};
+use super::{Caller, CtlError, PAGE_SIZE, json, pretty, text};
 use crate::args::ctl::{
     CapArgs, ClearArgs, FixArgs, HandArgs, OverridesArgs, TargetArgs, TermArgs,
 };
@@ -127,7 +127,8 @@ pub(super) async fn clear(caller: &mut Caller, args: ClearArgs) -> Result<String
 pub(super) async fn list(caller: &mut Caller, args: OverridesArgs) -> Result<String, CtlError> {
     let target = args.campaign.map(Owner::CampaignId);
     let target = target.map(|owner| v1::BudgetOwner { owner: Some(owner) });
-    let hands = all(caller, target).await?;
+    let hands = by_leader(caller, target).await?;
+    let hands: Vec<v1::Override> = hands.into_iter().flat_map(|(_, hands)| hands).collect();
     if caller.is_json {
         let all: Value = hands.iter().map(json::hand).collect();
         return Ok(pretty(&serde_json::json!({"overrides": all})));
@@ -135,12 +136,12 @@ pub(super) async fn list(caller: &mut Caller, args: OverridesArgs) -> Result<Str
     Ok(table(&hands).to_text())
 }
 
-/// Every hand that is on, or every one on a target itself.
-pub(super) async fn all(
+/// Every hand that is on, or every one on a target itself, beside whoever leads it.
+pub(super) async fn by_leader(
     caller: &mut Caller,
     target: Option<v1::BudgetOwner>,
-) -> Result<Vec<v1::Override>, CtlError> {
-    everywhere(caller, async |caller, page_token| {
+) -> Result<Vec<(Caller, Vec<v1::Override>)>, CtlError> {
+    super::by_leader(caller, async |caller, page_token| {
         let request = v1::ListOverridesRequest {
             target: target.clone(),
             page_size: PAGE_SIZE,

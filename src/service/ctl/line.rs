@@ -55,6 +55,7 @@ impl Interceptor for Token {
 }
 
 /// Asks a controller.
+#[derive(Clone)]
 pub(super) struct Caller {
     pub(super) client: AdminServiceClient<InterceptedService<Channel, Token>>,
     pub(super) is_json: bool,
@@ -94,33 +95,43 @@ impl Caller {
     }
 
     /// Another instance, asked in the same way for what it leads.
-    fn beside(&self, address: &str) -> Result<Self, CtlError> {
+    pub(super) fn beside(&self, address: &str) -> Result<Self, CtlError> {
         let scheme = self.endpoint.split_once("://").map_or("http", |(scheme, _)| scheme);
         let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
         let other = Self::at(format!("{scheme}://{address}"), manner, self.is_json)?;
         Ok(Self { is_led_only: true, ..other })
     }
 
-    /// Whoever leads a partition, each once: a list of everything is theirs together.
-    pub(super) async fn leaders(&mut self) -> Result<Vec<Self>, CtlError> {
+    /// Who leads each partition: an address, and nothing where it is whoever is asked.
+    pub(super) async fn led(&mut self) -> Result<BTreeMap<u32, Option<String>>, CtlError> {
         let asked = self.client.get_status(v1::GetStatusRequest {}).await;
-        let partitions = self.answer(asked)?.partitions;
-        let is_other = |part: &&v1::PartitionStatus| part.role() == v1::PartitionRole::Following;
-        let others: BTreeMap<&str, u32> = partitions
+        let partitions = self.answer(asked)?.partitions.into_iter();
+        let who = |part: v1::PartitionStatus| {
+            let is_other = part.role() == v1::PartitionRole::Following;
+            (part.partition, is_other.then_some(part.leader_address))
+        };
+        Ok(partitions.map(who).collect())
+    }
+
+    /// Whoever leads a partition, each once: a list of everything is theirs together.
+    pub(super) fn leaders(
+        &self,
+        led: &BTreeMap<u32, Option<String>>,
+    ) -> Result<Vec<Self>, CtlError> {
+        let others: BTreeMap<&str, u32> = led
             .iter()
-            .filter(is_other)
-            .map(|part| (part.leader_address.as_str(), part.partition))
+            .filter_map(|(partition, address)| Some((address.as_deref()?, *partition)))
             .collect();
         if let Some((address, partition)) = others.iter().find(|(it, _)| !it.contains(':')) {
             let who = if address.is_empty() { "nobody yet" } else { address };
             return Err(CtlError::Failed(format!(
-                "partition {partition} is led by {who}, which gives no address, so that its part \
-                 of the list is out of reach; try again, or set server.advertised_address there"
+                "partition {partition} is led by {who}, which gives no address, so that it is out \
+                 of reach; try again, or set server.advertised_address there"
             )));
         }
         let mut leaders: Vec<Self> =
             others.keys().map(|address| self.beside(address)).collect::<Result<_, _>>()?;
-        if others.is_empty() || partitions.iter().any(|part| !is_other(&part)) {
+        if others.is_empty() || led.values().any(Option::is_none) {
             let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
             let own = Self::at(self.endpoint.clone(), manner, self.is_json)?;
             leaders.insert(0, Self { is_led_only: !others.is_empty(), ..own });

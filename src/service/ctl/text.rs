@@ -73,6 +73,7 @@ words! {
     clamp LawClamp "LAW_CLAMP_",
     limit ForecastLimit "FORECAST_LIMIT_",
     shape ShapeOrigin "SHAPE_ORIGIN_",
+    shading_level ShadingLevel "SHADING_LEVEL_",
     role PartitionRole "PARTITION_ROLE_",
 }
 
@@ -127,6 +128,15 @@ pub(super) fn action(of: Option<&v1::OverrideAction>) -> String {
         },
         Some(Action::Cap(cap)) => format!("{word} {}", ratio(cap.multiplier_ppm)),
         _ => word.to_owned(),
+    }
+}
+
+/// A level of shading, and how much of the shade is given up.
+pub(super) fn shading(level: i32, relief_per_mille: u32) -> String {
+    let level = or_dash(shading_level(level));
+    match relief_per_mille {
+        0 => level,
+        relief => format!("{level}, {relief} per mille of the shade given up"),
     }
 }
 

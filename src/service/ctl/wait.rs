@@ -1,7 +1,7 @@
 //! `ctl wait`: until bidders run what has been changed up to now.
 //!
 //! A change holds from the next table on; so the table that is newest when this begins is not
-//! enough, and the one after it is. Each partition counts its own tables.
+//! enough, and the one after it is. Each partition counts its own tables, and its leader is asked.
 
 use super::{Caller, CtlError, pretty};
 use crate::args::ctl::WaitArgs;
@@ -79,8 +79,7 @@ pub(super) async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<String, 
     let begun = Stopwatch::start();
     let mut before = None;
     loop {
-        let asked = caller.client.get_status(v1::GetStatusRequest {}).await;
-        let told = caller.answer(asked)?;
+        let told = status(caller).await?;
         let before = before.get_or_insert_with(|| newest(&told));
         let progress = Progress::of(&told, before);
         let is_live = progress.share_ppm() >= u64::from(args.share.get());
@@ -95,6 +94,23 @@ pub(super) async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<String, 
     }
 }
 
+/// How partitions fare, each as its leader tells it, as far as leaders can be reached.
+async fn status(caller: &mut Caller) -> Result<v1::GetStatusResponse, CtlError> {
+    let asked = caller.client.get_status(v1::GetStatusRequest {}).await;
+    let mut told = caller.answer(asked)?;
+    let is_led_here = |part: &v1::PartitionStatus| part.role() != v1::PartitionRole::Following;
+    for part in told.partitions.iter_mut().filter(|part| !is_led_here(part)) {
+        let Ok(mut leader) = caller.beside(&part.leader_address) else { continue };
+        let asked = leader.client.get_status(v1::GetStatusRequest {}).await;
+        let Ok(other) = leader.answer(asked) else { continue };
+        let theirs = other.partitions.into_iter().filter(is_led_here);
+        if let Some(theirs) = theirs.into_iter().find(|it| it.partition == part.partition) {
+            *part = theirs;
+        }
+    }
+    Ok(told)
+}
+
 const NOT_DECIDED: &str = "no table has been decided since";
 
 /// What is missing.
@@ -105,7 +121,7 @@ fn why_not(progress: &Progress) -> String {
         [(partition, leader), rest @ ..] => {
             let leader = match leader.as_str() {
                 "" => "nobody that it knows of does".to_owned(),
-                leader => format!("{leader} does: ask there"),
+                leader => format!("{leader} does, and does not answer"),
             };
             let more = match rest.len() {
                 0 => String::new(),
@@ -180,7 +196,10 @@ mod tests {
         let half = Progress::of(&told, &newest(&status(7, &[])));
         assert!(!half.is_decided, "the other half is not known: {half:?}");
         let why = why_not(&half);
-        assert_eq!(why, "partition 1 is not led by whoever was asked, other:7410 does: ask there");
+        assert_eq!(
+            why,
+            "partition 1 is not led by whoever was asked, other:7410 does, and does not answer"
+        );
     }
 
     #[test]

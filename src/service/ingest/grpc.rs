@@ -1,4 +1,5 @@
-//! `SpendService`: reports of spend and opportunities by RPC, answered once they are durable.
+//! `SpendService`: reports of spend, opportunities and outcomes by RPC, answered once they are
+//! durable.
 //!
 //! A call is refused whole only for what is wrong with its head; while the log cannot be reached it
 //! is answered `UNAVAILABLE`, and the producer keeps what it has. Called by tonic.

@@ -128,6 +128,16 @@ pub fn markets_learnt(partition: u16, report: &ShadingReport) {
     let total = |count: u64| shown(i64::try_from(count).unwrap_or(i64::MAX));
     metric::SHADING_SEGMENTS.set(count(report.segments), [number(partition)]);
     metric::SHADING_SCHEDULES.add(u64::try_from(report.published).unwrap_or(u64::MAX), []);
+    let counts = &report.counts;
+    for (gate, fits) in [
+        ("refused_loss", counts.refused_loss),
+        ("refused_calibration", counts.refused_calibration),
+        ("motion_bounded", counts.motion_bounded),
+        ("motion_lifted", counts.motion_lifted),
+    ] {
+        metric::SHADING_FITS.set(total(fits), [number(partition), word(gate)]);
+    }
+    metric::SHADING_NO_ROOM.set(total(counts.no_room), [number(partition)]);
     metric::SHADING_ALARMS.set(total(report.counts.alarms), [number(partition)]);
     metric::SHADING_SILENCED.set(total(report.counts.silenced), [number(partition)]);
 }

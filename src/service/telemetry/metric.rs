@@ -74,6 +74,8 @@ const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden"]);
+const FIT: Label =
+    Label::Of("gate", &["refused_loss", "refused_calibration", "motion_bounded", "motion_lifted"]);
 const OUTCOME: Label = Label::Of(
     "result",
     &[
@@ -130,6 +132,10 @@ table! {
         "Segments whose markets are told apart.";
     SHADING_SCHEDULES: Counter, "paceline_shading_schedules_total", "schedules", [],
         "Shading schedules published.";
+    SHADING_FITS: Gauge, "paceline_shading_fits", "fits", [Label::Partition, FIT],
+        "Curves fitted since the first outcome, by what the gates made of them.";
+    SHADING_NO_ROOM: Gauge, "paceline_shading_no_room", "outcomes", [Label::Partition],
+        "Outcomes of segments beyond those that are kept, since the first outcome.";
     SHADING_ALARMS: Gauge, "paceline_shading_alarms", "alarms", [Label::Partition],
         "Drift alarms of markets since the first outcome.";
     SHADING_SILENCED: Gauge, "paceline_shading_silenced", "exchanges", [Label::Partition],

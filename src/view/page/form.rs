@@ -1,6 +1,7 @@
 //! Forms: what a reader may do on a page.
 //!
-//! Plain HTML forms sent by POST to the same site. Called by whoever fills a page.
+//! Plain HTML forms to the same site: sent by POST, or by GET where they only ask. Called by
+//! whoever fills a page.
 
 use crate::table::State;
 use crate::text::{printable, safe_href};

@@ -1,5 +1,6 @@
 // What is wrong with a page for whoever cannot see it well, or uses no mouse: a list of sentences.
 // Rules after WCAG 2.2, levels A and AA: 1.3.1, 1.4.3, 2.4.2, 2.4.6, 3.1.1, 4.1.2.
+if (document.readyState !== 'complete') return null;
 const faults = [];
 const name = on => on.tagName.toLowerCase() + (on.className?.baseVal ?? on.className ?? '')
   .toString().split(/\s+/).filter(Boolean).map(part => '.' + part).join('');

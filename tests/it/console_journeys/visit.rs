@@ -4,7 +4,7 @@
 //! Knows what pages must never do, not what is done on them. Called by the journeys.
 
 use crate::browser::Browser;
-use crate::harness::{Service, Setup};
+use crate::harness::{Service, Setup, until};
 use crate::market::{Bidder, FastClock, Order, catalogue};
 use paceline_client::Builder;
 use paceline_core::units::{CampaignId, Timestamp};
@@ -144,7 +144,10 @@ impl Visit {
     pub(crate) async fn sound(&self, name: &str, refusals: &[u16]) {
         for scheme in ["dark", "light"] {
             self.browser.prefer(scheme).await;
-            let faults = self.browser.script(SOUND, &[]).await;
+            let faults = until("a whole page", async || {
+                Some(self.browser.script(SOUND, &[]).await).filter(|faults| !faults.is_null())
+            })
+            .await;
             assert_eq!(faults, Value::Array(Vec::new()), "{name}, {scheme}: {faults:#}");
             self.browser.shoot(&format!("{name}-{scheme}")).await;
         }

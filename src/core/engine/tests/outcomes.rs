@@ -3,8 +3,10 @@
 use super::*;
 use crate::campaign::{ShadingLevel, ShadingObjective};
 use crate::engine::ShadingMarket;
+use crate::engine::outcomes::Relief;
 use crate::shade::{
     Fault, Outcome, OutcomeReport, PriceRule, ScheduleId, SegmentPath, ShadeSet, ShaderConfig,
+    TieRule,
 };
 use crate::table::EntryShading;
 use crate::units::CpmMicros;
@@ -157,4 +159,90 @@ fn a_campaign_of_another_currency_is_not_shaded() {
     let mut other = world(ShadingObjective::Surplus, Currency::try_new("USD").unwrap());
     other.minutes(2);
     assert_eq!(other.entry("c").shading, EntryShading::OFF);
+}
+
+#[test]
+fn relief_falls_where_the_budget_binds_and_stays_in_between() {
+    let terms = |objective| ShadingTerms { level: ShadingLevel::Standard, objective };
+    let part = |share: f64| PacingMultiplier::clamped(share, PacingMultiplier::HARD_MAX);
+    let (value, max) = (terms(ShadingObjective::Value), PacingMultiplier::ONE);
+    let mut relief = Relief::default();
+    let mut minute = 0;
+    let mut step = |multiplier: f64, is_held_back| {
+        minute += 1;
+        relief.step(at(60 * minute), value, (part(multiplier), max), is_held_back).relief()
+    };
+    let climbed: Vec<u16> = (0..11).map(|_| step(1.0, false)).collect();
+    assert_eq!((climbed[0], climbed[10]), (50, 550), "a twentieth a minute");
+    assert_eq!(step(0.95, false), 550, "between nine tenths and the top it stays");
+    assert_eq!(step(0.89, false), 500);
+    assert_eq!(step(1.0, true), 450, "bids in full, but not in every auction: its budget binds");
+    assert_eq!(step(1.0, false), 500);
+}
+
+#[test]
+fn whoever_spends_as_fast_as_possible_keeps_its_shade() {
+    let shading = ShadingTerms { level: ShadingLevel::Standard, ..ShadingTerms::default() };
+    let spec = CampaignSpec { shading, law: LawChoice::Asap, ..campaign("c", 2, 1_000) };
+    let mut world = World::new(Budgets::default(), &[(spec, 45e9 / 1_440.0)]);
+    let currency = Currency::NONE;
+    world.engine.config.shading = Some(ShadingMarket { currency, shader: ShaderConfig::default() });
+    world.minutes(60);
+    let entry = world.entry("c");
+    assert_eq!((entry.multiplier, entry.shading.relief()), (PacingMultiplier::ONE, 0));
+    assert_eq!(entry.shading.level(), ShadingLevel::Standard);
+}
+
+#[test]
+fn what_was_learnt_in_another_currency_is_forgotten() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let _ = told(&mut engine, at(1), report(1, SEGMENT, 300));
+    let _ = tick(&mut engine, at(10));
+    assert!(engine.landscape(SegmentId::of("adx/top/tablet")).is_none(), "nobody told of it");
+    let mut config = *engine.config();
+    let restored = Engine::restore(config, engine.state().clone());
+    assert!(restored.landscape(SegmentId::of(SEGMENT)).is_some());
+    config.shading = config
+        .shading
+        .map(|market| ShadingMarket { currency: Currency::try_new("JPY").unwrap(), ..market });
+    let restored = Engine::restore(config, engine.state().clone());
+    assert!(restored.landscape(SegmentId::of(SEGMENT)).is_none());
+}
+
+#[test]
+fn ties_judged_otherwise_make_every_schedule_anew() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let _ = told(&mut engine, at(1), report(1, SEGMENT, 300));
+    let _ = tick(&mut engine, at(10));
+    assert_eq!(best(&engine.shades(), SEGMENT), Some(600_000), "whoever ties wins");
+    let mut config = *engine.config();
+    config.shading = config.shading.map(|market| ShadingMarket {
+        shader: ShaderConfig { tie: TieRule::Lose, ..market.shader },
+        ..market
+    });
+    let mut engine = Engine::restore(config, engine.state().clone());
+    let news = tick(&mut engine, at(20)).shades.unwrap();
+    let floor = CpmMicros::new(100_000);
+    let is_anew = |schedule: &crate::shade::ShadingSchedule| schedule.over_floor(floor) > floor;
+    assert!(!news.delta.schedules.is_empty());
+    assert!(news.delta.schedules.iter().all(|(_, schedule)| is_anew(schedule)), "{news:?}");
+}
+
+#[test]
+fn an_overweight_reporter_keeps_its_exchange_heard() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let by = |producer: &str, report: OutcomeReport| OutcomeReport {
+        producer: Some(ProducerId::of(producer)),
+        ..report
+    };
+    let _ = told(&mut engine, at(1), report(1, SEGMENT, 5_000));
+    let _ = told(&mut engine, at(2), by("canary", report(1, "other/top", 5)));
+    let _ = tick(&mut engine, at(10));
+    for minute in 1..60_i64 {
+        let sequence = u64::try_from(minute).unwrap() + 1;
+        let _ = told(&mut engine, at(60 * minute), report(sequence, SEGMENT, 2_000));
+        let _ = told(&mut engine, at(60 * minute), by("canary", report(sequence, "other/top", 1)));
+        let _ = tick(&mut engine, at(60 * minute));
+    }
+    assert!(!engine.landscape(SegmentId::of(SEGMENT)).unwrap().is_silent);
 }

@@ -16,15 +16,6 @@ pub(super) async fn explain(
     Ok(if caller.is_json { pretty(&as_json(&told)) } else { as_text(&told) })
 }
 
-fn level(told: &Told) -> &'static str {
-    match told.level() {
-        v1::ShadingLevel::Unspecified | v1::ShadingLevel::Off => "off",
-        v1::ShadingLevel::Cautious => "cautious",
-        v1::ShadingLevel::Standard => "standard",
-        v1::ShadingLevel::Aggressive => "aggressive",
-    }
-}
-
 fn as_text(told: &Told) -> String {
     let mut lines = String::new();
     let mut fact = |name: &str, value: String| {
@@ -35,11 +26,7 @@ fn as_text(told: &Told) -> String {
     fact("value", micros(told.value_cpm_micros));
     fact("multiplier", text::ratio(told.multiplier_ppm));
     fact("paced value", micros(told.paced_cpm_micros));
-    let relief = match told.relief_per_mille {
-        0 => String::new(),
-        relief => format!(", {relief} per mille of the shade given up"),
-    };
-    fact("shading", format!("{}{relief}", level(told)));
+    fact("shading", text::shading(told.level, told.relief_per_mille));
     fact("shaded", micros(told.shaded_cpm_micros));
     fact("value cap", told.value_cap_cpm_micros.map_or_else(none, micros));
     fact("floor", micros(told.floor_cpm_micros));
@@ -84,7 +71,7 @@ fn as_json(told: &Told) -> Value {
         "value_cpm_micros": told.value_cpm_micros,
         "multiplier_ppm": told.multiplier_ppm,
         "paced_cpm_micros": told.paced_cpm_micros,
-        "level": level(told),
+        "level": text::shading_level(told.level),
         "relief_per_mille": told.relief_per_mille,
         "shaded_cpm_micros": told.shaded_cpm_micros,
         "value_cap_cpm_micros": told.value_cap_cpm_micros,

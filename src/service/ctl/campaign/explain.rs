@@ -57,6 +57,7 @@ fn head(told: &Told) -> String {
     fact("multiplier", text::ratio(told.multiplier_ppm));
     fact("participation", text::share(told.participation_ppm));
     fact("safe multiplier", text::ratio(told.safe_multiplier_ppm));
+    fact("bid shading", text::shading(told.shading, told.shading_relief_per_mille));
     fact("binding owner", text::owner_text(told.binding_owner.as_ref()));
     if let Some(returns) = &told.returns {
         let target = catalogue::returns(returns.target).ok().flatten();
@@ -237,6 +238,8 @@ fn as_json(told: &Told) -> Value {
         "multiplier_ppm": told.multiplier_ppm,
         "participation_ppm": told.participation_ppm,
         "safe_multiplier_ppm": told.safe_multiplier_ppm,
+        "shading": text::shading_level(told.shading),
+        "shading_relief_per_mille": told.shading_relief_per_mille,
         "owners": told.owners.iter().map(owner_json).collect::<Value>(),
         "binding_owner": json::owner(told.binding_owner.as_ref()),
         "binding_horizon": text::horizon(told.binding_horizon),

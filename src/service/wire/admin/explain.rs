@@ -1,6 +1,6 @@
 //! Why a campaign's numbers are what they are, to messages: a line of the portfolio, or all of it.
 
-use super::super::catalogue::{horizon_number, law_number, returns_message};
+use super::super::catalogue::{horizon_number, law_number, returns_message, shading_level_number};
 use super::super::{generation_message, instant_message};
 use super::books::{Suspended, account_books, totals_message};
 use super::why::causes;
@@ -141,6 +141,8 @@ pub fn explanation_message(
         message.multiplier_ppm = entry.multiplier.ppm().get();
         message.participation_ppm = entry.participation.ppm().get();
         message.safe_multiplier_ppm = entry.safe_multiplier.ppm().get();
+        message.shading = shading_level_number(entry.shading.level());
+        message.shading_relief_per_mille = entry.shading.relief().into();
     }
     Some(message)
 }
