@@ -6,7 +6,7 @@
 //! in the same run. Time counts only while the thread is on a processor, where the system tells.
 //! Prints a table and writes JSON under `target/`; the digest of the last table is told so that two
 //! runs of different code can be seen to decide alike. `PACELINE_BENCH_OWNERS` sets another size,
-//! `PACELINE_BENCH_DEAD_BAND` another dead-band (0.002 is what ships).
+//! `PACELINE_BENCH_DEAD_BAND` another dead-band (0.02 is what ships).
 #![expect(clippy::disallowed_types, reason = "a benchmark reads the clock")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads its size from outside")]
 #![expect(clippy::disallowed_macros, reason = "a benchmark prints")]

@@ -121,7 +121,7 @@ impl<L> EngineConfig<L> {
             sources_max: 10_000,
             stale_ticks: 3,
             finish: Ppm::new(985_000),
-            publish_threshold: 0.002,
+            publish_threshold: 0.02,
             billed_share: 0.5,
             calibration_share: 0.04,
             elasticity: 1.5,

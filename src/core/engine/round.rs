@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 const TRACK_SLACK: f64 = 1e-6;
 /// Traffic time that counts in the first step of a lead, in minutes: by the default slew limit and
 /// dead-band together what is published then stays within 0.05 of what was published last.
-const FIRST_STEP_MINUTES: f64 = 0.15;
+const FIRST_STEP_MINUTES: f64 = 0.12;
 
 /// What was applied among an owner's members in this round.
 #[derive(Clone, Copy, Default)]

@@ -83,7 +83,7 @@ impl Default for LogPidGains {
             error_clip: 0.15,
             dead_zone: 0.000_5,
             // A quarter a minute as published: the dead-band of publication comes on top.
-            slew_per_minute: 0.248,
+            slew_per_minute: 0.23,
             has_evidence: true,
         }
     }

@@ -45,7 +45,7 @@ const FORGET_MINUTES: f64 = 1_440.0;
 /// move, where wins are many and chance is small.
 const RESERVE_SHARE: f64 = 0.005;
 /// How far x may move in a minute of traffic time: as the default law.
-const SLEW_PER_MINUTE: f64 = 0.248;
+const SLEW_PER_MINUTE: f64 = 0.23;
 /// Longer windows are controlled in units of a day.
 const WINDOW_MINUTES_MAX: f64 = 1_440.0;
 
