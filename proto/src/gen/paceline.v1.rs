@@ -157,6 +157,21 @@ pub struct BidOutcome {
     /// How many auctions this stands for, sampling undone, 1 to 10000. Absent: 1.
     #[prost(uint32, optional, tag = "9")]
     pub count: ::core::option::Option<u32>,
+    /// Whose bid it was, 1 to 64 bytes. Required with a role. Absent: not told.
+    #[prost(string, optional, tag = "10")]
+    pub campaign_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the bid was for, as the client's answer says. Only with auction_type 1: nothing else is
+    /// shaded. Unspecified: not told, or nothing was drawn.
+    #[prost(enumeration = "BidRole", tag = "11")]
+    pub role: i32,
+    /// How likely such an auction was to be bid for so, in parts per million, 1 to 1000000, as the
+    /// client's answer says. Required with a role, and only with one.
+    #[prost(uint32, optional, tag = "12")]
+    pub propensity_ppm: ::core::option::Option<u32>,
+    /// What the impression was expected to be worth to the campaign, before pacing, 0 to 10^15.
+    /// Absent: not told.
+    #[prost(int64, optional, tag = "13")]
+    pub value_cpm_micros: ::core::option::Option<i64>,
 }
 /// Outcomes since the reporter's last report.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -186,6 +201,43 @@ pub struct ReportOutcomesResponse {
     /// Those that break a rule, by index.
     #[prost(message, repeated, tag = "2")]
     pub refusals: ::prost::alloc::vec::Vec<SpendRefusal>,
+}
+/// What a bid that went through a shading schedule was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BidRole {
+    /// Not told, or the bid went through no schedule.
+    Unspecified = 0,
+    /// The schedule's best.
+    Shaded = 1,
+    /// Left unshaded, to compare with.
+    Control = 2,
+    /// Off the best, to learn.
+    Explored = 3,
+}
+impl BidRole {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BID_ROLE_UNSPECIFIED",
+            Self::Shaded => "BID_ROLE_SHADED",
+            Self::Control => "BID_ROLE_CONTROL",
+            Self::Explored => "BID_ROLE_EXPLORED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BID_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "BID_ROLE_SHADED" => Some(Self::Shaded),
+            "BID_ROLE_CONTROL" => Some(Self::Control),
+            "BID_ROLE_EXPLORED" => Some(Self::Explored),
+            _ => None,
+        }
+    }
 }
 /// A batch of events; may be empty, and then still says how far the producer has looked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3295,6 +3347,9 @@ pub struct ExplainCampaignResponse {
     /// Share of the shade that it gives up, as published, 0 to 1000.
     #[prost(uint32, tag = "22")]
     pub shading_relief_per_mille: u32,
+    /// What shading saves. Absent: no outcome told of a draw for it.
+    #[prost(message, optional, tag = "23")]
+    pub saving: ::core::option::Option<ShadingSaving>,
 }
 /// Where a campaign stands with its return target, over the flight so far.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3734,6 +3789,59 @@ pub struct SegmentLandscape {
     #[prost(message, repeated, tag = "8")]
     pub knots: ::prost::alloc::vec::Vec<ShadingKnot>,
 }
+/// Outcomes of one role, of late: what was told a week ago counts half.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavingGroup {
+    /// Auctions bid for in this role, rounded.
+    #[prost(uint64, tag = "1")]
+    pub auctions: u64,
+    /// Those won, rounded.
+    #[prost(uint64, tag = "2")]
+    pub wins: u64,
+    /// Mean price of a win, in micros of shading.currency per thousand, by inverse propensity. Absent:
+    /// none was won.
+    #[prost(int64, optional, tag = "3")]
+    pub price_cpm_micros: ::core::option::Option<i64>,
+}
+/// A share in parts per million, and between which it lies 19 times in 20. May be negative.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShareEstimate {
+    /// The likeliest.
+    #[prost(int64, tag = "1")]
+    pub middle_ppm: i64,
+    /// At least this.
+    #[prost(int64, tag = "2")]
+    pub low_ppm: i64,
+    /// At most this.
+    #[prost(int64, tag = "3")]
+    pub high_ppm: i64,
+}
+/// What shading saves a campaign: bids that were shaded beside those of the control group, each
+/// weighted by how likely it was to be made so.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShadingSaving {
+    /// Bid for by the schedule's best.
+    #[prost(message, optional, tag = "1")]
+    pub shaded: ::core::option::Option<SavingGroup>,
+    /// Left unshaded.
+    #[prost(message, optional, tag = "2")]
+    pub control: ::core::option::Option<SavingGroup>,
+    /// Bid for off the best, to learn; compared with nothing.
+    #[prost(message, optional, tag = "3")]
+    pub explored: ::core::option::Option<SavingGroup>,
+    /// Share of the control group's price of a win that is saved. Absent: too few wins.
+    #[prost(message, optional, tag = "4")]
+    pub per_win: ::core::option::Option<ShareEstimate>,
+    /// The same of its price of a unit of expected value. Absent: too few wins, or none told its value.
+    #[prost(message, optional, tag = "5")]
+    pub per_value: ::core::option::Option<ShareEstimate>,
+    /// Chance to win, as a share of the control group's. Absent: too few wins.
+    #[prost(message, optional, tag = "6")]
+    pub wins_kept: ::core::option::Option<ShareEstimate>,
+    /// Partitions that others lead: what is told of their exchanges is not in here.
+    #[prost(uint32, tag = "7")]
+    pub partitions_missing: u32,
+}
 /// The way from value to bid.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainBidResponse {
@@ -3770,6 +3878,9 @@ pub struct ExplainBidResponse {
     /// Absent: no outcome was ever told here.
     #[prost(message, optional, tag = "11")]
     pub landscape: ::core::option::Option<SegmentLandscape>,
+    /// What shading saves the campaign, in all segments. Absent: no outcome told of a draw for it.
+    #[prost(message, optional, tag = "12")]
+    pub saving: ::core::option::Option<ShadingSaving>,
 }
 /// What to do with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -67,8 +67,9 @@ impl World {
                 min_to_win: is_told.then_some(least),
                 loss_reason: None,
                 count: 1,
+                trial: None,
             };
-            if ask * 10 >= asks * 9 && shaded.role == BidRole::Best {
+            if ask * 10 >= asks * 9 && shaded.drawn.role == BidRole::Best {
                 sum += shaded.bid.get();
                 count += 1;
             }
@@ -130,6 +131,7 @@ fn bad_outcomes_are_counted_and_change_nothing() {
         min_to_win: Some(CpmMicros::new(50)),
         loss_reason: None,
         count: 1,
+        trial: None,
     };
     world.shader.take(world.now, &OutcomeBatch { outcomes: vec![bad; 100] });
     let counts = *world.shader.counts();
@@ -151,6 +153,7 @@ fn segments_are_bounded_and_unknown_ones_use_the_market() {
         min_to_win: Some(CpmMicros::new(700)),
         loss_reason: None,
         count: 1,
+        trial: None,
     };
     let outcomes = (100..200).map(outcome).collect();
     shader.take(Timestamp::default(), &OutcomeBatch { outcomes });
