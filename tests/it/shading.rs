@@ -3,11 +3,15 @@
 
 use crate::harness::{Service, Setup, on_each_store, until};
 use crate::market::{FastClock, Order, VALUE, catalogue};
+use crate::redis_table::schedules_say;
 use paceline_client::{Builder, CampaignHandle, PacelineClient, PacelineHandle};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
-use paceline_core::hash::mix;
-use paceline_core::units::{ArmId, CampaignId, CpmMicros, SegmentId};
+use paceline_core::hash::{Digest, mix};
+use paceline_core::shade::codec::{decode_schedules, decode_segments};
+use paceline_core::shade::{ShadeDelta, ShadeNews, ShadeSet};
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, Epoch, Generation, SegmentId};
 use paceline_proto::v1;
+use paceline_proto::v1::multiplier_service_client::MultiplierServiceClient;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use tonic::Code;
 
@@ -183,6 +187,58 @@ async fn explained(service: &Service) {
     assert!(refused.code != 0 && refused.err.contains("segment_id is a//b"), "{refused:?}");
 }
 
+/// Who polls gets the same schedules as who watches, and nothing once it holds them.
+async fn polled(service: &Service) {
+    let mut client = MultiplierServiceClient::new(service.channel());
+    let mut poll = async |request: v1::GetMultipliersRequest| {
+        client.get_multipliers(request).await.map(|answer| answer.into_inner().updates)
+    };
+    let shading = |updates: Vec<v1::PartitionUpdate>| {
+        updates.into_iter().find_map(|update| Some((update.partition, update.shading?)))
+    };
+    let plain = poll(v1::GetMultipliersRequest::default()).await.unwrap();
+    assert_eq!(shading(plain), None, "nobody asked for schedules");
+    let (wants_shading, mut held, mut parts) = (true, Vec::new(), Vec::new());
+    let mut set = ShadeSet::default();
+    while let Some((partition, told)) = {
+        let held_shading = held.clone();
+        let asked = v1::GetMultipliersRequest { wants_shading, held_shading, ..nobody() };
+        shading(poll(asked).await.unwrap())
+    } {
+        let generation = told.generation.unwrap();
+        held = vec![v1::HeldTable { partition, generation: Some(generation) }];
+        let delta = ShadeDelta {
+            schedules: decode_schedules(&told.schedules).unwrap(),
+            segments: decode_segments(&told.segments).unwrap(),
+        };
+        let of = |at: v1::Generation| Generation { epoch: Epoch(at.epoch), sequence: at.sequence };
+        match told.base_generation {
+            Some(base) => {
+                let (base, generation) = (of(base), of(generation));
+                assert!(set.patch(&ShadeNews { base, generation, delta }), "changes follow");
+            }
+            None => set = ShadeSet::new(of(generation), &delta),
+        }
+        let digest = told.set_digest.unwrap();
+        assert_eq!(set.digest(), Digest::from_halves(digest.high, digest.low));
+        parts.push((told.part, told.parts));
+        assert!(parts.len() < 100, "it comes to an end");
+    }
+    assert!(
+        !parts.is_empty()
+            && set.whole().segments.iter().any(|(id, _)| *id == SegmentId::of(SEGMENT))
+    );
+    for token in ["s", "s0.1", "s0.x.1.0", "s200.1.1.0"] {
+        let asked = v1::GetMultipliersRequest { page_token: token.to_owned(), ..nobody() };
+        let refused = poll(asked).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{token}: {refused}");
+    }
+}
+
+fn nobody() -> v1::GetMultipliersRequest {
+    v1::GetMultipliersRequest::default()
+}
+
 /// What breaks a rule is refused by name, what contradicts itself is counted.
 async fn bad_feedback(service: &Service) {
     let mut unnamed = trials(0, 1).remove(0);
@@ -237,6 +293,10 @@ async fn a_client_bids_by_what_outcomes_taught_until_they_fall_silent() {
         explained(&service).await;
         saving(&service).await;
         bad_feedback(&service).await;
+        polled(&service).await;
+        if service.redis().is_some() {
+            schedules_say(&service, (SEGMENT, VALUE), LEAST).await;
+        }
 
         if let Some(redis) = service.redis() {
             let entry = "XADD {paceline:000}:in:outcomes * segment adx/top/tv currency EUR \

@@ -926,13 +926,21 @@ pub struct ShadingUpdate {
     #[prost(bytes = "bytes", tag = "5")]
     pub schedules: ::prost::bytes::Bytes,
     /// Records of 12 bytes, integers little-endian: the segment's key (u64) and the number of its
-    /// schedule (u32); 4294967295: none, its bids are not shaded.
+    /// schedule (u32); 4294967295: none, its bids are not shaded; 4294967294: none, and the segment is
+    /// told of no more: forget it.
     #[prost(bytes = "bytes", tag = "6")]
     pub segments: ::prost::bytes::Bytes,
     /// Of the records of this part, as of a table's: over 2 x number + 1 and the words of a schedule,
     /// over 2 x number and the key of a segment.
     #[prost(message, optional, tag = "7")]
     pub digest: ::core::option::Option<TableDigest>,
+    /// Of all records of the set that this makes, with its last part or with a change: a reader whose
+    /// own differ holds another set under the same generation, and asks for the whole.
+    #[prost(message, optional, tag = "8")]
+    pub set_digest: ::core::option::Option<TableDigest>,
+    /// Fetches the next part by GetMultipliers. Empty: the last part, or sent on a stream.
+    #[prost(string, tag = "9")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// The table that a reader holds of a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -960,7 +968,7 @@ pub struct PartitionUpdate {
     /// Empty: none changed, or the reader gave no bidder id.
     #[prost(message, repeated, tag = "7")]
     pub allowances: ::prost::alloc::vec::Vec<Allowance>,
-    /// To readers that asked for it, on a stream, by itself. Absent: no change.
+    /// To readers that asked for it, by itself: without lease, news and allowances. Absent: no change.
     #[prost(message, optional, tag = "8")]
     pub shading: ::core::option::Option<ShadingUpdate>,
     /// Absent: allowances only.
@@ -1055,11 +1063,18 @@ pub struct GetMultipliersRequest {
     /// Money it may still commit. Empty: none.
     #[prost(message, repeated, tag = "3")]
     pub held_allowances: ::prost::alloc::vec::Vec<HeldAllowance>,
-    /// The next_page_token of an earlier answer: the answer is that page alone.
-    /// Empty: every partition. When the table has gone meanwhile, the answer is the first page of the
-    /// newest.
+    /// The next_page_token of an earlier answer: the answer is that page, or that part, alone.
+    /// Empty: every partition. When the table or the set has gone meanwhile, the answer is the first
+    /// page or part of the newest.
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
+    /// Whether the reader shades bids, and wants schedules: one change or part a partition and answer,
+    /// some 2 MiB in all; those left out come with the next answer.
+    #[prost(bool, tag = "5")]
+    pub wants_shading: bool,
+    /// The schedules it holds, one set a partition at most. Empty: none.
+    #[prost(message, repeated, tag = "6")]
+    pub held_shading: ::prost::alloc::vec::Vec<HeldTable>,
 }
 /// What is newer.
 #[derive(Clone, PartialEq, ::prost::Message)]
