@@ -1,7 +1,7 @@
 //! Builds a client over a channel and runs its one background task.
 //!
-//! The task follows the tables, draws money, reports spend, traffic and outcomes, keeps the table on
-//! disk and tells the counters. It ends with the client.
+//! The task follows the tables, draws money, reports spend, traffic and outcomes, keeps the table
+//! on disk and tells the counters. It ends with the client.
 
 use crate::board::Board;
 use crate::cold_start;

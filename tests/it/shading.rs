@@ -133,12 +133,18 @@ fn trials(shaded: usize, control: usize) -> Vec<v1::BidOutcome> {
 /// What shading saves is told by RPC, by command line and on the campaign's page.
 async fn saving(service: &Service) {
     report(service, trials(300, 10)).await;
-    let told = service.ctl(&["explain", "shaded"]).await;
-    assert!(told.out.contains("not known yet: 10 wins of the control group"), "{told:?}");
+    until("too few wins are told as such", async || {
+        let told = service.ctl(&["explain", "shaded"]).await;
+        told.out.contains("not known yet: 10 wins of the control group").then_some(())
+    })
+    .await;
     report(service, trials(300, 40)).await;
-    let request = v1::ExplainCampaignRequest { campaign_id: "shaded".to_owned(), arm: 0 };
-    let told = service.admin().explain_campaign(request).await.unwrap().into_inner();
-    let saving = told.saving.unwrap();
+    let saving = until("all wins are told", async || {
+        let request = v1::ExplainCampaignRequest { campaign_id: "shaded".to_owned(), arm: 0 };
+        let told = service.admin().explain_campaign(request).await.unwrap().into_inner();
+        told.saving.filter(|saving| saving.control.is_some_and(|control| control.wins == 50))
+    })
+    .await;
     let per_win = saving.per_win.unwrap();
     let share = 1_000_000 - 1_000_000 * LEAST / VALUE;
     assert!(per_win.middle_ppm.abs_diff(share) <= 2, "{saving:?}");

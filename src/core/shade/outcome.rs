@@ -2,9 +2,9 @@
 //!
 //! The submitted bid is the only bid that is learnt from: no multiplier, no pacing state, so that
 //! what is learned cannot depend on what pacing did. Whose bid it was, its role and what it was
-//! worth are there to compare groups by, and no curve sees them. Three kinds of feedback may be mixed: the
-//! minimum to win for all, for winners alone, or won and lost alone. What contradicts itself is
-//! named and left out. Called by `shader` and by whoever takes outcomes in.
+//! worth are there to compare groups by, and no curve sees them. Three kinds of feedback may be
+//! mixed: the minimum to win for all, for winners alone, or won and lost alone. What contradicts
+//! itself is named and left out. Called by `shader` and by whoever takes outcomes in.
 
 use super::schedule::BidDraw;
 use crate::units::{CampaignId, CpmMicros, Currency, ProducerId, SegmentId};

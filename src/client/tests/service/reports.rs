@@ -47,7 +47,7 @@ fn outcome(bid: i64) -> OutcomeReport {
 }
 
 fn teller(service: &Service) -> Builder {
-    let settings = OutcomeSettings::new(Currency::try_new("EUR").unwrap());
+    let settings = OutcomeSettings::new(Currency::try_new("EUR").expect("three letters"));
     Builder::new(serve(service)).with_bidder_id(name("b1")).with_outcomes(settings)
 }
 
