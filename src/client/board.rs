@@ -10,9 +10,9 @@ use crate::shade_table::{SegmentHandle, ShadeTable};
 use crate::slot::{Glance, Seen};
 use crate::slot_table::SlotTable;
 use crate::stats::{Counts, Decided, Fact, Stats};
-use paceline_core::bid::{self, AuctionType, BidAsk, BidDecision, SkipReason};
+use paceline_core::bid::{self, AuctionType, BidAsk, BidDecision, DrawnDecision, SkipReason};
 use paceline_core::hash::mix;
-use paceline_core::shade::ShadingSchedule;
+use paceline_core::shade::{BidDraw, ShadingSchedule};
 use paceline_core::table::{Lease, LeaseState};
 use paceline_core::units::{ArmId, CampaignId, CpmMicros, Nanos, Ppb, Span, Timestamp};
 use std::sync::atomic::AtomicU64;
@@ -39,11 +39,19 @@ pub struct Answer {
     pub decision: BidDecision,
     /// Money held for the bid; [`Hold::NONE`] without a bid or without allowances.
     pub hold: Hold,
+    /// What the bid is for and how likely: shaded, left unshaded to compare with, or off the best
+    /// to learn. To be told with what became of it. `None` without a bid, and where the bid went
+    /// through no schedule.
+    pub draw: Option<BidDraw>,
 }
 
 impl Answer {
     const fn skip(reason: SkipReason) -> Self {
-        Self { decision: BidDecision::Skip(reason), hold: Hold::NONE }
+        Self { decision: BidDecision::Skip(reason), hold: Hold::NONE, draw: None }
+    }
+
+    const fn unheld(told: DrawnDecision) -> Self {
+        Self { decision: told.decision, hold: Hold::NONE, draw: told.draw }
     }
 }
 
@@ -149,7 +157,7 @@ impl Board {
         let (answer, decided) = if is_fresh && glance.is_whole() && !self.limits.has_bidder {
             // All that is asked for was seen at a glance.
             let decision = bid::decide(&glance.entry(), lease, now, None, None, &ask);
-            (Answer { decision, hold: Hold::NONE }, Decided::of(decision))
+            (Answer { decision, hold: Hold::NONE, draw: None }, Decided::of(decision))
         } else {
             let segment = segment.filter(|_| glance.is_shaded());
             let is_first = ask.auction_type == AuctionType::FirstPrice;
@@ -174,8 +182,8 @@ impl Board {
             return (Answer::skip(SkipReason::Unknown), Decided::Unknown);
         };
         if !self.limits.has_bidder {
-            let decision = bid::decide(&seen.entry(), lease, now, None, schedule, ask);
-            return (Answer { decision, hold: Hold::NONE }, Decided::of(decision));
+            let told = bid::decide_drawn(&seen.entry(), lease, now, None, schedule, ask);
+            return (Answer::unheld(told), Decided::of(told.decision));
         }
         match self.decide_held((place, &seen), lease, now, ask, schedule) {
             Ok(answer) => (answer, Decided::of(answer.decision)),
@@ -205,7 +213,9 @@ impl Board {
                 None => return Ok(Answer::skip(SkipReason::Allowance)),
             }
         };
-        let decision = bid::decide(&entry, lease, now, Some(purse.left(now)), schedule, ask);
+        let left = Some(purse.left(now));
+        let DrawnDecision { decision, draw } =
+            bid::decide_drawn(&entry, lease, now, left, schedule, ask);
         match decision {
             BidDecision::Bid { reserve, .. } => {
                 let slot = self.slots.at(place);
@@ -217,7 +227,7 @@ impl Board {
                 let seed = mix(ask.auction ^ u64::from(ask.impression)) ^ entry.campaign.key();
                 let deadline = now + self.limits.hold_timeout;
                 match self.holds.open(seed, place, tag, reserve, deadline) {
-                    Some(hold) => Ok(Answer { decision, hold }),
+                    Some(hold) => Ok(Answer { decision, hold, draw }),
                     None => {
                         slot.map(|slot| slot.give(tag, reserve));
                         Err(HoldsFull)

@@ -1,13 +1,14 @@
 //! Builds a client over a channel and runs its one background task.
 //!
-//! The task follows the tables, draws money, reports spend and traffic, keeps the table on disk and
-//! tells the counters. It ends with the client.
+//! The task follows the tables, draws money, reports spend, traffic and outcomes, keeps the table
+//! on disk and tells the counters. It ends with the client.
 
 use crate::board::Board;
 use crate::cold_start;
 use crate::handle::PacelineHandle;
 use crate::line::{Credentials, Line};
 use crate::opportunity::{self, Opportunities};
+use crate::outcome::{self, OutcomeReporter, OutcomeSender, OutcomeSettings};
 use crate::spend::{self, SpendReporter, SpendSender, WhenFull};
 use crate::stats::Fact;
 use crate::subscribe::Desk;
@@ -51,6 +52,7 @@ pub struct Builder {
     spend_buffer_max: usize,
     when_full: WhenFull,
     counters_max: usize,
+    outcomes: Option<OutcomeSettings>,
 }
 
 impl Builder {
@@ -67,6 +69,7 @@ impl Builder {
             spend_buffer_max: 100_000,
             when_full: WhenFull::default(),
             counters_max: 100_000,
+            outcomes: None,
         }
     }
 
@@ -110,6 +113,13 @@ impl Builder {
         self
     }
 
+    /// Reports what becomes of bids, for shading to learn from: see [`PacelineClient::outcomes`].
+    #[must_use]
+    pub const fn with_outcomes(mut self, settings: OutcomeSettings) -> Self {
+        self.outcomes = Some(settings);
+        self
+    }
+
     /// Starts the background task on the current tokio runtime.
     ///
     /// # Panics
@@ -131,12 +141,16 @@ impl Builder {
             self.spend_buffer_max,
             self.when_full,
         );
+        let outcomes =
+            self.outcomes.map(|settings| outcome::channel(&board, producer_id.clone(), settings));
+        let (outcomes, outcome_sender) = outcomes.unzip();
         let opportunities = Arc::new(Opportunities::new(self.counters_max));
         let (stop, stopped) = watch::channel(false);
         let task = Background {
             line: Line::new(self.channel, self.credentials),
             desk,
             sender,
+            outcome_sender,
             opportunities: Arc::clone(&opportunities),
             producer_id: producer_id.clone(),
             cold_start: self.cold_start,
@@ -145,7 +159,15 @@ impl Builder {
         #[expect(clippy::disallowed_methods, reason = "the client's one background task")]
         let task = tokio::spawn(task.run());
         let bidder_id = producer_id;
-        PacelineClient { board, reporter, opportunities, bidder_id, stop, task: Some(task) }
+        PacelineClient {
+            board,
+            reporter,
+            outcomes,
+            opportunities,
+            bidder_id,
+            stop,
+            task: Some(task),
+        }
     }
 }
 
@@ -154,6 +176,7 @@ impl Builder {
 pub struct PacelineClient {
     board: Arc<Board>,
     reporter: SpendReporter,
+    outcomes: Option<OutcomeReporter>,
     opportunities: Arc<Opportunities>,
     bidder_id: Option<String>,
     stop: watch::Sender<bool>,
@@ -177,6 +200,12 @@ impl PacelineClient {
     #[must_use]
     pub fn reporter(&self) -> SpendReporter {
         self.reporter.clone()
+    }
+
+    /// Reports what became of bids; `None` when the builder was not told of outcomes.
+    #[must_use]
+    pub fn outcomes(&self) -> Option<OutcomeReporter> {
+        self.outcomes.clone()
     }
 
     /// Counts asks, bids and wins.
@@ -209,6 +238,7 @@ struct Background {
     line: Line,
     desk: Arc<Desk>,
     sender: SpendSender,
+    outcome_sender: Option<OutcomeSender>,
     opportunities: Arc<Opportunities>,
     producer_id: Option<String>,
     cold_start: Option<PathBuf>,
@@ -217,11 +247,25 @@ struct Background {
 
 impl Background {
     async fn run(self) {
-        let Self { line, desk, sender, opportunities, producer_id, cold_start, stopped } = self;
+        let Self {
+            line,
+            desk,
+            sender,
+            outcome_sender,
+            opportunities,
+            producer_id,
+            cold_start,
+            stopped,
+        } = self;
         let reports = async {
             let counts =
                 opportunity::run(&opportunities, &desk, producer_id, &line, stopped.clone());
-            tokio::join!(sender.run(&line, stopped.clone()), counts);
+            let outcomes = async {
+                if let Some(sender) = outcome_sender {
+                    sender.run(&line, stopped.clone()).await;
+                }
+            };
+            tokio::join!(sender.run(&line, stopped.clone()), counts, outcomes);
         };
         // These never end; what ends the task is that everything is reported.
         let upkeep = async {

@@ -59,6 +59,8 @@ mod line;
 #[cfg(feature = "grpc")]
 mod opportunity;
 #[cfg(feature = "grpc")]
+mod outcome;
+#[cfg(feature = "grpc")]
 mod spend;
 #[cfg(feature = "grpc")]
 mod subscribe;
@@ -79,6 +81,8 @@ pub use stats::Fact;
 pub use client::{Builder, PacelineClient};
 #[cfg(feature = "grpc")]
 pub use opportunity::{Opportunities, OpportunityCounter};
+#[cfg(feature = "grpc")]
+pub use outcome::{OutcomeError, OutcomeReport, OutcomeReporter, OutcomeSettings, OutcomeTrial};
 #[cfg(feature = "grpc")]
 pub use spend::{ReportError, SpendReport, SpendReporter, WhenFull};
 

@@ -1,11 +1,12 @@
 //! What the writer knows of schedules: whose set is held, and which segments change with which.
 //!
-//! A change that does not fit, a part that is missing and a sum that is wrong drop the partition's
-//! schedules: its segments are bid for unshaded until the whole set has come again. Kept beside the
-//! table that bidding threads read. Called by `board_writer`.
+//! A change that does not fit, a part that is missing, a sum that is wrong and a set that is not
+//! the sender's drop the partition's schedules: its segments are bid for unshaded until the whole
+//! set has come again. Kept beside the table that bidding threads read. Called by `board_writer`.
 
 use crate::shade_table::ShadeTable;
 use paceline_core::hash::Digest;
+use paceline_core::shade::set::{replaced, schedule_digest, segment_digest};
 use paceline_core::shade::{ScheduleId, ShadeDelta, ShadingSchedule};
 use paceline_core::units::{Generation, PartitionId, SegmentId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,9 @@ pub struct ShadesPart {
     pub delta: ShadeDelta,
     /// What the sender says they come to; absent when it does not say.
     pub digest: Option<Digest>,
+    /// What the sender says all of the set comes to, with the last part; absent when it does not
+    /// say.
+    pub set_digest: Option<Digest>,
 }
 
 /// One partition's set.
@@ -34,6 +38,8 @@ struct HeldShades {
     held: Option<Generation>,
     /// A whole set that is under way, and the part that comes next.
     load: Option<(Generation, u32)>,
+    /// Of all records.
+    digest: Digest,
     schedules: BTreeMap<ScheduleId, ShadingSchedule>,
     segments: BTreeMap<SegmentId, ScheduleId>,
     users: BTreeMap<ScheduleId, BTreeSet<SegmentId>>,
@@ -89,6 +95,11 @@ impl ShadeBooks {
         let refused = held.lay(table, part.partition, &part.delta);
         let (at, count) = part.part;
         if at + 1 >= count {
+            // Another leader may have said another set under the same generation.
+            if part.set_digest.is_some_and(|digest| digest != held.digest) {
+                held.clear(table);
+                return Err(ShadesDropped);
+            }
             held.held = Some(part.generation);
             held.load = None;
         } else {
@@ -119,16 +130,29 @@ impl HeldShades {
     fn lay(&mut self, table: &ShadeTable, partition: PartitionId, delta: &ShadeDelta) -> u64 {
         let mut touched = BTreeSet::new();
         for &(id, schedule) in &delta.schedules {
-            self.schedules.insert(id, schedule);
+            let before = self.schedules.insert(id, schedule);
+            let before = before.map(|before| schedule_digest(id, &before));
+            self.digest = replaced(self.digest, before, Some(schedule_digest(id, &schedule)));
             touched.extend(self.users.get(&id).into_iter().flatten().copied());
         }
         for &(segment, id) in &delta.segments {
-            if let Some(before) = self.segments.insert(segment, id)
+            let is_gone = id == ScheduleId::GONE;
+            let before = if is_gone {
+                self.segments.remove(&segment)
+            } else {
+                self.segments.insert(segment, id)
+            };
+            let now = (!is_gone).then(|| segment_digest(segment, id));
+            let told = before.map(|before| segment_digest(segment, before));
+            self.digest = replaced(self.digest, told, now);
+            if let Some(before) = before
                 && let Some(users) = self.users.get_mut(&before)
             {
                 users.remove(&segment);
             }
-            self.users.entry(id).or_default().insert(segment);
+            if !is_gone {
+                self.users.entry(id).or_default().insert(segment);
+            }
             touched.insert(segment);
         }
         let mut refused = 0;
@@ -182,7 +206,7 @@ mod tests {
         };
         let digest = Some(delta.digest());
         let (base, generation) = (base.map(generation), generation(to));
-        ShadesPart { partition: OURS, base, generation, part, delta, digest }
+        ShadesPart { partition: OURS, base, generation, part, delta, digest, set_digest: None }
     }
 
     fn seen(table: &ShadeTable, key: u64) -> Option<ShadingSchedule> {
@@ -219,6 +243,39 @@ mod tests {
             assert_eq!(books.apply(&table, &whole), Ok(0));
             assert_eq!(seen(&table, 7), Some(schedule(1)));
         }
+    }
+
+    #[test]
+    fn a_segment_that_is_gone_is_forgotten() {
+        let (table, mut books) = (ShadeTable::new(10), ShadeBooks::default());
+        let whole = part(None, 5, (0, 1), (&[(0, 1)], &[(7, 0), (8, 0)]));
+        assert_eq!(books.apply(&table, &whole), Ok(0));
+        let gone = part(Some(5), 6, (0, 1), (&[], &[(7, ScheduleId::GONE.get())]));
+        assert_eq!(books.apply(&table, &gone), Ok(0));
+        assert_eq!((seen(&table, 7), seen(&table, 8)), (None, Some(schedule(1))));
+        let held = &books.partitions[&OURS];
+        assert_eq!((held.segments.len(), held.users[&ScheduleId::MARKET].len()), (1, 1));
+    }
+
+    #[test]
+    fn another_set_under_the_same_generation_is_found_at_the_next_change() {
+        let (table, mut books) = (ShadeTable::new(10), ShadeBooks::default());
+        // Two leaders say another schedule under generation 5; the reader has heard the first.
+        let (ours, theirs) = ((&[(0, 1)][..], &[(7, 0)][..]), (&[(0, 9)][..], &[(7, 0)][..]));
+        assert_eq!(books.apply(&table, &part(None, 5, (0, 1), ours)), Ok(0));
+        let news: Records<'_> = (&[], &[(8, 0)]);
+        let after = |mut all: ShadeDelta| {
+            all.segments.push((SegmentId::from_key(8), ScheduleId::MARKET));
+            Some(all.digest())
+        };
+        let sound = after(part(None, 5, (0, 1), ours).delta);
+        let other = after(part(None, 5, (0, 1), theirs).delta);
+        let change = part(Some(5), 6, (0, 1), news);
+        let from_other = ShadesPart { set_digest: other, ..change.clone() };
+        assert_eq!(books.apply(&table, &from_other), Err(ShadesDropped));
+        assert_eq!((seen(&table, 7), books.held().count()), (None, 0));
+        assert_eq!(books.apply(&table, &part(None, 5, (0, 1), ours)), Ok(0));
+        assert_eq!(books.apply(&table, &ShadesPart { set_digest: sound, ..change }), Ok(0));
     }
 
     #[test]

@@ -99,10 +99,16 @@ pub enum Fact {
     SegmentRefused,
     /// Schedules did not fit or were damaged; they are fetched anew, and bids unshaded until then.
     SchedulesDropped,
+    /// Rows of outcomes made durable.
+    OutcomeReported,
+    /// Rows of outcomes that the service refused.
+    OutcomeRefused,
+    /// Rows of outcomes dropped: the buffer was full, or the service did not take them.
+    OutcomeDropped,
 }
 
 impl Fact {
-    const ALL: [Self; 16] = [
+    const ALL: [Self; 19] = [
         Self::EntryRefused,
         Self::StaleRefused,
         Self::Refetched,
@@ -119,6 +125,9 @@ impl Fact {
         Self::ColdStartFailed,
         Self::SegmentRefused,
         Self::SchedulesDropped,
+        Self::OutcomeReported,
+        Self::OutcomeRefused,
+        Self::OutcomeDropped,
     ];
 
     const fn label(self) -> &'static str {
@@ -139,6 +148,9 @@ impl Fact {
             Self::ColdStartFailed => "cold_start_failed",
             Self::SegmentRefused => "segment_refused",
             Self::SchedulesDropped => "schedules_dropped",
+            Self::OutcomeReported => "outcome_reported",
+            Self::OutcomeRefused => "outcome_refused",
+            Self::OutcomeDropped => "outcome_dropped",
         }
     }
 }

@@ -64,14 +64,15 @@ pub(crate) fn shades(
         schedules: decode_schedules(&update.schedules)?,
         segments: decode_segments(&update.segments)?,
     };
-    let digest = update.digest.map(|digest| Digest::from_halves(digest.high, digest.low));
+    let sum = |digest: v1::TableDigest| Digest::from_halves(digest.high, digest.low);
     Ok(ShadesPart {
         partition,
         base,
         generation: generation("shading.generation", update.generation)?,
         part: (update.part, update.parts),
         delta,
-        digest,
+        digest: update.digest.map(sum),
+        set_digest: update.set_digest.map(sum),
     })
 }
 

@@ -4,7 +4,7 @@
 //! has already been weighed by the lease; money left is the caller's own count.
 
 use crate::hash::{Purpose, draw_ppm};
-use crate::shade::{ShadedBid, ShadingLevel, ShadingSchedule};
+use crate::shade::{BidDraw, ShadedBid, ShadingLevel, ShadingSchedule};
 use crate::table::{EntryState, Lease, TableEntry};
 use crate::units::{CpmMicros, Nanos, PacingMultiplier, ParticipationRate, Timestamp};
 
@@ -80,6 +80,16 @@ pub enum BidDecision {
     Skip(SkipReason),
 }
 
+/// An answer, and the draw of the schedule that it went by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrawnDecision {
+    /// The answer.
+    pub decision: BidDecision,
+    /// What the bid is for, and how likely: to be told with what became of it. `None` without a
+    /// bid, and where the bid went through no schedule.
+    pub draw: Option<BidDraw>,
+}
+
 /// How a value becomes a price, step by step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BidPath {
@@ -150,24 +160,39 @@ pub fn decide(
     schedule: Option<&ShadingSchedule>,
     ask: &BidAsk,
 ) -> BidDecision {
+    decide_drawn(entry, lease, now, left, schedule, ask).decision
+}
+
+/// As [`decide`], and which draw of the schedule the bid went by.
+#[inline]
+#[must_use]
+pub fn decide_drawn(
+    entry: &TableEntry,
+    lease: Lease,
+    now: Timestamp,
+    left: Option<Nanos>,
+    schedule: Option<&ShadingSchedule>,
+    ask: &BidAsk,
+) -> DrawnDecision {
+    let skip = |reason| DrawnDecision { decision: BidDecision::Skip(reason), draw: None };
     match entry.state {
         EntryState::Run | EntryState::Safe => {}
-        EntryState::Paused => return BidDecision::Skip(SkipReason::Paused),
-        EntryState::Exhausted => return BidDecision::Skip(SkipReason::Exhausted),
+        EntryState::Paused => return skip(SkipReason::Paused),
+        EntryState::Exhausted => return skip(SkipReason::Exhausted),
     }
     // A draw is always below one: whoever enters every auction need not be drawn for.
     let drawn = || draw_ppm(Purpose::Participate, entry.salt, ask.auction, ask.impression);
     if entry.participation != ParticipationRate::ONE && drawn() >= entry.participation.ppm().get() {
-        return BidDecision::Skip(SkipReason::Participation);
+        return skip(SkipReason::Participation);
     }
-    let Some(price) = path(entry, lease, now, schedule, ask).price else {
-        return BidDecision::Skip(SkipReason::Floor);
-    };
+    let way = path(entry, lease, now, schedule, ask);
+    let Some(price) = way.price else { return skip(SkipReason::Floor) };
     let reserve = price.per_impression();
     if left.is_some_and(|left| left < reserve) {
-        return BidDecision::Skip(SkipReason::Allowance);
+        return skip(SkipReason::Allowance);
     }
-    BidDecision::Bid { price, reserve }
+    let draw = way.draw.map(|shaded| shaded.drawn);
+    DrawnDecision { decision: BidDecision::Bid { price, reserve }, draw }
 }
 
 #[cfg(test)]

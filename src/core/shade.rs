@@ -6,7 +6,8 @@
 //! (`outcome`), the price line (`grid`), what is kept of it (`evidence`), the estimator
 //! (`estimate`, `curve`), the best bids (`surplus`), what is published (`schedule`), when to
 //! distrust it (`drift`), one place of the hierarchy (`node`) and all of it (`shader`); then whom
-//! to believe (`reporters`), what readers hold (`set`) and its bytes (`codec`). Schedules are read
+//! to believe (`reporters`), what it saves against the control group (`saving`), what readers hold
+//! (`set`) and its bytes (`codec`). Schedules are read
 //! by `bid`; shaders are made by the engine and by the simulator's study.
 
 pub mod codec;
@@ -18,7 +19,9 @@ mod grid;
 mod node;
 mod number;
 pub mod outcome;
+mod recency;
 pub mod reporters;
+pub mod saving;
 pub mod schedule;
 pub mod set;
 pub mod shader;
@@ -26,8 +29,10 @@ pub mod surplus;
 
 pub use curve::WinCurve;
 pub use outcome::{
-    Fault, Outcome, OutcomeBatch, OutcomeReport, PriceRule, SegmentPath, Sighting, TieRule,
+    BidTrial, Fault, Outcome, OutcomeBatch, OutcomeReport, PriceRule, SegmentPath, Sighting,
+    TieRule,
 };
-pub use schedule::{BidRole, ShadedBid, ShadingLevel, ShadingSchedule};
+pub use saving::{BidGroups, Estimate, Saving};
+pub use schedule::{BidDraw, BidRole, ShadedBid, ShadingLevel, ShadingSchedule};
 pub use set::{ShadeNews, ShadeSet};
 pub use shader::{Landscape, ScheduleId, ShadeDelta, Shader, ShaderConfig, ShaderCounts};

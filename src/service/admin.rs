@@ -10,8 +10,10 @@ mod decide;
 mod find;
 mod list;
 mod preview;
+mod saving;
 
 pub use calendar::keep_calendar;
+pub(crate) use saving::of as saving_of;
 
 use crate::auth::Caller;
 use crate::control_loop::{LoopError, LoopHandle};
@@ -145,8 +147,9 @@ impl AdminService for Admin {
             engine.campaign(id).and_then(|spec| message::explanation_message(engine, spec))
         };
         let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
-        let unknown = || find::unknown_campaign(&request.campaign_id);
-        told.map(Response::new).ok_or_else(unknown)
+        let mut told = told.ok_or_else(|| find::unknown_campaign(&request.campaign_id))?;
+        told.saving = saving::of(&self.partitions, id).await;
+        Ok(Response::new(told))
     }
 
     async fn explain_bid(
@@ -166,7 +169,9 @@ impl AdminService for Admin {
         })?;
         let market = place.ask(move |engine: &find::Engine| message::market(engine, segment));
         let market = market.await.map_err(|error| loop_status(&error))?;
-        Ok(Response::new(message::bid_message(&question, &published, market)))
+        let mut told = message::bid_message(&question, &published, market);
+        told.saving = saving::of(&self.partitions, id).await;
+        Ok(Response::new(told))
     }
 
     async fn get_totals(

@@ -18,10 +18,11 @@ mod portfolio;
 mod tests;
 mod words;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, saving_of};
 use crate::auth::{Caller, Deed, Role, door};
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
+use crate::wire::admin::saving_words;
 use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, RawQuery, Request, State};
@@ -95,7 +96,10 @@ async fn campaign(
         Some(Err(error)) => unled(partition, &error),
         Some(Ok(None)) => unknown(),
         Some(Ok(Some(story))) => {
-            let page = campaign::page(&story, &console.history.campaign(id));
+            let saving = saving_of(&console.partitions, id);
+            let saving = in_time(saving).await.flatten();
+            let saving = saving.as_ref().map(saving_words);
+            let page = campaign::page(&story, &console.history.campaign(id), saving);
             respond(StatusCode::OK, &page.with_section(changes::ways(&name)))
         }
     }

@@ -11,6 +11,7 @@ mod shades;
 
 use bytes::Bytes;
 use paceline_core::engine::Tick;
+use paceline_core::hash::Digest;
 use paceline_core::shade::ShadeSet;
 use paceline_core::table::{Allowance, Lease, MultiplierTable, TableDelta, codec};
 use paceline_core::units::{BidderId, Generation, PartitionId, Timestamp};
@@ -71,6 +72,9 @@ struct Published {
     losses: u64,
 }
 
+/// A whole set of schedules, encoded; its generation and digest say which.
+type EncodedSet = ((Generation, Digest), Arc<[Arc<EncodedShades>]>);
+
 /// One partition's publisher. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Publisher {
@@ -78,6 +82,8 @@ pub struct Publisher {
     /// The latest full table that was encoded. Held while encoding: bidders that want the same
     /// wait for it, the loop does not.
     encoded: Arc<Mutex<Option<Arc<EncodedTable>>>>,
+    /// The same of schedules, and of which set they are.
+    encoded_shades: Arc<Mutex<Option<EncodedSet>>>,
     news: Arc<watch::Sender<u64>>,
 }
 
@@ -98,6 +104,7 @@ impl Publisher {
         Self {
             published: Arc::new(Mutex::new(published)),
             encoded: Arc::default(),
+            encoded_shades: Arc::default(),
             news: Arc::new(watch::Sender::new(0)),
         }
     }
@@ -261,17 +268,36 @@ impl Publisher {
     }
 
     /// What to tell whoever holds these shading schedules: changes, the whole set in parts, or
-    /// nothing. What is whole is encoded outside the section.
+    /// nothing. What is whole is encoded outside the section, by whoever comes first.
     #[must_use]
     pub fn shades(&self, held: Option<Generation>) -> Vec<Arc<EncodedShades>> {
-        let whole = {
-            let published = self.published();
-            match published.shades.news(held) {
-                Ok(news) => return news,
-                Err(whole) => whole,
-            }
-        };
-        shades::parts(&whole)
+        let news = self.published().shades.news(held);
+        news.unwrap_or_else(|whole| self.whole_shades(&whole).to_vec())
+    }
+
+    /// All schedules in force.
+    #[must_use]
+    pub fn shade_set(&self) -> Arc<ShadeSet> {
+        self.published().shades.set()
+    }
+
+    /// The whole set in parts.
+    #[must_use]
+    pub fn shade_parts(&self) -> Arc<[Arc<EncodedShades>]> {
+        let whole = self.shade_set();
+        self.whole_shades(&whole)
+    }
+
+    /// Readers that want the same set wait for whoever encodes it; the loop does not.
+    fn whole_shades(&self, set: &ShadeSet) -> Arc<[Arc<EncodedShades>]> {
+        let mut encoded = self.encoded_shades.lock().unwrap_or_else(PoisonError::into_inner);
+        let which = (set.generation(), set.digest());
+        if let Some((_, parts)) = encoded.as_ref().filter(|(held, _)| *held == which) {
+            return Arc::clone(parts);
+        }
+        let parts: Arc<[_]> = shades::parts(set).into();
+        *encoded = Some((which, Arc::clone(&parts)));
+        parts
     }
 
     /// The full table, encoded by whoever comes first. It may be a round behind by the time it is

@@ -5,10 +5,12 @@ use crate::harness::{Service, Setup, StoreArm, until};
 use crate::market::{FastClock, Order, enter};
 use paceline::store::redis::table::PAGE_ENTRIES;
 use paceline_core::hash::Digest;
+use paceline_core::shade::codec::{decode_schedules, decode_segments};
+use paceline_core::shade::{ShadeDelta, ShadingLevel};
 use paceline_core::table::codec::{ENTRY_BYTES, decode_entries, encode_entry};
 use paceline_core::table::{EntryShading, EntryState, TableEntry};
 use paceline_core::units::{
-    ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm,
+    ArmId, CampaignId, CpmMicros, PacingMultiplier, ParticipationRate, Ppm, SegmentId,
 };
 use paceline_proto::v1;
 use paceline_proto::v1::multiplier_service_client::MultiplierServiceClient;
@@ -28,7 +30,11 @@ struct Stored(Fields);
 
 impl Stored {
     async fn read(service: &Service) -> Self {
-        Self(service.redis().unwrap().say::<Fields>(&["HGETALL", KEY]).await)
+        Self::of(service, KEY).await
+    }
+
+    async fn of(service: &Service, key: &str) -> Self {
+        Self(service.redis().unwrap().say::<Fields>(&["HGETALL", key]).await)
     }
 
     fn text(&self, field: &str) -> String {
@@ -110,6 +116,33 @@ async fn the_table_in_redis_is_what_the_rpc_gives() {
     .await;
 }
 
+/// The schedules of partition 0 in Redis say of a segment what it is best to bid for a value; by
+/// the functions of the docs, where there is a Python.
+pub(crate) async fn schedules_say(service: &Service, (segment, value): (&str, i64), best: i64) {
+    let key = SegmentId::of(segment).key();
+    let call = format!("print(best(schedules(head, pages)[{key}], {value}))");
+    until("schedules in redis", async || {
+        let stored = Stored::of(service, "{paceline:000}:shading").await;
+        if stored.text("generation").is_empty() {
+            return None;
+        }
+        let (pages, first) = (stored.pages(), stored.text("schedule_pages").parse().unwrap());
+        let (schedules, segments) = pages.split_at(first);
+        let delta = ShadeDelta {
+            schedules: decode_schedules(&schedules.concat()).unwrap(),
+            segments: decode_segments(&segments.concat()).unwrap(),
+        };
+        assert_eq!(stored.text("digest"), delta.digest().to_string());
+        let (_, id) = delta.segments.iter().find(|(id, _)| id.key() == key)?;
+        let (_, schedule) = delta.schedules.iter().find(|(known, _)| known == id)?;
+        let told = schedule.bid(ShadingLevel::Standard, CpmMicros::new(value)).get();
+        let by_docs = run_docs(&stored, &call);
+        assert!(by_docs.is_none_or(|by_docs| by_docs == told.to_string()), "{told}");
+        (told == best).then_some(())
+    })
+    .await;
+}
+
 /// One table as both ways give it.
 async fn both(service: &Service) -> (Stored, v1::TablePage, Vec<u8>, v1::Lease) {
     until("all campaigns in both tables at one generation", async || {
@@ -125,8 +158,15 @@ async fn both(service: &Service) -> (Stored, v1::TablePage, Vec<u8>, v1::Lease) 
 
 /// The function of the docs, on this table. Nothing where there is no Python, except in CI.
 fn python(stored: &Stored) -> Option<String> {
-    let (_, after) = DOCS.split_once("```python\n").unwrap();
-    let (function, _) = after.split_once("```").unwrap();
+    let call = "print(len(read(head, pages)), 'entries')";
+    run_docs(stored, call)
+}
+
+/// Runs a line on head and pages of a hash, after all functions of the docs.
+fn run_docs(stored: &Stored, call: &str) -> Option<String> {
+    let blocks = DOCS.split("```python\n").skip(1);
+    let functions: Vec<&str> = blocks.map(|after| after.split_once("```").unwrap().0).collect();
+    let functions = functions.concat();
     let head: BTreeMap<&str, String> = stored
         .0
         .keys()
@@ -135,7 +175,7 @@ fn python(stored: &Stored) -> Option<String> {
         .collect();
     let pages: Vec<String> = stored.pages().iter().map(|page| hex(page)).collect();
     let call = format!(
-        "{function}\nprint(len(read({}, [bytes.fromhex(page) for page in {}])), 'entries')\n",
+        "{functions}\nhead = {}\npages = [bytes.fromhex(page) for page in {}]\n{call}\n",
         serde_json::to_string(&head).unwrap(),
         serde_json::to_string(&pages).unwrap()
     );

@@ -3,11 +3,15 @@
 
 use crate::harness::{Service, Setup, on_each_store, until};
 use crate::market::{FastClock, Order, VALUE, catalogue};
+use crate::redis_table::schedules_say;
 use paceline_client::{Builder, CampaignHandle, PacelineClient, PacelineHandle};
 use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
-use paceline_core::hash::mix;
-use paceline_core::units::{ArmId, CampaignId, CpmMicros, SegmentId};
+use paceline_core::hash::{Digest, mix};
+use paceline_core::shade::codec::{decode_schedules, decode_segments};
+use paceline_core::shade::{ShadeDelta, ShadeNews, ShadeSet};
+use paceline_core::units::{ArmId, CampaignId, CpmMicros, Epoch, Generation, SegmentId};
 use paceline_proto::v1;
+use paceline_proto::v1::multiplier_service_client::MultiplierServiceClient;
 use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use tonic::Code;
 
@@ -112,6 +116,55 @@ impl Desk {
     }
 }
 
+/// Rows of the campaign's own bids: so many that were shaded, and a control group.
+fn trials(shaded: usize, control: usize) -> Vec<v1::BidOutcome> {
+    let row = |role: v1::BidRole, bid, share| v1::BidOutcome {
+        campaign_id: Some("shaded".to_owned()),
+        role: role.into(),
+        propensity_ppm: Some(share),
+        value_cpm_micros: Some(VALUE),
+        ..won(SEGMENT, bid)
+    };
+    let mut rows = vec![row(v1::BidRole::Shaded, LEAST, 990_000); shaded];
+    rows.extend(vec![row(v1::BidRole::Control, VALUE, 10_000); control]);
+    rows
+}
+
+/// What shading saves is told by RPC, by command line and on the campaign's page.
+async fn saving(service: &Service) {
+    report(service, trials(300, 10)).await;
+    until("too few wins are told as such", async || {
+        let told = service.ctl(&["explain", "shaded"]).await;
+        told.out.contains("not known yet: 10 wins of the control group").then_some(())
+    })
+    .await;
+    report(service, trials(300, 40)).await;
+    let saving = until("all wins are told", async || {
+        let request = v1::ExplainCampaignRequest { campaign_id: "shaded".to_owned(), arm: 0 };
+        let told = service.admin().explain_campaign(request).await.unwrap().into_inner();
+        told.saving.filter(|saving| saving.control.is_some_and(|control| control.wins == 50))
+    })
+    .await;
+    let per_win = saving.per_win.unwrap();
+    let share = 1_000_000 - 1_000_000 * LEAST / VALUE;
+    assert!(per_win.middle_ppm.abs_diff(share) <= 2, "{saving:?}");
+    assert!(saving.per_value.unwrap().middle_ppm.abs_diff(share) <= 2, "{saving:?}");
+    assert!(per_win.low_ppm <= per_win.middle_ppm && per_win.middle_ppm <= per_win.high_ppm);
+    let control = saving.control.unwrap();
+    assert_eq!((control.wins, control.price_cpm_micros), (50, Some(VALUE)), "{saving:?}");
+    assert_eq!(saving.partitions_missing, 0);
+    let words = format!("{:.1}% (19 times in 20", f64::from(u32::try_from(share).unwrap()) / 1e4);
+    for asked in [
+        &["explain", "shaded"][..],
+        &["explain", "shaded", "--segment", SEGMENT, "--value", "2000000"][..],
+    ] {
+        let told = service.ctl(asked).await;
+        assert!(told.out.contains("saved a win") && told.out.contains(&words), "{told:?}");
+    }
+    let (status, page) = service.get("/campaigns/shaded").await.unwrap();
+    assert!(status == 200 && page.contains("Saved by shading") && page.contains(&words), "{page}");
+}
+
 async fn says(service: &Service, line: &str) {
     until(line, async || {
         let (_, page) = service.get("/metrics").await?;
@@ -140,8 +193,64 @@ async fn explained(service: &Service) {
     assert!(refused.code != 0 && refused.err.contains("segment_id is a//b"), "{refused:?}");
 }
 
+/// Who polls gets the same schedules as who watches, and nothing once it holds them.
+async fn polled(service: &Service) {
+    let mut client = MultiplierServiceClient::new(service.channel());
+    let mut poll = async |request: v1::GetMultipliersRequest| {
+        client.get_multipliers(request).await.map(|answer| answer.into_inner().updates)
+    };
+    let shading = |updates: Vec<v1::PartitionUpdate>| {
+        updates.into_iter().find_map(|update| Some((update.partition, update.shading?)))
+    };
+    let plain = poll(v1::GetMultipliersRequest::default()).await.unwrap();
+    assert_eq!(shading(plain), None, "nobody asked for schedules");
+    let (wants_shading, mut held, mut parts) = (true, Vec::new(), Vec::new());
+    let mut set = ShadeSet::default();
+    while let Some((partition, told)) = {
+        let held_shading = held.clone();
+        let asked = v1::GetMultipliersRequest { wants_shading, held_shading, ..nobody() };
+        shading(poll(asked).await.unwrap())
+    } {
+        let generation = told.generation.unwrap();
+        held = vec![v1::HeldTable { partition, generation: Some(generation) }];
+        let delta = ShadeDelta {
+            schedules: decode_schedules(&told.schedules).unwrap(),
+            segments: decode_segments(&told.segments).unwrap(),
+        };
+        let of = |at: v1::Generation| Generation { epoch: Epoch(at.epoch), sequence: at.sequence };
+        match told.base_generation {
+            Some(base) => {
+                let (base, generation) = (of(base), of(generation));
+                assert!(set.patch(&ShadeNews { base, generation, delta }), "changes follow");
+            }
+            None => set = ShadeSet::new(of(generation), &delta),
+        }
+        let digest = told.set_digest.unwrap();
+        assert_eq!(set.digest(), Digest::from_halves(digest.high, digest.low));
+        parts.push((told.part, told.parts));
+        assert!(parts.len() < 100, "it comes to an end");
+    }
+    assert!(
+        !parts.is_empty()
+            && set.whole().segments.iter().any(|(id, _)| *id == SegmentId::of(SEGMENT))
+    );
+    for token in ["s", "s0.1", "s0.x.1.0", "s200.1.1.0"] {
+        let asked = v1::GetMultipliersRequest { page_token: token.to_owned(), ..nobody() };
+        let refused = poll(asked).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{token}: {refused}");
+    }
+}
+
+fn nobody() -> v1::GetMultipliersRequest {
+    v1::GetMultipliersRequest::default()
+}
+
 /// What breaks a rule is refused by name, what contradicts itself is counted.
 async fn bad_feedback(service: &Service) {
+    let mut unnamed = trials(0, 1).remove(0);
+    unnamed.campaign_id = None;
+    let refused = &report(service, vec![unnamed]).await.refusals[0];
+    assert_eq!((refused.field.as_str(), refused.rule.as_str()), ("campaign_id", "is required"));
     let mut outcomes = vec![won(SEGMENT, 900_000); 3];
     outcomes[1].bid_cpm_micros = -5;
     outcomes[2].min_to_win_cpm_micros = Some(99_999);
@@ -149,9 +258,9 @@ async fn bad_feedback(service: &Service) {
     let refusal = &answer.refusals[0];
     assert_eq!((answer.accepted, answer.refusals.len(), refusal.index), (2, 1, 1));
     assert_eq!((refusal.field.as_str(), refusal.value.as_str()), ("bid_cpm_micros", "-5"));
-    says(service, "paceline_outcomes_total{result=\"refused\"} 1").await;
+    says(service, "paceline_outcomes_total{result=\"refused\"} 2").await;
     says(service, "paceline_outcomes_total{result=\"minimum_below_floor\"} 1").await;
-    says(service, "paceline_outcomes_total{result=\"taken\"} 401").await;
+    says(service, "paceline_outcomes_total{result=\"taken\"} 1051").await;
     let request = v1::ReportOutcomesRequest { currency: "USD".to_owned(), ..nothing() };
     let refused = SpendServiceClient::new(service.channel()).report_outcomes(request).await;
     let refused = refused.unwrap_err();
@@ -188,13 +297,19 @@ async fn a_client_bids_by_what_outcomes_taught_until_they_fall_silent() {
         assert!(deals.iter().all(|bid| *bid == Some(777_777)), "a deal is exact");
 
         explained(&service).await;
+        saving(&service).await;
         bad_feedback(&service).await;
+        polled(&service).await;
+        if service.redis().is_some() {
+            schedules_say(&service, (SEGMENT, VALUE), LEAST).await;
+        }
 
         if let Some(redis) = service.redis() {
             let entry = "XADD {paceline:000}:in:outcomes * segment adx/top/tv currency EUR \
-                         auction_type 1 bid_cpm_micros 900000 won 1 producer p sequence 1";
+                         auction_type 1 bid_cpm_micros 900000 won 1 producer p sequence 1 \
+                         campaign shaded role control propensity_ppm 10000";
             let _: String = redis.say(&entry.split_whitespace().collect::<Vec<_>>()).await;
-            says(&service, "paceline_outcomes_total{result=\"taken\"} 402").await;
+            says(&service, "paceline_outcomes_total{result=\"taken\"} 1052").await;
             says(&service, "paceline_shading_segments{partition=\"0\"} 2").await;
         }
 

@@ -123,6 +123,7 @@ fn only_the_wire_knows_both_sides() {
         "src/client/subscribe",
         "src/client/spend",
         "src/client/opportunity",
+        "src/client/outcome",
     ];
     let mut faults = Faults::default();
     for file in files().iter().filter(|file| is_shipped(file)) {

@@ -157,6 +157,21 @@ pub struct BidOutcome {
     /// How many auctions this stands for, sampling undone, 1 to 10000. Absent: 1.
     #[prost(uint32, optional, tag = "9")]
     pub count: ::core::option::Option<u32>,
+    /// Whose bid it was, 1 to 64 bytes. Required with a role. Absent: not told.
+    #[prost(string, optional, tag = "10")]
+    pub campaign_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// What the bid was for, as the client's answer says. Only with auction_type 1: nothing else is
+    /// shaded. Unspecified: not told, or nothing was drawn.
+    #[prost(enumeration = "BidRole", tag = "11")]
+    pub role: i32,
+    /// How likely such an auction was to be bid for so, in parts per million, 1 to 1000000, as the
+    /// client's answer says. Required with a role, and only with one.
+    #[prost(uint32, optional, tag = "12")]
+    pub propensity_ppm: ::core::option::Option<u32>,
+    /// What the impression was expected to be worth to the campaign, before pacing, 0 to 10^15.
+    /// Absent: not told.
+    #[prost(int64, optional, tag = "13")]
+    pub value_cpm_micros: ::core::option::Option<i64>,
 }
 /// Outcomes since the reporter's last report.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -186,6 +201,43 @@ pub struct ReportOutcomesResponse {
     /// Those that break a rule, by index.
     #[prost(message, repeated, tag = "2")]
     pub refusals: ::prost::alloc::vec::Vec<SpendRefusal>,
+}
+/// What a bid that went through a shading schedule was for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum BidRole {
+    /// Not told, or the bid went through no schedule.
+    Unspecified = 0,
+    /// The schedule's best.
+    Shaded = 1,
+    /// Left unshaded, to compare with.
+    Control = 2,
+    /// Off the best, to learn.
+    Explored = 3,
+}
+impl BidRole {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "BID_ROLE_UNSPECIFIED",
+            Self::Shaded => "BID_ROLE_SHADED",
+            Self::Control => "BID_ROLE_CONTROL",
+            Self::Explored => "BID_ROLE_EXPLORED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "BID_ROLE_UNSPECIFIED" => Some(Self::Unspecified),
+            "BID_ROLE_SHADED" => Some(Self::Shaded),
+            "BID_ROLE_CONTROL" => Some(Self::Control),
+            "BID_ROLE_EXPLORED" => Some(Self::Explored),
+            _ => None,
+        }
+    }
 }
 /// A batch of events; may be empty, and then still says how far the producer has looked.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -874,13 +926,21 @@ pub struct ShadingUpdate {
     #[prost(bytes = "bytes", tag = "5")]
     pub schedules: ::prost::bytes::Bytes,
     /// Records of 12 bytes, integers little-endian: the segment's key (u64) and the number of its
-    /// schedule (u32); 4294967295: none, its bids are not shaded.
+    /// schedule (u32); 4294967295: none, its bids are not shaded; 4294967294: none, and the segment is
+    /// told of no more: forget it.
     #[prost(bytes = "bytes", tag = "6")]
     pub segments: ::prost::bytes::Bytes,
     /// Of the records of this part, as of a table's: over 2 x number + 1 and the words of a schedule,
     /// over 2 x number and the key of a segment.
     #[prost(message, optional, tag = "7")]
     pub digest: ::core::option::Option<TableDigest>,
+    /// Of all records of the set that this makes, with its last part or with a change: a reader whose
+    /// own differ holds another set under the same generation, and asks for the whole.
+    #[prost(message, optional, tag = "8")]
+    pub set_digest: ::core::option::Option<TableDigest>,
+    /// Fetches the next part by GetMultipliers. Empty: the last part, or sent on a stream.
+    #[prost(string, tag = "9")]
+    pub next_page_token: ::prost::alloc::string::String,
 }
 /// The table that a reader holds of a partition.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -908,7 +968,7 @@ pub struct PartitionUpdate {
     /// Empty: none changed, or the reader gave no bidder id.
     #[prost(message, repeated, tag = "7")]
     pub allowances: ::prost::alloc::vec::Vec<Allowance>,
-    /// To readers that asked for it, on a stream, by itself. Absent: no change.
+    /// To readers that asked for it, by itself: without lease, news and allowances. Absent: no change.
     #[prost(message, optional, tag = "8")]
     pub shading: ::core::option::Option<ShadingUpdate>,
     /// Absent: allowances only.
@@ -1003,11 +1063,18 @@ pub struct GetMultipliersRequest {
     /// Money it may still commit. Empty: none.
     #[prost(message, repeated, tag = "3")]
     pub held_allowances: ::prost::alloc::vec::Vec<HeldAllowance>,
-    /// The next_page_token of an earlier answer: the answer is that page alone.
-    /// Empty: every partition. When the table has gone meanwhile, the answer is the first page of the
-    /// newest.
+    /// The next_page_token of an earlier answer: the answer is that page, or that part, alone.
+    /// Empty: every partition. When the table or the set has gone meanwhile, the answer is the first
+    /// page or part of the newest.
     #[prost(string, tag = "4")]
     pub page_token: ::prost::alloc::string::String,
+    /// Whether the reader shades bids, and wants schedules: one change or part a partition and answer,
+    /// some 2 MiB in all; those left out come with the next answer.
+    #[prost(bool, tag = "5")]
+    pub wants_shading: bool,
+    /// The schedules it holds, one set a partition at most. Empty: none.
+    #[prost(message, repeated, tag = "6")]
+    pub held_shading: ::prost::alloc::vec::Vec<HeldTable>,
 }
 /// What is newer.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -3295,6 +3362,9 @@ pub struct ExplainCampaignResponse {
     /// Share of the shade that it gives up, as published, 0 to 1000.
     #[prost(uint32, tag = "22")]
     pub shading_relief_per_mille: u32,
+    /// What shading saves. Absent: no outcome told of a draw for it.
+    #[prost(message, optional, tag = "23")]
+    pub saving: ::core::option::Option<ShadingSaving>,
 }
 /// Where a campaign stands with its return target, over the flight so far.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3734,6 +3804,59 @@ pub struct SegmentLandscape {
     #[prost(message, repeated, tag = "8")]
     pub knots: ::prost::alloc::vec::Vec<ShadingKnot>,
 }
+/// Outcomes of one role, of late: what was told a week ago counts half.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SavingGroup {
+    /// Auctions bid for in this role, rounded.
+    #[prost(uint64, tag = "1")]
+    pub auctions: u64,
+    /// Those won, rounded.
+    #[prost(uint64, tag = "2")]
+    pub wins: u64,
+    /// Mean price of a win, in micros of shading.currency per thousand, by inverse propensity. Absent:
+    /// none was won.
+    #[prost(int64, optional, tag = "3")]
+    pub price_cpm_micros: ::core::option::Option<i64>,
+}
+/// A share in parts per million, and between which it lies 19 times in 20. May be negative.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShareEstimate {
+    /// The likeliest.
+    #[prost(int64, tag = "1")]
+    pub middle_ppm: i64,
+    /// At least this.
+    #[prost(int64, tag = "2")]
+    pub low_ppm: i64,
+    /// At most this.
+    #[prost(int64, tag = "3")]
+    pub high_ppm: i64,
+}
+/// What shading saves a campaign: bids that were shaded beside those of the control group, each
+/// weighted by how likely it was to be made so.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShadingSaving {
+    /// Bid for by the schedule's best.
+    #[prost(message, optional, tag = "1")]
+    pub shaded: ::core::option::Option<SavingGroup>,
+    /// Left unshaded.
+    #[prost(message, optional, tag = "2")]
+    pub control: ::core::option::Option<SavingGroup>,
+    /// Bid for off the best, to learn; compared with nothing.
+    #[prost(message, optional, tag = "3")]
+    pub explored: ::core::option::Option<SavingGroup>,
+    /// Share of the control group's price of a win that is saved. Absent: too few wins.
+    #[prost(message, optional, tag = "4")]
+    pub per_win: ::core::option::Option<ShareEstimate>,
+    /// The same of its price of a unit of expected value. Absent: too few wins, or none told its value.
+    #[prost(message, optional, tag = "5")]
+    pub per_value: ::core::option::Option<ShareEstimate>,
+    /// Chance to win, as a share of the control group's. Absent: too few wins.
+    #[prost(message, optional, tag = "6")]
+    pub wins_kept: ::core::option::Option<ShareEstimate>,
+    /// Partitions that others lead: what is told of their exchanges is not in here.
+    #[prost(uint32, tag = "7")]
+    pub partitions_missing: u32,
+}
 /// The way from value to bid.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ExplainBidResponse {
@@ -3770,6 +3893,9 @@ pub struct ExplainBidResponse {
     /// Absent: no outcome was ever told here.
     #[prost(message, optional, tag = "11")]
     pub landscape: ::core::option::Option<SegmentLandscape>,
+    /// What shading saves the campaign, in all segments. Absent: no outcome told of a draw for it.
+    #[prost(message, optional, tag = "12")]
+    pub saving: ::core::option::Option<ShadingSaving>,
 }
 /// What to do with an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

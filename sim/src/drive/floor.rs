@@ -6,12 +6,16 @@
 
 use super::link::Link;
 use paceline_client::{
-    Fact, Hold, OpportunityCounter, PacelineClient, PacelineHandle, ReportError, Settings,
+    Answer, Fact, Hold, OpportunityCounter, OutcomeReport, OutcomeReporter, OutcomeSettings,
+    OutcomeTrial, PacelineClient, PacelineHandle, ReportError, SegmentHandle, Settings,
     SpendReport, SpendReporter,
 };
-use paceline_core::bid::{BidAsk, BidDecision};
+use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::event::{SpendEvent, SpendKind};
-use paceline_core::units::{ArmId, CpmMicros, Name, PartitionId, Ppb, Span, Timestamp};
+use paceline_core::shade::{BidDraw, PriceRule};
+use paceline_core::units::{
+    ArmId, CpmMicros, Currency, Name, PartitionId, Ppb, SegmentId, Span, Timestamp,
+};
 use paceline_sim::agenda::Agenda;
 use paceline_sim::hall::{Hall, Seat, Venue, place_of};
 use paceline_sim::market::auction::Auction;
@@ -25,7 +29,7 @@ const HOLDS_MAX: usize = 16_384;
 /// When a client's buffer is full, an event is handed in again so much later.
 const HAND_IN_AGAIN: Span = Span::from_secs(1);
 /// What is worth telling of the clients at the end, and how it is told.
-const FACTS: [(Fact, &str); 8] = [
+const FACTS: [(Fact, &str); 10] = [
     (Fact::DrawGranted, "draws granted"),
     (Fact::DrawRefused, "draws refused"),
     (Fact::HoldTimedOut, "holds timed out"),
@@ -34,6 +38,8 @@ const FACTS: [(Fact, &str); 8] = [
     (Fact::Refetched, "tables fetched anew"),
     (Fact::ReportRetried, "reports sent again"),
     (Fact::SpendRefused, "events refused"),
+    (Fact::OutcomeReported, "outcomes told"),
+    (Fact::OutcomeDropped, "outcomes dropped"),
 ];
 
 /// One client and what is kept of it.
@@ -41,14 +47,28 @@ struct Desk {
     client: PacelineClient,
     handle: PacelineHandle,
     reporter: SpendReporter,
+    outcomes: Option<OutcomeReporter>,
+    /// Where each segment's schedule is looked up, by index.
+    segments: Vec<SegmentHandle>,
     /// By campaign and segment; absent where a campaign does not buy.
     counters: Vec<Option<Arc<OpportunityCounter>>>,
 }
 
+/// A bid that is open: what is held for it, and what is told with its outcome.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Open {
+    hold: Hold,
+    bid: CpmMicros,
+    value: CpmMicros,
+    floor: CpmMicros,
+    price_rule: PriceRule,
+    draw: Option<BidDraw>,
+}
+
 /// What falls due.
 enum Due {
-    Lost { bidder: usize, hold: Hold },
-    Won { seat: Seat, hold: Hold, price: CpmMicros, probability: Ppb },
+    Lost { seat: Seat, open: Open },
+    Won { seat: Seat, open: Open, price: CpmMicros, probability: Ppb },
     Report { campaign: usize, bidder: usize, event: SpendEvent },
 }
 
@@ -56,6 +76,8 @@ enum Due {
 pub(crate) struct Floor {
     hall: Hall,
     desks: Vec<Desk>,
+    /// Names of the segments, by index.
+    segments: Vec<Name>,
     agenda: Agenda<Due>,
     outcome_delay: Span,
     /// Events that no client took, and why the first was not.
@@ -72,6 +94,8 @@ pub(crate) struct Staff<'a> {
     pub(crate) entries: usize,
     /// From a bid to its outcome.
     pub(crate) outcome_delay: Span,
+    /// Of all prices.
+    pub(crate) currency: Currency,
 }
 
 impl Floor {
@@ -80,17 +104,25 @@ impl Floor {
         let settings =
             Settings { entries_max: staff.entries, holds_max: HOLDS_MAX, ..Settings::default() };
         let desks = staff.ids.into_iter().map(|id| {
-            let builder = link.builder().with_bidder_id(id);
+            // A service that learns nothing, or of prices in another currency, does not take
+            // outcomes: they are dropped and counted.
+            let outcomes = OutcomeSettings::new(staff.currency);
+            let builder = link.builder().with_bidder_id(id).with_outcomes(outcomes);
             let client = builder.with_settings(settings).start();
+            let handle = client.handle();
+            let place = |name: &Name| handle.segment(SegmentId::of(name.as_str()));
             Desk {
-                handle: client.handle(),
+                segments: staff.segments.iter().map(place).collect(),
+                handle,
                 reporter: client.reporter(),
+                outcomes: client.outcomes(),
                 counters: counters(&client, &hall, staff.segments),
                 client,
             }
         });
         Self {
             desks: desks.collect(),
+            segments: staff.segments.to_vec(),
             hall,
             agenda: Agenda::default(),
             outcome_delay: staff.outcome_delay,
@@ -107,9 +139,15 @@ impl Floor {
     pub(crate) fn attend(&mut self, now: Timestamp) {
         while let Some((at, due)) = self.agenda.take(now) {
             match due {
-                Due::Lost { bidder, hold } => self.desks[bidder].handle.lost(hold),
-                Due::Won { seat, hold, price, probability } => {
-                    self.desks[seat.bidder].handle.won(hold, price, probability);
+                Due::Lost { seat, open } => {
+                    self.desks[seat.bidder].handle.lost(open.hold);
+                    self.tell_outcome(seat, &open, None);
+                }
+                Due::Won { seat, open, price, probability } => {
+                    self.desks[seat.bidder].handle.won(open.hold, price, probability);
+                    // What is billed by the click clears at a price that is not told.
+                    let paid = (probability == Ppb::ONE).then_some(price);
+                    self.tell_outcome(seat, &open, Some(paid));
                     if let Some(counter) = self.counter(seat) {
                         counter.won();
                     }
@@ -125,6 +163,38 @@ impl Floor {
     pub(crate) fn tell(&self, now: Timestamp) {
         for desk in &self.desks {
             let _ = desk.handle.lease_state(PartitionId::default(), now);
+        }
+    }
+
+    /// What became of a bid goes into its client's next report; `won` with what was paid, if told.
+    fn tell_outcome(&mut self, seat: Seat, open: &Open, won: Option<Option<CpmMicros>>) {
+        let Some(outcomes) = &self.desks[seat.bidder].outcomes else { return };
+        let campaign = &self.hall.specs[seat.campaign].name;
+        let trial =
+            |draw| OutcomeTrial { campaign: campaign.clone(), draw, value: Some(open.value) };
+        // A row that is not taken teaches nothing, and is no fault of the drive.
+        let _ = outcomes.report(OutcomeReport {
+            segment: self.segments[seat.segment].clone(),
+            price_rule: open.price_rule,
+            floor: open.floor,
+            bid: open.bid,
+            won: won.is_some(),
+            clearing: won.flatten(),
+            min_to_win: None,
+            loss_reason: None,
+            trial: open.draw.map(trial),
+        });
+    }
+
+    /// A campaign's answer in a segment.
+    fn answer(&self, seat: Seat, auction: &Auction, ask: &BidAsk) -> Answer {
+        let campaign = self.hall.specs[seat.campaign].id;
+        let desk = &self.desks[seat.bidder];
+        match desk.handle.resolve(campaign, ArmId(0)) {
+            Some(found) => {
+                desk.handle.decide_in(&found, &desk.segments[seat.segment], auction.at, ask)
+            }
+            None => desk.handle.decide(campaign, ArmId(0), auction.at, ask),
         }
     }
 
@@ -207,7 +277,7 @@ fn counters(
 }
 
 impl Venue for Floor {
-    type Hold = Hold;
+    type Hold = Open;
 
     fn hall(&mut self) -> &mut Hall {
         &mut self.hall
@@ -217,28 +287,40 @@ impl Venue for Floor {
         place_of(auction.key, self.desks.len())
     }
 
-    fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Hold>) {
-        let campaign = self.hall.specs[seat.campaign].id;
-        let answer = self.desks[seat.bidder].handle.decide(campaign, ArmId(0), auction.at, ask);
-        let is_bid = matches!(answer.decision, BidDecision::Bid { .. });
+    fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Open>) {
+        let answer = self.answer(seat, auction, ask);
+        let open = match answer.decision {
+            BidDecision::Bid { price, .. } => Some(Open {
+                hold: answer.hold,
+                bid: price,
+                value: ask.value,
+                floor: ask.floor,
+                price_rule: match ask.auction_type {
+                    AuctionType::FirstPrice => PriceRule::First,
+                    AuctionType::SecondPrice => PriceRule::Second,
+                    AuctionType::FixedPrice(_) => PriceRule::Fixed,
+                },
+                draw: answer.draw,
+            }),
+            BidDecision::Skip(_) => None,
+        };
         if let Some(counter) = self.counter(seat) {
             counter.asked(answer.decision);
         }
-        (answer.decision, is_bid.then_some(answer.hold))
+        (answer.decision, open)
     }
 
-    fn lost(&mut self, seat: Seat, auction: &Auction, hold: Hold, is_heard: bool) {
+    fn lost(&mut self, seat: Seat, auction: &Auction, open: Open, is_heard: bool) {
         // Of one that is not heard of, the client gives up the money by itself.
         if is_heard {
-            self.agenda
-                .put(auction.at + self.outcome_delay, Due::Lost { bidder: seat.bidder, hold });
+            self.agenda.put(auction.at + self.outcome_delay, Due::Lost { seat, open });
         }
     }
 
-    fn won(&mut self, seat: Seat, auction: &Auction, hold: Hold, charge: &Charge) {
+    fn won(&mut self, seat: Seat, auction: &Auction, open: Open, charge: &Charge) {
         // Micros a thousand are nanos each.
         let price = CpmMicros::new(charge.price.get());
-        let won = Due::Won { seat, hold, price, probability: charge.probability };
+        let won = Due::Won { seat, open, price, probability: charge.probability };
         self.agenda.put(auction.at + self.outcome_delay, won);
     }
 

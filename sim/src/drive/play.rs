@@ -13,7 +13,7 @@ use anyhow::{Context, bail};
 use paceline::wire::catalogue::{CampaignNames, advertiser_message, campaign_message};
 use paceline_core::campaign::CampaignStatus;
 use paceline_core::input::Input;
-use paceline_core::units::{Name, Nanos, ShapeId, Span, Timestamp};
+use paceline_core::units::{Currency, Name, Nanos, ShapeId, Span, Timestamp};
 use paceline_proto::v1;
 use paceline_sim::hall::{self, Hall, Venue as _};
 use paceline_sim::report::metric::RunFacts;
@@ -110,6 +110,7 @@ impl Drive {
             // Twice over, so that look-ups stay short, and with room for others' campaigns.
             entries: 2 * (usize::try_from(known).unwrap_or(0) + names.len()) + 1_024,
             outcome_delay: scenario.bidders.outcome_delay,
+            currency: scenario.advertisers.first().map_or(Currency::NONE, |spec| spec.currency),
         };
         let floor = Floor::open(&link, hall, staff);
         let start = scenario.window.start();

@@ -138,7 +138,7 @@ impl Contender for Ours {
     fn place(&mut self, ask: &Ask) -> Placed {
         let schedule = self.shader.schedule(Self::segment(&ask.path));
         let drawn = schedule.draw(self.level, CpmMicros::new(ask.value), (7, ask.key, 0));
-        let is_best = drawn.role == BidRole::Best;
+        let is_best = drawn.drawn.role == BidRole::Best;
         Placed { bid: over_floor(drawn.bid.get(), ask), is_best }
     }
 
@@ -153,6 +153,7 @@ impl Contender for Ours {
             min_to_win: told.least.map(CpmMicros::new),
             loss_reason: None,
             count: 1,
+            trial: None,
         };
         self.shader.take(now, &OutcomeBatch { outcomes: vec![outcome] });
         self.until_step -= 1;

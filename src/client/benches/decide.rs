@@ -6,13 +6,19 @@
 //! only while the thread is on a processor, where the system tells.
 //! `PACELINE_BENCH_ENTRIES` makes it smaller.
 
-use paceline_client::{BoardWriter, CampaignHandle, PacelineHandle, Settings, TableHead, open};
+use paceline_client::{
+    BoardWriter, CampaignHandle, PacelineHandle, SegmentHandle, Settings, ShadesPart, TableHead,
+    open,
+};
 use paceline_core::bid::{AuctionType, BidAsk};
+use paceline_core::campaign::ShadingLevel;
 use paceline_core::hash::mix;
+use paceline_core::shade::codec::decode_schedules;
+use paceline_core::shade::{ScheduleId, ShadeDelta, ShadingSchedule};
 use paceline_core::table::{Allowance, EntryShading, EntryState, Lease, TableEntry};
 use paceline_core::units::{
     ArmId, CampaignId, CpmMicros, Generation, Nanos, PacingMultiplier, ParticipationRate,
-    PartitionId, Ppm, Timestamp,
+    PartitionId, Ppm, SegmentId, Timestamp,
 };
 use std::hint::black_box;
 use std::sync::Mutex;
@@ -27,6 +33,8 @@ const CALLS: usize = 1_000_000;
 const READS: usize = 20_000_000;
 /// Asks in a row before they come again; a power of two, so that going round costs next to nothing.
 const ASKS: usize = 1 << 20;
+/// Segments with a schedule of their own.
+const SEGMENTS: u32 = 10_000;
 /// Decisions timed one by one for the 99.9th percentile.
 const CALLS_TIMED: usize = 200_000;
 const NOW: Timestamp = Timestamp::from_micros(1_700_000_000_000_000);
@@ -104,6 +112,47 @@ fn board(entries: u32, has_bidder: bool) -> (PacelineHandle, BoardWriter) {
     (handle, writer)
 }
 
+/// Twelve knots that rise, a control group of a hundredth, and explorers.
+fn schedule() -> ShadingSchedule {
+    let mut words = [0_u64; 14];
+    for (word, at) in words.iter_mut().take(12).zip(1_u64..) {
+        *word = ((100_000 * at) << 32) | (60_000 * at);
+    }
+    words[12] = 10_000 << 32 | 50_000;
+    words[13] = 1 | 12 << 48;
+    let bytes: Vec<u8> =
+        [0; 4].into_iter().chain(words.iter().flat_map(|w| w.to_le_bytes())).collect();
+    decode_schedules(&bytes).expect("it keeps the rules")[0].1
+}
+
+fn segment(index: u32) -> SegmentId {
+    SegmentId::from_key(mix(u64::from(index) + (1 << 40)))
+}
+
+/// A board of campaigns that are all shaded, and schedules for all segments.
+fn shaded(entries: u32) -> PacelineHandle {
+    let entries_max = usize::try_from(entries).expect("32 bits fit");
+    let (handle, mut writer) = open(Settings { entries_max, ..Settings::default() });
+    let shading = EntryShading::new(ShadingLevel::Standard, 0);
+    let table = (0..entries).map(|index| TableEntry { shading, ..entry(index, 900_000) });
+    assert_eq!(writer.apply_page(&head(1), 0, u64::from(entries), table), Ok(true));
+    let delta = ShadeDelta {
+        schedules: vec![(ScheduleId::MARKET, schedule())],
+        segments: (0..SEGMENTS).map(|index| (segment(index), ScheduleId::MARKET)).collect(),
+    };
+    let part = ShadesPart {
+        partition: PartitionId(0),
+        base: None,
+        generation: head(1).generation,
+        part: (0, 1),
+        delta,
+        digest: None,
+        set_digest: None,
+    };
+    assert_eq!(writer.apply_shades(&part), Ok(()));
+    handle
+}
+
 /// Indexes in the order they are asked for.
 fn uniform(entries: u32) -> Vec<u32> {
     (0..ASKS as u64).map(|n| scaled(mix(n), entries)).collect()
@@ -140,12 +189,15 @@ enum Design {
     ByHandle,
     ById,
     ByIdHeld,
+    /// By handles of campaign and segment, shaded.
+    InSegment,
 }
 
 struct World {
     plain: Vec<AtomicU64>,
     open: Mutex<PacelineHandle>,
     held: Mutex<PacelineHandle>,
+    shaded: Mutex<PacelineHandle>,
 }
 
 /// Who is asked for, in order. Handles lie in that order too, as they would lie beside what else a
@@ -153,13 +205,24 @@ struct World {
 struct Order {
     indexes: Vec<u32>,
     resolved: Vec<CampaignHandle>,
+    /// The same campaigns where they are shaded, each with the auction's segment.
+    shaded: Vec<(CampaignHandle, SegmentHandle)>,
 }
 
 impl Order {
-    fn new(indexes: Vec<u32>, handle: &PacelineHandle) -> Self {
-        let resolve = |&index: &u32| handle.resolve(campaign(index), ArmId(0));
-        let resolved = indexes.iter().map(|index| resolve(index).expect("every entry is in"));
-        Self { resolved: resolved.collect(), indexes }
+    fn new(indexes: Vec<u32>, handle: &PacelineHandle, shaded: &PacelineHandle) -> Self {
+        let resolve = |handle: &PacelineHandle, index: u32| {
+            handle.resolve(campaign(index), ArmId(0)).expect("every entry is in")
+        };
+        let in_segment = |&index: &u32| {
+            let place = scaled(mix(u64::from(index) ^ 0x5e6), SEGMENTS);
+            (resolve(shaded, index), shaded.segment(segment(place)))
+        };
+        Self {
+            resolved: indexes.iter().map(|&index| resolve(handle, index)).collect(),
+            shaded: indexes.iter().map(in_segment).collect(),
+            indexes,
+        }
     }
 }
 
@@ -193,12 +256,17 @@ impl World {
                 let answer = handle.decide(campaign(index), ArmId(0), NOW, &Self::ask(n));
                 handle.lost(black_box(&answer).hold);
             }
+            Design::InSegment => {
+                let (at, segment) = &order.shaded[place];
+                black_box(&handle.decide_in(at, segment, NOW, &Self::ask(n)));
+            }
         }
     }
 
     fn handle(&self, design: Design) -> PacelineHandle {
         let handle = match design {
             Design::ByIdHeld => &self.held,
+            Design::InSegment => &self.shaded,
             _ => &self.open,
         };
         handle.lock().expect("no reader panics").clone()
@@ -281,12 +349,14 @@ fn main() {
     let memory = resident_bytes().zip(before).map(|(after, before)| after.saturating_sub(before));
     let memory = memory.map(|bytes| bytes / u64::from(entries));
     let (held, mut held_writer) = board(entries, true);
+    let shaded = shaded(entries);
     let orders = [("uniform", uniform(entries)), ("zipf", zipf(entries))]
-        .map(|(traffic, indexes)| (traffic, Order::new(indexes, &open)));
+        .map(|(traffic, indexes)| (traffic, Order::new(indexes, &open, &shaded)));
     let world = World {
         plain: (0..entries).map(|index| AtomicU64::new(u64::from(index))).collect(),
         open: Mutex::new(open),
         held: Mutex::new(held),
+        shaded: Mutex::new(shaded),
     };
     let stop = AtomicBool::new(false);
     std::thread::scope(|scope| {
@@ -305,6 +375,7 @@ fn measure(world: &World, orders: &[(&str, Order)], entries: u32, memory: Option
         ("decide by handle", Design::ByHandle),
         ("decide by id", Design::ById),
         ("decide by id, held and lost", Design::ByIdHeld),
+        ("decide_in, shaded", Design::InSegment),
     ];
     println!("{entries} entries; ns a call; ×: to the floor of the same column");
     if let Some(bytes) = memory {

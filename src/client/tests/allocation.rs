@@ -29,6 +29,7 @@ fn shades() -> ShadesPart {
         part: (0, 1),
         delta,
         digest: None,
+        set_digest: None,
     }
 }
 

@@ -44,7 +44,8 @@ fn part(base: Option<Generation>, to: u64, segments: &[(&str, ScheduleId)]) -> S
         segments: segments.iter().map(|&(name, id)| (SegmentId::of(name), id)).collect(),
     };
     let digest = Some(delta.digest());
-    ShadesPart { partition: MARKET, base, generation: generation(to), part: (0, 1), delta, digest }
+    let (generation, part) = (generation(to), (0, 1));
+    ShadesPart { partition: MARKET, base, generation, part, delta, digest, set_digest: None }
 }
 
 /// A campaign that is shaded, in a table of its own partition; the market's is empty.

@@ -87,7 +87,7 @@ fn the_control_group_bids_its_paced_value_and_says_so() {
     let schedule = schedule(TieRule::Win).with_shares(1.0, 0.0);
     let path = path(&entry(), LEASE, NOW, Some(&schedule), &ask(1, 0));
     assert_eq!(path.price, Some(CpmMicros::new(500_000)));
-    assert_eq!(path.draw.map(|draw| draw.role), Some(BidRole::Control));
+    assert_eq!(path.draw.map(|draw| draw.drawn.role), Some(BidRole::Control));
 }
 
 #[test]
@@ -98,4 +98,33 @@ fn a_campaign_that_is_off_or_relieved_bids_its_paced_value() {
     assert_eq!(bid(&with(ShadingLevel::Off, 0)), Some(500_000));
     assert_eq!(bid(&with(ShadingLevel::Standard, 1_000)), Some(500_000));
     assert_eq!(bid(&with(ShadingLevel::Standard, 250)), Some(200_000));
+}
+
+#[test]
+fn a_bid_says_which_draw_it_went_by_and_a_skip_says_none() {
+    let told = |entry: &TableEntry, schedule: Option<&ShadingSchedule>, ask: &BidAsk| {
+        decide_drawn(entry, LEASE, NOW, None, schedule, ask)
+    };
+    let schedule = schedule(TieRule::Win).with_shares(0.1, 0.2);
+    let mut seen = [0_u32; 3];
+    for auction in 0..2_000 {
+        let ask = ask(crate::hash::mix(auction), 0);
+        let answer = told(&entry(), Some(&schedule), &ask);
+        assert_eq!(answer.decision, decide(&entry(), LEASE, NOW, None, Some(&schedule), &ask));
+        let draw = answer.draw.unwrap();
+        let share = match draw.role {
+            BidRole::Best => 720_000,
+            BidRole::Control => 100_000,
+            BidRole::Explore => 22_500,
+        };
+        assert_eq!(draw.propensity, Ppm::new(share));
+        seen[draw.role as usize] += 1;
+    }
+    assert!(seen.iter().zip([1_300, 140, 250]).all(|(&seen, least)| seen > least), "{seen:?}");
+    let second = BidAsk { auction_type: AuctionType::SecondPrice, ..ask(1, 0) };
+    assert_eq!(told(&entry(), Some(&schedule), &second).draw, None);
+    assert_eq!(told(&entry(), Some(&schedule), &ask(1, 600_000)).draw, None);
+    assert_eq!(told(&entry(), None, &ask(1, 0)).draw, None);
+    let off = TableEntry { shading: EntryShading::OFF, ..entry() };
+    assert_eq!(told(&off, Some(&schedule), &ask(1, 0)).draw, None);
 }

@@ -10,9 +10,10 @@ use crate::campaign::{ShadingLevel, ShadingObjective, ShadingTerms, SpecError};
 use crate::pace::PacingLaw;
 use crate::report::ShadingReport;
 use crate::shade::reporters::Reporters;
-use crate::shade::{Fault, Landscape, OutcomeReport, ShadeNews, ShadeSet, Shader};
+use crate::shade::saving::Savings;
+use crate::shade::{BidGroups, Fault, Landscape, OutcomeReport, ShadeNews, ShadeSet, Shader};
 use crate::table::EntryShading;
-use crate::units::{Currency, Generation, PacingMultiplier, SegmentId, Timestamp};
+use crate::units::{CampaignId, Currency, Generation, PacingMultiplier, SegmentId, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Where campaigns with budget to spare give up their shade, as a share of the range's top.
@@ -44,6 +45,7 @@ pub(super) struct Shading {
     shader: Shader,
     reporters: Reporters,
     reports: Reports,
+    savings: Savings,
     /// What was said last.
     generation: Generation,
 }
@@ -95,6 +97,7 @@ impl<L: PacingLaw> Engine<L> {
                 shader: Shader::new(market.shader),
                 reporters: Reporters::default(),
                 reports: Reports::default(),
+                savings: Savings::default(),
                 generation: Generation::default(),
             })
         };
@@ -136,6 +139,13 @@ impl<L: PacingLaw> Engine<L> {
     pub fn landscape(&self, segment: SegmentId) -> Option<Landscape<'_>> {
         self.state.shading.as_ref()?.shader.landscape(segment, self.state.now)
     }
+
+    /// What outcomes of the exchanges learnt here told of a campaign's groups; nothing where none
+    /// did. All partitions' together are the campaign's.
+    #[must_use]
+    pub fn bid_groups(&self, campaign: CampaignId) -> Option<BidGroups> {
+        self.state.shading.as_ref()?.savings.of(campaign, self.state.now)
+    }
 }
 
 /// What a round makes of outcomes.
@@ -171,7 +181,10 @@ impl Shading {
             };
             admission.note(outcome.count, became);
             match became {
-                Ok(()) => told.taken += 1,
+                Ok(()) => {
+                    self.savings.note(now, outcome);
+                    told.taken += 1;
+                }
                 Err(fault) => told.left_out[fault.index()] += 1,
             }
         }

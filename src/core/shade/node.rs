@@ -15,7 +15,7 @@ use super::outcome::Sighting;
 use super::schedule::{self, ShadingSchedule};
 use super::shader::{ShaderConfig, ShaderCounts};
 use super::surplus::{Envelope, Market};
-use crate::units::{CpmMicros, Span, Timestamp};
+use crate::units::{CpmMicros, SegmentId, Span, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Every so many outcomes one is held out for the gates.
@@ -73,10 +73,27 @@ impl Kin {
     }
 }
 
+/// Where a node stands in the hierarchy, and whether it may make room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub(super) struct Stand {
+    pub(super) parent: Option<u32>,
+    /// What its path comes to.
+    pub(super) key: u64,
+    /// Levels above it.
+    pub(super) depth: u8,
+    pub(super) children: u32,
+    /// Told as a segment.
+    pub(super) segment: Option<SegmentId>,
+    /// The time under which it is listed among those that may make room, while it has no children.
+    pub(super) listed_at: Option<Timestamp>,
+    /// Its number was another's before: readers may hold a schedule of that one.
+    pub(super) is_successor: bool,
+}
+
 /// A node.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Node {
-    pub(super) parent: Option<u32>,
+    pub(super) stand: Stand,
     /// What its children have in common.
     pub(super) kin: Kin,
     evidence: Evidence,
@@ -97,6 +114,9 @@ pub(super) struct Node {
     pub(super) heard_at: Timestamp,
     /// Of an exchange: nothing has come for too long.
     pub(super) is_silent: bool,
+    /// Prices have moved, and what is in force does not foretell them: until the next fit its
+    /// schedule is nobody's.
+    pub(super) is_withdrawn: bool,
 }
 
 /// What came of a refit.
@@ -108,9 +128,9 @@ pub(super) struct Refit {
 }
 
 impl Node {
-    pub(super) fn new(parent: Option<u32>, at: Timestamp) -> Self {
+    pub(super) fn new(stand: Stand, at: Timestamp) -> Self {
         Self {
-            parent,
+            stand,
             kin: Kin::default(),
             evidence: Evidence::default(),
             held: Vec::new(),
@@ -126,6 +146,7 @@ impl Node {
             is_queued: false,
             heard_at: at,
             is_silent: false,
+            is_withdrawn: false,
         }
     }
 
@@ -135,6 +156,11 @@ impl Node {
 
     pub(super) const fn schedule(&self) -> Option<&ShadingSchedule> {
         self.schedule.as_ref()
+    }
+
+    /// Whether its segments, and those below without one, may use its schedule.
+    pub(super) const fn serves(&self) -> bool {
+        self.schedule.is_some() && !self.is_withdrawn
     }
 
     pub(super) fn total(&self) -> f64 {
@@ -165,6 +191,7 @@ impl Node {
             self.evidence.fade(DRIFT_KEPT / self.evidence.total().max(DRIFT_KEPT));
             self.held.clear();
             self.age = 0.0;
+            self.is_withdrawn = self.schedule.is_some();
         }
         if self.total() <= 0.0 && self.held.is_empty() {
             // Nothing could fade before there was anything.
@@ -333,6 +360,7 @@ impl Node {
         let is_changed = self.schedule != Some(schedule);
         self.curve = Some(curve);
         self.schedule = Some(schedule);
+        self.is_withdrawn = false;
         self.published_at = now;
         is_changed
     }

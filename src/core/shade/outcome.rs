@@ -1,11 +1,13 @@
 //! What became of a bid, as an exchange tells it, and what that says of the price to beat.
 //!
-//! The submitted bid is the only bid in here: no value, no multiplier, no pacing state, so that
-//! what is learned cannot depend on what pacing did. Three kinds of feedback may be mixed: the
-//! minimum to win for all, for winners alone, or won and lost alone. What contradicts itself is
-//! named and left out. Called by `shader` and by whoever takes outcomes in.
+//! The submitted bid is the only bid that is learnt from: no multiplier, no pacing state, so that
+//! what is learned cannot depend on what pacing did. Whose bid it was, its role and what it was
+//! worth are there to compare groups by, and no curve sees them. Three kinds of feedback may be
+//! mixed: the minimum to win for all, for winners alone, or won and lost alone. What contradicts
+//! itself is named and left out. Called by `shader` and by whoever takes outcomes in.
 
-use crate::units::{CpmMicros, Currency, ProducerId, SegmentId};
+use super::schedule::BidDraw;
+use crate::units::{CampaignId, CpmMicros, Currency, ProducerId, SegmentId};
 use serde::{Deserialize, Serialize};
 
 /// The highest price taken: a million units an impression, as traces and ledger have it.
@@ -124,6 +126,20 @@ pub struct Outcome {
     pub loss_reason: Option<u16>,
     /// How many auctions the row stands for, sampling undone: 1 to [`COUNT_MAX`].
     pub count: u32,
+    /// Whose bid it was and which draw it went by, if it went by one and that was told.
+    pub trial: Option<BidTrial>,
+}
+
+/// A bid that went through a schedule, as one of those that are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BidTrial {
+    /// Whose.
+    pub campaign: CampaignId,
+    /// In which role, and how likely.
+    pub drawn: BidDraw,
+    /// What the impression was expected to be worth to the campaign, before pacing, per thousand;
+    /// if told.
+    pub value: Option<CpmMicros>,
 }
 
 /// Outcomes that came together.
@@ -315,6 +331,7 @@ mod tests {
             min_to_win: None,
             loss_reason: None,
             count: 1,
+            trial: None,
         }
     }
 

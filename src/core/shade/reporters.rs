@@ -24,6 +24,8 @@ const TAKEN_LEAST: f64 = 1_000.0;
 const OVER_MEAN: f64 = 3.0;
 /// Less than this of late, and a reporter is not one of the others.
 const HEARD: f64 = 1.0;
+/// For so long what all told is not summed up anew: a two-thousandth of its half-life.
+const SUMMED_FOR: Span = Span::from_secs(1);
 
 /// What one reporter told of late.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -35,18 +37,20 @@ struct Told {
     /// Rows that were faulty.
     faulty: f64,
     heard_at: Timestamp,
+    /// Its part in the sum of all.
+    part: f64,
 }
 
 impl Told {
     const fn new(now: Timestamp) -> Self {
-        Self { sound: 0.0, rows: 0.0, faulty: 0.0, heard_at: now }
+        Self { sound: 0.0, rows: 0.0, faulty: 0.0, heard_at: now, part: 0.0 }
     }
 
     fn at(self, now: Timestamp) -> Self {
         let kept = libm::exp2(-(now - self.heard_at).ratio_to(HALF_LIFE).max(0.0));
         let heard_at = self.heard_at.max(now);
-        let Self { sound, rows, faulty, .. } = self;
-        Self { sound: kept * sound, rows: kept * rows, faulty: kept * faulty, heard_at }
+        let Self { sound, rows, faulty, part, .. } = self;
+        Self { sound: kept * sound, rows: kept * rows, faulty: kept * faulty, heard_at, part }
     }
 }
 
@@ -90,24 +94,34 @@ impl Admission {
 
 /// All who report; those without a name are one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Reporters(BTreeMap<ProducerId, Told>);
+pub struct Reporters {
+    told: BTreeMap<ProducerId, Told>,
+    /// Of those heard of late: how many, and the sum of what they told.
+    heard: usize,
+    sum: f64,
+    /// When all were last looked through for it.
+    summed_at: Timestamp,
+}
 
 /// Stands for all without a name; no name has this key.
 const NAMELESS: ProducerId = ProducerId::from_key(0);
 
 impl Reporters {
-    /// A report begins: what may be taken of it. Walks over all reporters, once a report.
+    /// A report begins: what may be taken of it. Walks over all reporters once a second at most,
+    /// since a stream tells each row as a report.
     #[must_use]
-    pub fn open(&self, now: Timestamp, producer: Option<ProducerId>) -> Admission {
+    pub fn open(&mut self, now: Timestamp, producer: Option<ProducerId>) -> Admission {
+        if now - self.summed_at >= SUMMED_FOR {
+            self.sum_up(now);
+        }
         let id = producer.unwrap_or(NAMELESS);
-        let own = self.0.get(&id).map(|told| told.at(now));
-        let others = self.0.iter().filter(|(other, _)| **other != id);
-        let others: Vec<f64> =
-            others.map(|(_, told)| told.at(now).sound).filter(|&sound| sound >= HEARD).collect();
-        let most = if others.is_empty() {
+        let own = self.told.get(&id).map(|told| told.at(now));
+        let part = own.map_or(0.0, |told| told.part);
+        let others = self.heard - usize::from(part > 0.0).min(self.heard);
+        let most = if others == 0 {
             f64::INFINITY
         } else {
-            TAKEN_LEAST + OVER_MEAN * others.iter().sum::<f64>() / length(others.len())
+            TAKEN_LEAST + OVER_MEAN * (self.sum - part).max(0.0) / length(others)
         };
         let told = own.unwrap_or(Told::new(now));
         let is_distrusted = told.faulty > FAULTY_LEAST + told.rows;
@@ -115,18 +129,39 @@ impl Reporters {
         Admission { most, left, is_distrusted, sound: 0.0, rows: 0.0, faulty: 0.0 }
     }
 
+    fn sum_up(&mut self, now: Timestamp) {
+        (self.heard, self.sum, self.summed_at) = (0, 0.0, now);
+        for told in self.told.values_mut() {
+            let sound = told.at(now).sound;
+            told.part = if sound >= HEARD { sound } else { 0.0 };
+            self.heard += usize::from(told.part > 0.0);
+            self.sum += told.part;
+        }
+    }
+
     /// A report was taken.
     pub fn close(&mut self, now: Timestamp, producer: Option<ProducerId>, report: &Admission) {
         let id = producer.unwrap_or(NAMELESS);
-        if self.0.len() >= REPORTERS_MAX && !self.0.contains_key(&id) {
-            let silent = self.0.iter().map(|(&id, told)| (told.heard_at, id)).min();
-            silent.map(|(_, id)| self.0.remove(&id));
+        if self.told.len() >= REPORTERS_MAX && !self.told.contains_key(&id) {
+            let silent = self.told.iter().map(|(&id, told)| (told.heard_at, id)).min();
+            let gone = silent.and_then(|(_, id)| self.told.remove(&id));
+            self.part(gone.map_or(0.0, |told| told.part), 0.0);
         }
-        let told = self.0.entry(id).or_insert(Told::new(now));
+        let told = self.told.entry(id).or_insert(Told::new(now));
         *told = told.at(now);
         told.sound = told.sound.min(report.most) + report.sound;
         told.rows += report.rows;
         told.faulty += report.faulty;
+        let (before, now) = (told.part, if told.sound >= HEARD { told.sound } else { 0.0 });
+        told.part = now;
+        self.part(before, now);
+    }
+
+    /// One's part in the sum is another now.
+    fn part(&mut self, before: f64, now: f64) {
+        self.sum = (self.sum - before + now).max(0.0);
+        self.heard =
+            (self.heard + usize::from(now > 0.0)).saturating_sub(usize::from(before > 0.0));
     }
 }
 

@@ -42,15 +42,37 @@ pub enum BidRole {
     Explore,
 }
 
+impl BidRole {
+    /// Every role, for tables and messages.
+    pub const ALL: [Self; 3] = [Self::Best, Self::Control, Self::Explore];
+
+    /// The word for it in streams, reports and labels.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Best => "shaded",
+            Self::Control => "control",
+            Self::Explore => "explored",
+        }
+    }
+}
+
+/// The draw that a bid went by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct BidDraw {
+    /// What the bid is for.
+    pub role: BidRole,
+    /// How likely such an auction is to be bid for so: 1 to 1 000 000.
+    pub propensity: Ppm,
+}
+
 /// A bid that went through a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShadedBid {
     /// Per thousand; at most the paced value.
     pub bid: CpmMicros,
-    /// What it is for.
-    pub role: BidRole,
-    /// How likely such an auction is to be bid for so.
-    pub propensity: Ppm,
+    /// What it is for, and how likely.
+    pub drawn: BidDraw,
 }
 
 /// A place on the line, in units of 2^shift micros.
@@ -238,23 +260,24 @@ impl ShadingSchedule {
         let best = self.bid(level, paced);
         if level == ShadingLevel::Off || is_drawn(Purpose::Control, self.control).is_some() {
             let propensity = if level == ShadingLevel::Off { Ppm::ONE } else { self.control };
-            return ShadedBid { bid: paced, role: BidRole::Control, propensity };
+            return ShadedBid { bid: paced, drawn: BidDraw { role: BidRole::Control, propensity } };
         }
         let rest = one - self.control.get().min(one);
-        // Below 10¹² each, so a product of two fits.
+        // Below 10¹² each, so a product of two fits. What was drawn cannot be impossible.
         let joint = |share: u32| {
             let product = u64::from(rest) * u64::from(share) / u64::from(one);
-            Ppm::new(u32::try_from(product).unwrap_or(one))
+            Ppm::new(u32::try_from(product).unwrap_or(one).max(1))
         };
         let Some(draw) = is_drawn(Purpose::Explore, self.explore) else {
             let propensity = joint(one - self.explore.get().min(one));
-            return ShadedBid { bid: best, role: BidRole::Best, propensity };
+            return ShadedBid { bid: best, drawn: BidDraw { role: BidRole::Best, propensity } };
         };
         let steps = if self.count == 0 { &FIRST_STEPS } else { &STEPS };
         let step = step_at(steps, draw, self.explore.get());
         let bid = Ppm::new(step).of(best.per_impression());
         let bid = CpmMicros::new(bid.get()).min(paced);
-        ShadedBid { bid, role: BidRole::Explore, propensity: joint(self.explore.get() / STRETCHES) }
+        let propensity = joint(self.explore.get() / STRETCHES);
+        ShadedBid { bid, drawn: BidDraw { role: BidRole::Explore, propensity } }
     }
 
     /// The line through the fewest corners that loses next to nothing.

@@ -22,20 +22,27 @@ pub struct ShadeNews {
     pub delta: ShadeDelta,
 }
 
+/// Stands for a schedule under its number.
+#[must_use]
+pub fn schedule_digest(id: ScheduleId, schedule: &ShadingSchedule) -> Digest {
+    let mut words = [0; 15];
+    words[0] = u64::from(id.get()) << 1 | 1;
+    words[1..].copy_from_slice(&schedule.words());
+    Digest::of(&words)
+}
+
+/// Stands for a segment and the number of its schedule.
+#[must_use]
+pub fn segment_digest(segment: SegmentId, id: ScheduleId) -> Digest {
+    Digest::of(&[u64::from(id.get()) << 1, segment.key()])
+}
+
 impl ShadeDelta {
     /// Stands for its records, whatever their order.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let schedules = self.schedules.iter().map(|(id, schedule)| {
-            let mut words = [0; 15];
-            words[0] = u64::from(id.get()) << 1 | 1;
-            words[1..].copy_from_slice(&schedule.words());
-            Digest::of(&words)
-        });
-        let segments = self
-            .segments
-            .iter()
-            .map(|(segment, id)| Digest::of(&[u64::from(id.get()) << 1, segment.key()]));
+        let schedules = self.schedules.iter().map(|(id, schedule)| schedule_digest(*id, schedule));
+        let segments = self.segments.iter().map(|(segment, id)| segment_digest(*segment, *id));
         schedules.chain(segments).fold(Digest::default(), Digest::with)
     }
 
@@ -50,6 +57,8 @@ impl ShadeDelta {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ShadeSet {
     generation: Generation,
+    /// Of all records.
+    digest: Digest,
     schedules: BTreeMap<ScheduleId, ShadingSchedule>,
     segments: BTreeMap<SegmentId, ScheduleId>,
 }
@@ -69,6 +78,12 @@ impl ShadeSet {
         self.generation
     }
 
+    /// Stands for all records: two sets under one generation are told apart by it.
+    #[must_use]
+    pub const fn digest(&self) -> Digest {
+        self.digest
+    }
+
     /// Takes a change; false, and nothing changed, when it fits on another set.
     pub fn patch(&mut self, news: &ShadeNews) -> bool {
         let fits = news.base == self.generation;
@@ -80,8 +95,22 @@ impl ShadeSet {
     }
 
     fn lay(&mut self, delta: &ShadeDelta) {
-        self.schedules.extend(delta.schedules.iter().copied());
-        self.segments.extend(delta.segments.iter().copied());
+        for &(id, schedule) in &delta.schedules {
+            let before = self.schedules.insert(id, schedule);
+            let before = before.map(|before| schedule_digest(id, &before));
+            self.digest = replaced(self.digest, before, Some(schedule_digest(id, &schedule)));
+        }
+        for &(segment, id) in &delta.segments {
+            let is_gone = id == ScheduleId::GONE;
+            let before = if is_gone {
+                self.segments.remove(&segment)
+            } else {
+                self.segments.insert(segment, id)
+            };
+            let before = before.map(|before| segment_digest(segment, before));
+            let now = (!is_gone).then(|| segment_digest(segment, id));
+            self.digest = replaced(self.digest, before, now);
+        }
     }
 
     /// All records.
@@ -91,5 +120,39 @@ impl ShadeSet {
             schedules: self.schedules.iter().map(|(&id, &schedule)| (id, schedule)).collect(),
             segments: self.segments.iter().map(|(&segment, &id)| (segment, id)).collect(),
         }
+    }
+}
+
+/// A sum of records with one in place of another.
+#[must_use]
+pub fn replaced(sum: Digest, before: Option<Digest>, now: Option<Digest>) -> Digest {
+    let sum = before.map_or(sum, |before| sum.without(before));
+    now.map_or(sum, |now| sum.with(now))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shade::TieRule;
+    use crate::units::{CpmMicros, Epoch};
+
+    #[test]
+    fn a_set_s_digest_is_that_of_all_its_records_however_they_came() {
+        let at = |sequence| Generation { epoch: Epoch(1), sequence };
+        let schedule = |tick| ShadingSchedule::identity(TieRule::Win, CpmMicros::new(tick));
+        let segment = |key: u64, id| (SegmentId::from_key(key), id);
+        let first = ShadeDelta {
+            schedules: vec![(ScheduleId::MARKET, schedule(1)), (ScheduleId::new(4), schedule(2))],
+            segments: vec![segment(7, ScheduleId::MARKET), segment(8, ScheduleId::new(4))],
+        };
+        let mut set = ShadeSet::new(at(1), &first);
+        assert_eq!(set.digest(), first.digest());
+        let delta = ShadeDelta {
+            schedules: vec![(ScheduleId::new(4), schedule(3))],
+            segments: vec![segment(7, ScheduleId::GONE), segment(9, ScheduleId::UNSHADED)],
+        };
+        assert!(set.patch(&ShadeNews { base: at(1), generation: at(2), delta }));
+        assert_eq!(set.digest(), set.whole().digest());
+        assert_eq!(set.whole().segments.len(), 2, "what is gone is not kept");
     }
 }

@@ -6,99 +6,18 @@
 //! nearest node above that has one. State is plain data. Knows no campaigns and no pacing. Called
 //! by the engine and by the simulator's study.
 
+mod config;
+mod places;
+
 use super::curve::WinCurve;
-use super::node::Node;
-use super::outcome::{Fault, Outcome, OutcomeBatch, SegmentPath, TieRule};
+use super::node::{Node, Stand};
+use super::outcome::{Fault, Outcome, OutcomeBatch, SegmentPath};
+use super::recency::Recency;
 use super::schedule::ShadingSchedule;
-use crate::hash::mix;
-use crate::units::{CpmMicros, SegmentId, Span, Timestamp};
+use crate::units::{SegmentId, Span, Timestamp};
+pub use config::{ShaderConfig, ShaderCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-/// What a shader is told; each default's reason stands in CONTROL.md.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct ShaderConfig {
-    /// What a tie does.
-    pub tie: TieRule,
-    /// The least by which one bid is above another; at least one micro.
-    pub tick: CpmMicros,
-    /// After so long an outcome counts half; above zero.
-    pub half_life: Span,
-    /// The same while a drift test holds; above zero.
-    pub drift_half_life: Span,
-    /// How long an alarm holds.
-    pub drift_hold: Span,
-    /// An exchange of which nothing was told for longer than this is not shaded.
-    pub silence: Span,
-    /// Segments, and levels above them, kept at most.
-    pub nodes_max: u32,
-    /// Refits a step, at most.
-    pub refits_max: u32,
-    /// Outcomes without which a node is not refitted.
-    pub refit_least: f64,
-    /// The same, as a share of its evidence.
-    pub refit_share: f64,
-    /// Mean move of bids in the logarithm, an hour, at most.
-    pub motion_per_hour: f64,
-    /// Auctions left unshaded, as a share, at most.
-    pub control_share: f64,
-    /// What those may cost, as a share of what is spent.
-    pub control_cost: f64,
-    /// What exploring may cost, as a share of the surplus, where no outcome tells its price.
-    pub explore_cost: f64,
-    /// Outcomes' worth of exploring at first: a node of that much evidence explores all the time,
-    /// one of ten times that a tenth.
-    pub explore_first: f64,
-}
-
-impl Default for ShaderConfig {
-    fn default() -> Self {
-        Self {
-            tie: TieRule::Win,
-            tick: CpmMicros::new(1),
-            half_life: Span::from_mins(48 * 60),
-            drift_half_life: Span::from_mins(20),
-            drift_hold: Span::from_mins(60),
-            silence: Span::from_mins(30),
-            nodes_max: 120_000,
-            refits_max: 400,
-            refit_least: 8.0,
-            refit_share: 0.03,
-            motion_per_hour: 0.1,
-            control_share: 0.01,
-            control_cost: 0.02,
-            explore_cost: 0.003,
-            explore_first: 25.0,
-        }
-    }
-}
-
-/// What was done so far; for metrics and reports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ShaderCounts {
-    /// Outcomes taken in.
-    pub taken: u64,
-    /// Left out, in the order of [`Fault::ALL`].
-    pub left_out: [u64; Fault::ALL.len()],
-    /// Curves fitted.
-    pub refits: u64,
-    /// Schedules published.
-    pub published: u64,
-    /// Fits that foretold held-out outcomes worse than the curve in force.
-    pub refused_loss: u64,
-    /// Fits that were off the middle of what was held out.
-    pub refused_calibration: u64,
-    /// Fits that came in only in part, to bound the motion of bids.
-    pub motion_bounded: u64,
-    /// Fits that came in whole while little was known before or a drift test held.
-    pub motion_lifted: u64,
-    /// Drift alarms.
-    pub alarms: u64,
-    /// Outcomes of segments beyond those that are kept: the nearest above learnt from them.
-    pub no_room: u64,
-    /// Exchanges whose schedules were withdrawn for silence.
-    pub silenced: u64,
-}
 
 /// Whose schedule: a node of the hierarchy; 0 is the whole market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -110,6 +29,8 @@ impl ScheduleId {
     pub const MARKET: Self = Self(0);
     /// None: the paced value is bid.
     pub const UNSHADED: Self = Self(u32::MAX);
+    /// None, and the segment is not told of any more: readers forget it.
+    pub const GONE: Self = Self(u32::MAX - 1);
 
     /// From the bare number.
     #[must_use]
@@ -163,13 +84,21 @@ pub struct Shader {
     queue: VecDeque<u32>,
     /// Segments that came since the last step; bounded by the segments.
     newcomers: Vec<SegmentId>,
+    /// Segments that went since the last step, and numbers that are another's since; bounded by the
+    /// outcomes of a step.
+    departed: BTreeSet<SegmentId>,
+    successors: BTreeSet<u32>,
+    /// Nodes without children, by when they were heard of.
+    order: Recency<u32>,
     /// What the whole market uses before anything is known.
     first: ShadingSchedule,
+    /// What stands for a number whose node has no schedule yet: the paced value.
+    plain: ShadingSchedule,
     is_first_told: bool,
     /// Silence was looked for up to here.
     hushed_at: Timestamp,
-    /// An exchange is heard again, and its segments do not know yet.
-    is_heard_again: bool,
+    /// An exchange is heard again, or a schedule withdrawn, and segments do not know yet.
+    is_to_point: bool,
     counts: ShaderCounts,
 }
 
@@ -179,15 +108,19 @@ impl Shader {
     pub fn new(config: ShaderConfig) -> Self {
         Self {
             config,
-            nodes: vec![Node::new(None, Timestamp::default())],
+            nodes: vec![Node::new(Stand::default(), Timestamp::default())],
             places: BTreeMap::new(),
             segments: BTreeMap::new(),
             queue: VecDeque::new(),
             newcomers: Vec::new(),
+            departed: BTreeSet::new(),
+            successors: BTreeSet::new(),
+            order: Recency::default(),
             first: first(&config),
+            plain: ShadingSchedule::identity(config.tie, config.tick),
             is_first_told: false,
             hushed_at: Timestamp::default(),
-            is_heard_again: false,
+            is_to_point: false,
             counts: ShaderCounts::default(),
         }
     }
@@ -201,6 +134,7 @@ impl Shader {
             return;
         }
         self.first = first(&config);
+        self.plain = ShadingSchedule::identity(config.tie, config.tick);
         self.is_first_told = false;
         for (node, place) in self.nodes.iter_mut().zip(0..) {
             if node.schedule().is_some() && !std::mem::replace(&mut node.is_queued, true) {
@@ -216,8 +150,8 @@ impl Shader {
         while let Some(place) = next {
             let node = &mut self.nodes[index(place)];
             node.heard_at = node.heard_at.max(at);
-            self.is_heard_again |= std::mem::take(&mut node.is_silent);
-            next = node.parent;
+            self.is_to_point |= std::mem::take(&mut node.is_silent);
+            next = node.stand.parent;
         }
     }
 
@@ -273,66 +207,49 @@ impl Shader {
         while let Some(place) = next {
             let node = &mut self.nodes[index(place)];
             let times = f64::from(outcome.count);
-            self.counts.alarms += u64::from(node.add((seen, is_told), times, at, &self.config));
-            self.is_heard_again |= std::mem::take(&mut node.is_silent);
+            if node.add((seen, is_told), times, at, &self.config) {
+                self.counts.alarms += 1;
+                self.counts.withdrawn += u64::from(node.is_withdrawn);
+                self.is_to_point = true;
+            }
+            self.is_to_point |= std::mem::take(&mut node.is_silent);
             if !node.is_queued && node.is_due(&self.config) {
                 node.is_queued = true;
                 self.queue.push_back(place);
             }
-            next = node.parent;
+            next = node.stand.parent;
         }
         Ok(())
-    }
-
-    /// The node of a path, made with those above it where it is new; the nearest above it when
-    /// there are as many as are kept. Keys of whole paths' last levels are unique: they name
-    /// segments.
-    fn leaf(&mut self, at: Timestamp, path: &SegmentPath) -> u32 {
-        let (mut node, mut key) = (0, 0x7368_6164_6572_0000);
-        for &level in path.levels() {
-            key = mix(key ^ mix(level));
-            node = match self.places.get(&key) {
-                Some(&known) => known,
-                None => {
-                    let next = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-                    if next >= self.config.nodes_max {
-                        // Its parents learn from it all the same.
-                        self.counts.no_room += 1;
-                        return node;
-                    }
-                    self.nodes.push(Node::new(Some(node), at));
-                    self.places.insert(key, next);
-                    next
-                }
-            };
-        }
-        if let Some(segment) = path.segment() {
-            self.segments.entry(segment).or_insert_with(|| {
-                self.newcomers.push(segment);
-                (node, ScheduleId::MARKET)
-            });
-        }
-        node
     }
 
     /// Refits what has enough that is new, the longest waiting first, and says what changed.
     pub fn step(&mut self, now: Timestamp) -> ShadeDelta {
         let count = self.queue.len().min(index(self.config.refits_max));
         let mut due: Vec<u32> = self.queue.drain(..count).collect();
-        // A node is always made after its parent.
-        due.sort_unstable();
+        // Parents before children.
+        due.sort_unstable_by_key(|&place| (self.nodes[index(place)].stand.depth, place));
+        due.dedup();
         let mut delta = ShadeDelta::default();
         if !std::mem::replace(&mut self.is_first_told, true) {
             delta.schedules.push((ScheduleId::MARKET, self.first));
         }
-        let mut has_begun = self.hush(now) | std::mem::take(&mut self.is_heard_again);
+        let mut has_begun = self.hush(now) | std::mem::take(&mut self.is_to_point);
+        for place in std::mem::take(&mut self.successors) {
+            // Whatever readers hold under this number is nobody's now.
+            delta.schedules.push((ScheduleId(place), self.plain));
+        }
         for place in due {
-            let parent = self.nodes[index(place)].parent;
-            let (above, below) = self.nodes.split_at_mut(index(place));
-            let Some(node) = below.first_mut() else { continue };
+            let parent = self.nodes[index(place)].stand.parent;
+            let (node, above) = match parent {
+                None => (self.nodes.get_mut(index(place)), None),
+                Some(parent) => match self.nodes.get_disjoint_mut([index(place), index(parent)]) {
+                    Ok([node, above]) => (Some(node), Some(above)),
+                    Err(_) => (None, None),
+                },
+            };
+            let Some(node) = node else { continue };
             node.is_queued = false;
-            has_begun |= node.schedule().is_none();
-            let above = parent.and_then(|parent| above.get_mut(index(parent)));
+            has_begun |= !node.serves();
             let refit = node.refit(above.as_deref(), now, &self.config, &mut self.counts);
             if let (Some(above), Some(scatter)) = (above, refit.scatter) {
                 above.kin.add(scatter);
@@ -343,6 +260,8 @@ impl Shader {
             }
         }
         self.point(has_begun, &mut delta);
+        let gone = std::mem::take(&mut self.departed).into_iter();
+        delta.segments.extend(gone.map(|segment| (segment, ScheduleId::GONE)));
         delta
     }
 
@@ -353,7 +272,7 @@ impl Shader {
         }
         self.hushed_at = now;
         let mut silenced = 0;
-        for node in self.nodes.iter_mut().filter(|node| node.parent == Some(0)) {
+        for node in self.nodes.iter_mut().filter(|node| node.stand.parent == Some(0)) {
             let is_silent = now - node.heard_at > self.config.silence;
             silenced += u64::from(is_silent && !node.is_silent);
             node.is_silent |= is_silent;
@@ -365,11 +284,10 @@ impl Shader {
     /// All that was said so far, for whoever knows nothing yet.
     #[must_use]
     pub fn whole(&self) -> ShadeDelta {
-        let own = self
-            .nodes
-            .iter()
-            .zip(0..)
-            .filter_map(|(node, place)| Some((ScheduleId(place), *node.schedule()?)));
+        let own = self.nodes.iter().zip(0..).filter_map(|(node, place)| {
+            let unknown = node.stand.is_successor.then_some(self.plain);
+            Some((ScheduleId(place), node.schedule().copied().or(unknown)?))
+        });
         let is_first = self.is_first_told && self.nodes[0].schedule().is_none();
         let first = is_first.then_some((ScheduleId::MARKET, self.first));
         let newcomers: BTreeSet<SegmentId> = self.newcomers.iter().copied().collect();
@@ -413,9 +331,12 @@ impl Shader {
         }
     }
 
-    /// Whose schedule a node's segments use; none while their exchange is silent.
+    /// Whose schedule a node's segments use; none while their exchange is silent, or where the only
+    /// ones there are were withdrawn.
     fn served(&self, node: u32) -> ScheduleId {
-        if self.is_silent(node) { ScheduleId::UNSHADED } else { self.owner(node) }
+        let owner = self.owner(node);
+        let is_withdrawn = owner == ScheduleId::MARKET && self.nodes[0].is_withdrawn;
+        if self.is_silent(node) || is_withdrawn { ScheduleId::UNSHADED } else { owner }
     }
 
     fn is_silent(&self, node: u32) -> bool {
@@ -425,7 +346,7 @@ impl Shader {
             if node.is_silent {
                 return true;
             }
-            next = node.parent;
+            next = node.stand.parent;
         }
         false
     }
@@ -435,10 +356,10 @@ impl Shader {
         let mut next = Some(node);
         while let Some(place) = next {
             let node = &self.nodes[index(place)];
-            if node.schedule().is_some() {
+            if node.serves() {
                 return ScheduleId(place);
             }
-            next = node.parent;
+            next = node.stand.parent;
         }
         ScheduleId::MARKET
     }
@@ -446,9 +367,15 @@ impl Shader {
     /// The schedule of a segment, as it would be looked up now.
     #[must_use]
     pub fn schedule(&self, segment: SegmentId) -> &ShadingSchedule {
-        let node = self.segments.get(&segment).map_or(0, |entry| entry.0);
-        let owner = index(self.owner(node).0);
-        self.nodes[owner].schedule().unwrap_or(&self.first)
+        self.in_force(self.segments.get(&segment).map_or(0, |entry| entry.0))
+    }
+
+    fn in_force(&self, node: u32) -> &ShadingSchedule {
+        let owner = &self.nodes[index(self.owner(node).0)];
+        if owner.is_withdrawn {
+            return &self.plain;
+        }
+        owner.schedule().unwrap_or(&self.first)
     }
 
     /// What is known of a segment; nothing of one that no outcome told of, which is not shaded.
@@ -458,7 +385,7 @@ impl Shader {
         let (own, owner) = (&self.nodes[index(node)], &self.nodes[index(self.owner(node).0)]);
         Some(Landscape {
             curve: owner.curve(),
-            schedule: owner.schedule().unwrap_or(&self.first),
+            schedule: self.in_force(node),
             evidence: own.total(),
             told: own.told(),
             drifts: own.drifts(now),

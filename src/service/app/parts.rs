@@ -201,6 +201,8 @@ pub(super) fn start_sinks(partitions: &Partitions) -> Sinks {
         for handle in partitions.all() {
             let (partition, stop) = (handle.partition(), stop.clone());
             let publisher = partitions.publisher(partition).clone();
+            let sink = publish::redis::shades::follow;
+            tasks.spawn(sink(publisher.clone(), partition, store.clone(), stop.clone()));
             tasks.spawn(publish::redis::follow(publisher, partition, store.clone(), stop));
         }
     }

@@ -74,7 +74,11 @@ fn owner_name(engine: &Engine, owner: BudgetOwner) -> String {
     format!("{kind} {}", name.map_or(NONE, |name| name.as_str()))
 }
 
-pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
+pub(super) fn page(
+    story: &Story,
+    points: &[CampaignPoint],
+    saving: Option<Vec<(&'static str, String)>>,
+) -> Page {
     let parents = story.owners.iter().skip(1).cloned().collect::<Vec<_>>().join(" · ");
     let page = frame(story.spec.name.as_str(), "")
         .with_subtitle(parents)
@@ -92,23 +96,28 @@ pub(super) fn page(story: &Story, points: &[CampaignPoint]) -> Page {
         EntryState::Exhausted => State::Watch,
         EntryState::Safe => State::Bad,
     };
-    page.with_section(
-        Section::new("")
-            .with(Block::Notice(judged, sentence))
-            .with(Block::Tiles(tiles(story, told, entry))),
-    )
-    .with_section(
-        Section::new("")
-            .with(Block::Chart(spend(story, points)))
-            .with(Block::Charts(vec![multiplier(points), participation(points)])),
-    )
-    .with_section(
-        Section::new("Why").with(Block::Table(why(story))).with(facts(story, told, entry)),
-    )
-    .with_section(Section::new("Forecasts").with(Block::Table(forecasts(story))))
-    .with_section(Section::new("Laws").with(Block::Table(laws(story, told))))
-    .with_section(Section::new("Accounts").with(Block::Table(accounts(story, told))))
-    .with_section(Section::new("Overrides").with(overrides(story, told)))
+    let page = page
+        .with_section(
+            Section::new("")
+                .with(Block::Notice(judged, sentence))
+                .with(Block::Tiles(tiles(story, told, entry))),
+        )
+        .with_section(
+            Section::new("")
+                .with(Block::Chart(spend(story, points)))
+                .with(Block::Charts(vec![multiplier(points), participation(points)])),
+        )
+        .with_section(
+            Section::new("Why").with(Block::Table(why(story))).with(facts(story, told, entry)),
+        );
+    saving
+        .map(saved)
+        .into_iter()
+        .fold(page, Page::with_section)
+        .with_section(Section::new("Forecasts").with(Block::Table(forecasts(story))))
+        .with_section(Section::new("Laws").with(Block::Table(laws(story, told))))
+        .with_section(Section::new("Accounts").with(Block::Table(accounts(story, told))))
+        .with_section(Section::new("Overrides").with(overrides(story, told)))
 }
 
 fn tiles(story: &Story, told: &Explanation, entry: &TableEntry) -> Vec<Tile> {
@@ -140,6 +149,16 @@ fn foreseen(story: &Story) -> Tile {
         format!("at the {end}'s end; four times in five {low} to {high}")
     });
     Tile::new("Will have spent", middle).with_note(band)
+}
+
+/// What shading saves it, beside the control group.
+fn saved(words: Vec<(&'static str, String)>) -> Section {
+    let facts = words.into_iter().map(|(name, words)| (name.to_owned(), Cell::Text(words)));
+    let note = "Bids that were shaded beside those left unshaded to compare with, each weighted by \
+                how likely it was to be made so. What was told a week ago counts half.";
+    Section::new("Saved by shading")
+        .with(Block::Facts(facts.collect()))
+        .with(Block::Paragraph(note.to_owned()))
 }
 
 /// What makes it deliver as it does, the likeliest first.

@@ -32,6 +32,38 @@ pub(super) fn return_target(target: Option<v1::ReturnTarget>) -> Value {
     }
 }
 
+/// What shading saves.
+pub(super) fn saving(saving: Option<&v1::ShadingSaving>) -> Value {
+    let Some(saving) = saving else { return Value::Null };
+    let group = |group: Option<v1::SavingGroup>| {
+        group.map_or(Value::Null, |group| {
+            json!({
+                "auctions": group.auctions,
+                "wins": group.wins,
+                "price_cpm_micros": group.price_cpm_micros,
+            })
+        })
+    };
+    let share = |told: Option<v1::ShareEstimate>| {
+        told.map_or(Value::Null, |told| {
+            json!({
+                "middle_ppm": told.middle_ppm,
+                "low_ppm": told.low_ppm,
+                "high_ppm": told.high_ppm,
+            })
+        })
+    };
+    json!({
+        "shaded": group(saving.shaded),
+        "control": group(saving.control),
+        "explored": group(saving.explored),
+        "per_win": share(saving.per_win),
+        "per_value": share(saving.per_value),
+        "wins_kept": share(saving.wins_kept),
+        "partitions_missing": saving.partitions_missing,
+    })
+}
+
 /// One account.
 pub(super) fn books(books: Option<&v1::Books>) -> Value {
     let Some(books) = books else { return Value::Null };

@@ -21,8 +21,8 @@ use tokio_util::task::TaskTracker;
 /// Reports that wait for one partition; further ones wait for a place. As many as the intake lets
 /// in at all.
 const WAITING_MAX: usize = 256;
-/// Events, numbers, counts and outcomes in one append: at most 90 bytes each, so that with one more
-/// report of the largest kind a batch stays well below the store's bound.
+/// Events, numbers, counts and outcomes in one append: at most 120 bytes each, so that with one
+/// more report of the largest kind a batch stays well below the store's bound.
 const ITEMS_MAX: usize = 20_000;
 /// How long a report without money waits for others: a hundredth of the usual tick, so that no
 /// watermark is seen a round late, and far less than a producer's own period.

@@ -2,6 +2,8 @@
 //!
 //! One task a stream; a slow stream holds up nobody but itself, and gets a full table later.
 
+mod poll;
+
 use super::Publisher;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
@@ -108,7 +110,7 @@ impl MultiplierService for Multipliers {
         let Some(v1::watch_multipliers_request::Message::Hello(hello)) = first else {
             return Err(Status::invalid_argument("the first message must be hello"));
         };
-        let shades = wire::held_shades(&hello)?;
+        let shades = wire::held_shades(hello.wants_shading, &hello.held_shading)?;
         let hello =
             wire::hello(hello.bidder_id.as_deref(), &hello.held_tables, &hello.held_allowances)?;
         let hello = Hello { shades, ..hello };
@@ -133,6 +135,7 @@ impl MultiplierService for Multipliers {
         request: Request<v1::GetMultipliersRequest>,
     ) -> Result<Response<v1::GetMultipliersResponse>, Status> {
         let request = request.into_inner();
+        let shades = wire::held_shades(request.wants_shading, &request.held_shading)?;
         let hello = wire::hello(
             request.bidder_id.as_deref(),
             &request.held_tables,
@@ -141,7 +144,10 @@ impl MultiplierService for Multipliers {
         hello.check(self.partitions.count())?;
         self.check_led()?;
         if !request.page_token.is_empty() {
-            let update = self.page(&hello, &request.page_token)?;
+            let update = match request.page_token.strip_prefix(poll::SHADES) {
+                Some(_) => self.shade_part(&request.page_token)?,
+                None => self.page(&hello, &request.page_token)?,
+            };
             return Ok(Response::new(v1::GetMultipliersResponse { updates: vec![update] }));
         }
         let mut updates = Vec::new();
@@ -166,6 +172,7 @@ impl MultiplierService for Multipliers {
                 update
             }));
         }
+        updates.extend(self.polled_shades(shades.as_ref()));
         Ok(Response::new(v1::GetMultipliersResponse { updates }))
     }
 

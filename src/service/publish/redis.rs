@@ -5,6 +5,8 @@
 //! newest table. Only pages that changed travel. Every write is fenced by the table's epoch. Knows
 //! nothing of keys. Run by `app`.
 
+pub mod shades;
+
 use super::{EncodedDelta, EncodedTable, News, Publisher};
 use crate::store::redis::table::{PAGE_ENTRIES, Pages, StoredTable};
 use crate::store::{RedisStore, StoreError, StoreFault};

@@ -1,7 +1,8 @@
 //! Shading schedules as they go out: the set in force and its latest changes.
 //!
 //! As with tables, what changed is encoded once for all; a whole set is cut into parts that fit a
-//! message, by whoever needs it, outside the publisher's section. Called by the publisher.
+//! message by the first who needs it, outside the publisher's section, and shared by the others.
+//! Called by the publisher.
 
 use bytes::Bytes;
 use paceline_core::hash::Digest;
@@ -33,6 +34,8 @@ pub struct EncodedShades {
     pub segments: Bytes,
     /// Of the records here.
     pub digest: Digest,
+    /// Of all records of the set that this makes.
+    pub set_digest: Digest,
 }
 
 /// What is in force.
@@ -61,8 +64,13 @@ impl Shades {
         if self.changes.len() == CHANGES_MAX {
             self.changes.pop_front();
         }
-        let change = encode(Some(news.base), news.generation, (0, 1), &news.delta);
+        let change = encode(Some(news.base), (news.generation, set.digest()), (0, 1), &news.delta);
         self.changes.push_back(Arc::new(change));
+    }
+
+    /// All of it.
+    pub(super) fn set(&self) -> Arc<ShadeSet> {
+        Arc::clone(&self.set)
     }
 
     /// The changes that lead on from a set, or else the set to be told whole.
@@ -87,7 +95,7 @@ fn size(delta: &ShadeDelta) -> usize {
 
 fn encode(
     base: Option<Generation>,
-    generation: Generation,
+    (generation, set_digest): (Generation, Digest),
     part: (u32, u32),
     delta: &ShadeDelta,
 ) -> EncodedShades {
@@ -98,6 +106,7 @@ fn encode(
         schedules: Bytes::from(encode_schedules(&delta.schedules)),
         segments: Bytes::from(encode_segments(&delta.segments)),
         digest: delta.digest(),
+        set_digest,
     }
 }
 
@@ -117,7 +126,7 @@ pub(super) fn parts(set: &ShadeSet) -> Vec<Arc<EncodedShades>> {
     }
     let count = u32::try_from(deltas.len()).unwrap_or(u32::MAX);
     let part = |(at, delta): (u32, &ShadeDelta)| {
-        Arc::new(encode(None, set.generation(), (at, count), delta))
+        Arc::new(encode(None, (set.generation(), set.digest()), (at, count), delta))
     };
     (0..).zip(&deltas).map(part).collect()
 }

@@ -2,6 +2,8 @@
 
 use super::*;
 use paceline_core::engine::{Engine, EngineConfig};
+use paceline_core::shade::{ScheduleId, ShadeDelta};
+use paceline_core::units::{Epoch, SegmentId};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -65,4 +67,26 @@ fn a_table_is_encoded_once_for_any_number_of_bidders() {
     publisher.publish(&next());
     let (News::Table(newer), _) = publisher.news(None) else { panic!("it holds nothing") };
     assert_eq!(newer.head.generation, told[0].head.generation.next());
+}
+
+#[test]
+fn schedules_are_encoded_once_for_any_number_of_readers() {
+    let publisher = Publisher::new(PartitionId(0));
+    let at = |sequence| Generation { epoch: Epoch(1), sequence };
+    let segment = |key| (SegmentId::from_key(key), ScheduleId::UNSHADED);
+    let set = |sequence, keys| {
+        let segments = (1..=keys).map(segment).collect();
+        ShadeSet::new(at(sequence), &ShadeDelta { segments, ..ShadeDelta::default() })
+    };
+    let table = MultiplierTable::empty(PartitionId(0), publisher.standing().1);
+    publisher.restore(&table, set(4, 9), false);
+    let first = publisher.shades(Some(at(2)));
+    let other = publisher.shades(None);
+    assert!(first.iter().zip(&other).all(|(one, other)| Arc::ptr_eq(one, other)));
+    assert_eq!((first.len(), publisher.shades(Some(at(4))).len()), (1, 0));
+    assert!(first.iter().all(|part| part.set_digest == set(4, 9).digest()));
+    // The same generation, by a leader that said another set.
+    publisher.restore(&table, set(4, 8), false);
+    let newer = publisher.shades(Some(at(2)));
+    assert!(!Arc::ptr_eq(&first[0], &newer[0]) && newer[0].set_digest != first[0].set_digest);
 }

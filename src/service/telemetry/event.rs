@@ -138,6 +138,8 @@ pub fn markets_learnt(partition: u16, report: &ShadingReport) {
         metric::SHADING_FITS.set(total(fits), [number(partition), word(gate)]);
     }
     metric::SHADING_NO_ROOM.set(total(counts.no_room), [number(partition)]);
+    metric::SHADING_GIVEN_UP.set(total(counts.given_up), [number(partition)]);
+    metric::SHADING_WITHDRAWN.set(total(counts.withdrawn), [number(partition)]);
     metric::SHADING_ALARMS.set(total(report.counts.alarms), [number(partition)]);
     metric::SHADING_SILENCED.set(total(report.counts.silenced), [number(partition)]);
 }

@@ -136,6 +136,10 @@ table! {
         "Curves fitted since the first outcome, by what the gates made of them.";
     SHADING_NO_ROOM: Gauge, "paceline_shading_no_room", "outcomes", [Label::Partition],
         "Outcomes of segments beyond those that are kept, since the first outcome.";
+    SHADING_GIVEN_UP: Gauge, "paceline_shading_given_up", "segments", [Label::Partition],
+        "Segments, and levels above them, that made room for others since the first outcome.";
+    SHADING_WITHDRAWN: Gauge, "paceline_shading_withdrawn", "schedules", [Label::Partition],
+        "Schedules withdrawn at an alarm, until the next fit, since the first outcome.";
     SHADING_ALARMS: Gauge, "paceline_shading_alarms", "alarms", [Label::Partition],
         "Drift alarms of markets since the first outcome.";
     SHADING_SILENCED: Gauge, "paceline_shading_silenced", "exchanges", [Label::Partition],

@@ -7,12 +7,14 @@ mod bid;
 mod books;
 mod explain;
 mod preview;
+mod saving;
 mod why;
 
 pub use bid::{BidQuestion, bid_message, bid_question, market, published};
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
 pub use preview::{preview_message, preview_table};
+pub use saving::{Saved, bid_groups, saving_message, saving_words};
 pub use why::{CauseWords, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
@@ -26,6 +28,12 @@ use paceline_core::units::{
     Ppm, Timestamp,
 };
 use paceline_proto::v1;
+
+/// A count as it is told: never negative.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
+fn rounded(count: f64) -> u64 {
+    count.round() as u64
+}
 
 /// What an owner is called.
 #[must_use]

@@ -54,21 +54,22 @@ pub fn hello(
     Ok(Hello { bidder, tables: known, held, shades: None })
 }
 
-/// The schedules that a reader of a stream says it holds; nothing where it wants none.
+/// The schedules that a reader says it holds; nothing where it wants none.
 ///
 /// # Errors
 /// The first rule it breaks.
 pub fn held_shades(
-    hello: &v1::WatchHello,
+    wants_shading: bool,
+    held_shading: &[v1::HeldTable],
 ) -> Result<Option<BTreeMap<PartitionId, Generation>>, Refusal> {
-    if !hello.wants_shading {
+    if !wants_shading {
         return Ok(None);
     }
-    if hello.held_shading.len() > usize::from(u8::MAX) + 1 {
-        let length = format!("{} long", hello.held_shading.len());
+    if held_shading.len() > usize::from(u8::MAX) + 1 {
+        let length = format!("{} long", held_shading.len());
         return Err(Refusal::new("held_shading", length, "must be at most 256 long"));
     }
-    let held = hello.held_shading.iter().map(|set| {
+    let held = held_shading.iter().map(|set| {
         let partition = super::partition("held_shading.partition", set.partition)?;
         Ok((partition, set.generation.map(generation).unwrap_or_default()))
     });
@@ -237,6 +238,8 @@ pub fn shading_update(telling: &Telling<'_>, shades: &EncodedShades) -> v1::Part
         schedules: shades.schedules.clone(),
         segments: shades.segments.clone(),
         digest: Some(digest_message(shades.digest)),
+        set_digest: Some(digest_message(shades.set_digest)),
+        next_page_token: String::new(),
     };
     v1::PartitionUpdate {
         partition: u32::from(telling.partition.0),

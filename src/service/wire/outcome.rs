@@ -8,9 +8,11 @@
 use super::spend::{bounded, sequence, sorted};
 use super::{Refusal, currency, name, optional_key};
 use paceline_core::shade::outcome::{COUNT_MAX, PRICE_MAX, market_of};
-use paceline_core::shade::{Outcome, OutcomeReport, PriceRule, SegmentPath};
+use paceline_core::shade::{
+    BidDraw, BidRole, BidTrial, Outcome, OutcomeReport, PriceRule, SegmentPath,
+};
 pub use paceline_core::units::Currency;
-use paceline_core::units::{CpmMicros, ProducerId};
+use paceline_core::units::{CampaignId, CpmMicros, Ppm, ProducerId};
 use paceline_proto::v1;
 
 /// A report whose head is sound.
@@ -69,8 +71,41 @@ fn outcome(message: &v1::BidOutcome) -> Result<(String, Outcome), Refusal> {
         min_to_win: told("min_to_win_cpm_micros", message.min_to_win_cpm_micros)?,
         loss_reason: loss_reason(message.loss_reason)?,
         count,
+        trial: trial(message)?,
     };
     Ok((market_of(name.as_str()).to_owned(), outcome))
+}
+
+/// Whose bid it was and by which draw; nothing where no role is told.
+fn trial(message: &v1::BidOutcome) -> Result<Option<BidTrial>, Refusal> {
+    let campaign = optional_key("campaign_id", message.campaign_id.as_deref(), CampaignId::of)?;
+    let value = message.value_cpm_micros.map(|micros| price("value_cpm_micros", micros));
+    let value = value.transpose()?;
+    let role = match v1::BidRole::try_from(message.role) {
+        Ok(v1::BidRole::Unspecified) => {
+            let beside = message.propensity_ppm;
+            return beside.map_or(Ok(None), |_| Err(Refusal::absent("role")));
+        }
+        Ok(v1::BidRole::Shaded) => BidRole::Best,
+        Ok(v1::BidRole::Control) => BidRole::Control,
+        Ok(v1::BidRole::Explored) => BidRole::Explore,
+        Err(_) => {
+            let rule = "must be shaded, control or explored";
+            return Err(Refusal::new("role", message.role, rule));
+        }
+    };
+    if message.auction_type != 1 {
+        let rule = "must be absent unless auction_type is 1: nothing else is shaded";
+        return Err(Refusal::new("role", role.as_str(), rule));
+    }
+    let campaign = campaign.ok_or_else(|| Refusal::absent("campaign_id"))?;
+    let share = message.propensity_ppm.ok_or_else(|| Refusal::absent("propensity_ppm"))?;
+    if share == 0 || share > Ppm::ONE.get() {
+        let rule = "must be from 1 to 1000000";
+        return Err(Refusal::new("propensity_ppm", share, rule));
+    }
+    let drawn = BidDraw { role, propensity: Ppm::new(share) };
+    Ok(Some(BidTrial { campaign, drawn, value }))
 }
 
 fn price(field: &str, micros: i64) -> Result<CpmMicros, Refusal> {
@@ -110,6 +145,10 @@ mod tests {
             bid_cpm_micros: 900,
             won: true,
             min_to_win_cpm_micros: Some(400),
+            campaign_id: Some("summer".to_owned()),
+            role: v1::BidRole::Control.into(),
+            propensity_ppm: Some(10_000),
+            value_cpm_micros: Some(1_200),
             ..v1::BidOutcome::default()
         }
     }
@@ -121,6 +160,15 @@ mod tests {
         assert_eq!((outcome.count, outcome.price_rule), (1, PriceRule::First));
         assert_eq!(outcome.min_to_win, Some(CpmMicros::new(400)));
         assert_eq!(outcome.path, SegmentPath::of_name("adx/top/phone").unwrap());
+        let drawn = BidDraw { role: BidRole::Control, propensity: Ppm::new(10_000) };
+        let (campaign, value) = (CampaignId::of("summer"), Some(CpmMicros::new(1_200)));
+        assert_eq!(outcome.trial, Some(BidTrial { campaign, drawn, value }));
+    }
+
+    #[test]
+    fn a_bid_that_went_through_no_schedule_is_no_trial() {
+        let plain = v1::BidOutcome { role: 0, propensity_ppm: None, ..sound() };
+        assert_eq!(outcome(&plain).unwrap().1.trial, None);
     }
 
     #[test]
@@ -128,7 +176,8 @@ mod tests {
         type Case = (fn(&mut v1::BidOutcome), &'static str, &'static str, &'static str);
         let price = "must be from 0 to 1000000000000000";
         let levels = "must have 1 to 4 levels with \"/\" between them, none of them empty";
-        let cases: [Case; 8] = [
+        let shaded = "must be absent unless auction_type is 1: nothing else is shaded";
+        let cases: [Case; 16] = [
             (|o| o.segment_id = "a//b".to_owned(), "segment_id", "a//b", levels),
             (|o| o.auction_type = 0, "auction_type", "", "is required"),
             (|o| o.auction_type = 4, "auction_type", "4", "must be 1, 2 or 3"),
@@ -137,6 +186,19 @@ mod tests {
             (|o| o.min_to_win_cpm_micros = Some(-3), "min_to_win_cpm_micros", "-3", price),
             (|o| o.count = Some(10_001), "count", "10001", "must be from 1 to 10000"),
             (|o| o.loss_reason = Some(70_000), "loss_reason", "70000", "must be at most 65535"),
+            (|o| o.role = 9, "role", "9", "must be shaded, control or explored"),
+            (|o| o.role = 0, "role", "", "is required"),
+            (|o| o.auction_type = 2, "role", "control", shaded),
+            (|o| o.campaign_id = None, "campaign_id", "", "is required"),
+            (
+                |o| o.campaign_id = Some(String::new()),
+                "campaign_id",
+                "\"\"",
+                "must have 1 to 64 bytes",
+            ),
+            (|o| o.propensity_ppm = None, "propensity_ppm", "", "is required"),
+            (|o| o.propensity_ppm = Some(0), "propensity_ppm", "0", "must be from 1 to 1000000"),
+            (|o| o.value_cpm_micros = Some(-1), "value_cpm_micros", "-1", price),
         ];
         for (spoil, field, value, rule) in cases {
             let mut message = sound();

@@ -5,11 +5,11 @@ use crate::campaign::{ShadingLevel, ShadingObjective};
 use crate::engine::ShadingMarket;
 use crate::engine::outcomes::Relief;
 use crate::shade::{
-    Fault, Outcome, OutcomeReport, PriceRule, ScheduleId, SegmentPath, ShadeSet, ShaderConfig,
-    TieRule,
+    BidDraw, BidRole, BidTrial, Fault, Outcome, OutcomeReport, PriceRule, ScheduleId, SegmentPath,
+    ShadeSet, ShaderConfig, TieRule,
 };
 use crate::table::EntryShading;
-use crate::units::CpmMicros;
+use crate::units::{CpmMicros, Ppm};
 
 const SEGMENT: &str = "adx/top/phone";
 
@@ -33,6 +33,7 @@ fn report(sequence: u64, segment: &str, count: i64) -> OutcomeReport {
         min_to_win: Some(CpmMicros::new(600_000)),
         loss_reason: None,
         count: 1,
+        trial: None,
     };
     OutcomeReport {
         producer: Some(PRODUCER),
@@ -245,4 +246,36 @@ fn an_overweight_reporter_keeps_its_exchange_heard() {
         let _ = tick(&mut engine, at(60 * minute));
     }
     assert!(!engine.landscape(SegmentId::of(SEGMENT)).unwrap().is_silent);
+}
+
+#[test]
+fn the_groups_of_a_campaign_are_compared_and_faulty_or_repeated_rows_are_not_in_them() {
+    let mut engine = world(ShadingObjective::Value, Currency::NONE).engine;
+    let id = CampaignId::of("c");
+    let trial = |role, share| {
+        let drawn = BidDraw { role, propensity: Ppm::new(share) };
+        Some(BidTrial { campaign: id, drawn, value: None })
+    };
+    let row = |bid: i64, trial| Outcome {
+        bid: CpmMicros::new(bid),
+        won: true,
+        trial,
+        ..report(0, SEGMENT, 1).outcomes[0]
+    };
+    let mut outcomes = vec![row(600_000, trial(BidRole::Best, 990_000)); 400];
+    outcomes.extend(vec![row(2_000_000, trial(BidRole::Control, 10_000)); 40]);
+    let told_all = OutcomeReport { outcomes, ..report(1, SEGMENT, 0) };
+    let _ = told(&mut engine, at(1), told_all.clone());
+    let _ = told(&mut engine, at(1), told_all);
+    // Won with less than the minimum: left out, of learning and of comparing.
+    let faulty = vec![row(500_000, trial(BidRole::Control, 10_000)); 40];
+    let _ = told(&mut engine, at(1), OutcomeReport { outcomes: faulty, ..report(2, SEGMENT, 0) });
+    let groups = engine.bid_groups(id).unwrap();
+    assert!((groups.control.wins - 40.0).abs() < 1e-6, "{groups:?}");
+    assert!((groups.shaded.wins - 400.0).abs() < 1e-6, "{groups:?}");
+    let saved = groups.saving().per_win.unwrap();
+    assert!((saved.middle - 0.7).abs() < 1e-9, "{saved:?}");
+    assert_eq!(engine.bid_groups(CampaignId::of("other")), None);
+    let restored = Engine::restore(*engine.config(), engine.state().clone());
+    assert_eq!(restored.bid_groups(id), Some(groups));
 }

@@ -99,13 +99,13 @@ fn draws_meet_their_shares_and_say_how_likely_they_were() {
         let auction = crate::hash::mix(auction);
         let shaded = schedule.draw(ShadingLevel::Standard, paced, (7, auction, 0));
         assert!(shaded.bid <= paced);
-        let (place, propensity) = match shaded.role {
+        let (place, propensity) = match shaded.drawn.role {
             BidRole::Control => (0, 100_000),
             BidRole::Explore => (1, 22_500),
             BidRole::Best => (2, 720_000),
         };
         counts[place] += 1;
-        assert_eq!(shaded.propensity.get(), propensity);
+        assert_eq!(shaded.drawn.propensity.get(), propensity);
     }
     for (count, share) in counts.into_iter().zip([0.1, 0.18, 0.72]) {
         assert!((f64::from(count) / 20_000.0 - share).abs() < 0.01, "{counts:?}");

@@ -2,7 +2,10 @@
 
 use super::super::outcome::PriceRule;
 use super::super::schedule::{BidRole, ShadingLevel};
+use super::super::set::{ShadeNews, ShadeSet};
 use super::*;
+use crate::hash::mix;
+use crate::units::{CpmMicros, Epoch, Generation};
 
 /// A market of one segment whose price is drawn from `prices`, asked by one campaign.
 struct World {
@@ -67,8 +70,9 @@ impl World {
                 min_to_win: is_told.then_some(least),
                 loss_reason: None,
                 count: 1,
+                trial: None,
             };
-            if ask * 10 >= asks * 9 && shaded.role == BidRole::Best {
+            if ask * 10 >= asks * 9 && shaded.drawn.role == BidRole::Best {
                 sum += shaded.bid.get();
                 count += 1;
             }
@@ -130,6 +134,7 @@ fn bad_outcomes_are_counted_and_change_nothing() {
         min_to_win: Some(CpmMicros::new(50)),
         loss_reason: None,
         count: 1,
+        trial: None,
     };
     world.shader.take(world.now, &OutcomeBatch { outcomes: vec![bad; 100] });
     let counts = *world.shader.counts();
@@ -151,6 +156,7 @@ fn segments_are_bounded_and_unknown_ones_use_the_market() {
         min_to_win: Some(CpmMicros::new(700)),
         loss_reason: None,
         count: 1,
+        trial: None,
     };
     let outcomes = (100..200).map(outcome).collect();
     shader.take(Timestamp::default(), &OutcomeBatch { outcomes });
@@ -172,4 +178,109 @@ fn state_survives_being_written_and_read() {
     let text = serde_json::to_string(&world.shader).unwrap();
     let read: Shader = serde_json::from_str(&text).unwrap();
     assert_eq!(read, world.shader);
+}
+
+/// An outcome of the last of three levels that tells its price.
+fn seen(levels: [u64; 3], least: i64) -> Outcome {
+    Outcome {
+        path: SegmentPath::new(&levels),
+        price_rule: PriceRule::First,
+        floor: CpmMicros::ZERO,
+        bid: CpmMicros::new(500),
+        won: least <= 500,
+        clearing: None,
+        min_to_win: Some(CpmMicros::new(least)),
+        loss_reason: None,
+        count: 1,
+        trial: None,
+    }
+}
+
+#[test]
+fn the_segment_silent_the_longest_makes_room_after_a_day_and_readers_forget_it() {
+    let mut shader = Shader::new(ShaderConfig { nodes_max: 10, ..ShaderConfig::default() });
+    let start = Timestamp::from_micros(1_700_000_000_000_000);
+    let mut held = ShadeSet::default();
+    let mut step = |shader: &mut Shader, now, sequence| {
+        let delta = shader.step(now);
+        let at = |sequence| Generation { epoch: Epoch(1), sequence };
+        let news = ShadeNews { base: at(sequence - 1), generation: at(sequence), delta };
+        let fits = if sequence == 1 {
+            held = ShadeSet::new(at(1), &news.delta);
+            true
+        } else {
+            held.patch(&news)
+        };
+        assert!(fits);
+        assert_eq!(held, ShadeSet::new(at(sequence), &shader.whole()), "step {sequence}");
+        news.delta
+    };
+    // Two levels above, seven segments: with the market that is all.
+    for round in 0..30 {
+        for segment in 100..107_u64 {
+            let at = start + Span::from_secs(segment.cast_signed());
+            shader.take_one(at, &seen([1, 2, segment], 700 + 5 * round)).unwrap();
+        }
+    }
+    step(&mut shader, start + Span::MINUTE, 1);
+    let soon = start + Span::HOUR;
+    shader.take_one(soon, &seen([1, 2, 200], 700)).unwrap();
+    assert_eq!((shader.counts().no_room, shader.counts().given_up), (1, 0), "heard an hour ago");
+    // A day later all but one are heard again.
+    let later = start + Span::DAY;
+    for segment in 101..107 {
+        shader.take_one(later, &seen([1, 2, segment], 700)).unwrap();
+    }
+    let after = later + Span::from_mins(2);
+    shader.take_one(after, &seen([1, 2, 200], 700)).unwrap();
+    assert_eq!((shader.nodes(), shader.counts().given_up), (10, 1));
+    let told = step(&mut shader, after, 2).segments;
+    assert!(told.contains(&(SegmentId::from_key(100), ScheduleId::GONE)), "{told:?}");
+    assert!(told.iter().any(|(id, _)| *id == SegmentId::from_key(200)), "{told:?}");
+    assert!(shader.landscape(SegmentId::from_key(100), after).is_none());
+    // Its number is another's: what that one learns is its own.
+    for _ in 0..200 {
+        shader.take_one(after, &seen([1, 2, 200], 90)).unwrap();
+    }
+    step(&mut shader, after, 3);
+    let cheap = shader
+        .schedule(SegmentId::from_key(200))
+        .bid(ShadingLevel::Standard, CpmMicros::new(2_000));
+    assert!(cheap.get() < 700, "{cheap:?}");
+    // Weeks of names that are never heard again need no more room, and no level stays empty.
+    for day in 2..40_i64 {
+        let now = start + Span::DAY.times(day);
+        for number in 0..4 {
+            let exchange = 10 + day.cast_unsigned() % 3;
+            let name = 1_000 + 10 * day.cast_unsigned() + number;
+            let _ = shader.take_one(now, &seen([exchange, 20 + name, name], 700));
+        }
+        step(&mut shader, now, 2 + day.cast_unsigned());
+        assert!(shader.nodes() <= 10);
+    }
+    assert!(shader.counts().given_up > 60, "{:?}", shader.counts());
+}
+
+#[test]
+fn an_alarm_withdraws_the_schedule_until_the_next_fit() {
+    let mut world = World::new();
+    world.run(4_000, 200_000, Feedback::All, even);
+    world.shader.step(world.now);
+    let segment = world.path.segment().unwrap();
+    let before = world.shader.counts().withdrawn;
+    let paced = CpmMicros::new(200_000);
+    let mut number = 0;
+    while world.shader.counts().withdrawn < before + 4 {
+        number += 1;
+        assert!(number < 2_000, "every level's test gives an alarm");
+        world
+            .shader
+            .take_one(world.now, &Outcome { path: world.path, ..seen([1, 2, 3], 390_000) })
+            .unwrap();
+    }
+    assert_eq!(world.shader.schedule(segment).bid(ShadingLevel::Standard, paced), paced);
+    let delta = world.shader.step(world.now + Span::from_secs(10));
+    let is_served = |id: &ScheduleId| *id != ScheduleId::UNSHADED;
+    assert!(delta.segments.iter().all(|(_, id)| is_served(id)), "{delta:?}");
+    assert!(delta.schedules.len() >= 4, "all four are fitted anew");
 }

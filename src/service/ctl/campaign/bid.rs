@@ -1,6 +1,7 @@
 //! `ctl explain CAMPAIGN --segment SEGMENT --value MICROS`: one bid, from value to price.
 
-use super::super::{Caller, CtlError, pretty, text};
+use super::super::{Caller, CtlError, json, pretty, text};
+use crate::wire::admin::saving_words;
 use paceline_proto::v1;
 use serde_json::{Value, json as object};
 use std::fmt::Write;
@@ -32,6 +33,9 @@ fn as_text(told: &Told) -> String {
     fact("floor", micros(told.floor_cpm_micros));
     fact("bid", told.bid_cpm_micros.map_or_else(none, micros));
     fact("why", told.reason.clone());
+    for (name, words) in told.saving.iter().flat_map(saving_words) {
+        fact(name, words);
+    }
     let Some(market) = &told.landscape else { return lines };
     fact("evidence", format!("{} auctions", market.evidence));
     fact("told minimum", text::share(market.told_ppm));
@@ -79,5 +83,6 @@ fn as_json(told: &Told) -> Value {
         "bid_cpm_micros": told.bid_cpm_micros,
         "reason": told.reason,
         "landscape": landscape,
+        "saving": json::saving(told.saving.as_ref()),
     })
 }

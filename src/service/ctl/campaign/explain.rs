@@ -2,7 +2,7 @@
 
 use super::super::{Caller, CtlError, hands, json, pretty, text};
 use crate::args::ctl::ExplainArgs;
-use crate::wire::admin::evidence_words;
+use crate::wire::admin::{evidence_words, saving_words};
 use crate::wire::catalogue;
 use paceline_proto::v1;
 use paceline_view::{Cell, Column, Table};
@@ -58,6 +58,9 @@ fn head(told: &Told) -> String {
     fact("participation", text::share(told.participation_ppm));
     fact("safe multiplier", text::ratio(told.safe_multiplier_ppm));
     fact("bid shading", text::shading(told.shading, told.shading_relief_per_mille));
+    for (name, words) in told.saving.iter().flat_map(saving_words) {
+        fact(&format!("  {name}"), words);
+    }
     fact("binding owner", text::owner_text(told.binding_owner.as_ref()));
     if let Some(returns) = &told.returns {
         let target = catalogue::returns(returns.target).ok().flatten();
@@ -250,6 +253,7 @@ fn as_json(told: &Told) -> Value {
         "returns": told.returns.as_ref().map(return_json),
         "forecasts": told.forecasts.iter().map(json::forecast).collect::<Value>(),
         "causes": told.causes.iter().map(cause_json).collect::<Value>(),
+        "saving": json::saving(told.saving.as_ref()),
     })
 }
 

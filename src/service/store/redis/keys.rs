@@ -25,6 +25,8 @@ pub(crate) enum Key {
     CheckpointSide(Side),
     /// The latest table, for readers.
     Table,
+    /// The latest shading schedules, for readers.
+    Shading,
     /// Spend by any producer, not yet in the log.
     SpendIn,
     /// Opportunities by any producer, not yet in the log.
@@ -74,6 +76,7 @@ impl Key {
             | Self::Checkpoint
             | Self::CheckpointSide(_)
             | Self::Table
+            | Self::Shading
             | Self::Position
             | Self::Counters(_) => "hash",
         }
@@ -98,6 +101,7 @@ impl fmt::Display for Key {
             Self::Checkpoint => f.write_str("checkpoint"),
             Self::CheckpointSide(side) => write!(f, "checkpoint:{}", side.as_str()),
             Self::Table => f.write_str("table"),
+            Self::Shading => f.write_str("shading"),
             Self::SpendIn => f.write_str("in:spend"),
             Self::OpportunitiesIn => f.write_str("in:opportunities"),
             Self::OutcomesIn => f.write_str("in:outcomes"),
@@ -183,6 +187,7 @@ mod tests {
             Key::CheckpointSide(Side::A),
             Key::CheckpointSide(Side::B),
             Key::Table,
+            Key::Shading,
             Key::SpendIn,
             Key::OpportunitiesIn,
             Key::OutcomesIn,

@@ -6,6 +6,7 @@
 
 use super::super::catalogue::shading_level_number;
 use super::super::{Refusal, name};
+use super::rounded;
 use paceline_core::bid::{AuctionType, BidAsk, path};
 use paceline_core::campaign::ShadingLevel;
 use paceline_core::engine::Engine;
@@ -132,12 +133,8 @@ pub fn bid_message(
         bid_cpm_micros: way.price.map(CpmMicros::get),
         reason: reason(question, &entry, landscape.as_ref()).to_owned(),
         landscape,
+        saving: None,
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]
-fn rounded(count: f64) -> u64 {
-    count.round() as u64
 }
 
 /// In parts per million; not a number is none.

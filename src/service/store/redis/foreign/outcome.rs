@@ -5,10 +5,12 @@
 
 use super::entry::{Complaint, Fields, Pairs};
 use paceline_core::shade::outcome::{COUNT_MAX, PRICE_MAX, market_of};
-use paceline_core::shade::{Outcome, OutcomeReport, PriceRule, SegmentPath};
-use paceline_core::units::{CpmMicros, Currency, PartitionId, ProducerId};
+use paceline_core::shade::{
+    BidDraw, BidRole, BidTrial, Outcome, OutcomeReport, PriceRule, SegmentPath,
+};
+use paceline_core::units::{CampaignId, CpmMicros, Currency, PartitionId, Ppm, ProducerId};
 
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 16] = [
     "producer",
     "sequence",
     "currency",
@@ -21,6 +23,10 @@ const FIELDS: [&str; 12] = [
     "min_to_win_cpm_micros",
     "loss_reason",
     "count",
+    "campaign",
+    "role",
+    "propensity_ppm",
+    "value_cpm_micros",
 ];
 
 /// A report of one outcome, told to the partition of its exchange among so many.
@@ -81,8 +87,37 @@ pub(super) fn outcome(
         min_to_win: price("min_to_win_cpm_micros", 0)?,
         loss_reason: reason,
         count: count.unwrap_or(1),
+        trial: trial(&fields, price_rule, price("value_cpm_micros", 0)?)?,
     };
     Ok(OutcomeReport { producer, sequence, currency, outcomes: vec![outcome] })
+}
+
+/// Whose bid it was and by which draw; nothing where no role is told.
+fn trial(
+    fields: &Fields<'_>,
+    price_rule: PriceRule,
+    value: Option<CpmMicros>,
+) -> Result<Option<BidTrial>, Complaint> {
+    let rule = "must be a whole number from 1 to 1000000";
+    let share = fields.number("propensity_ppm", 1..=Ppm::ONE.get(), rule)?;
+    let campaign = fields.name("campaign")?.map(|name| CampaignId::of(name.as_str()));
+    let told = fields.text("role")?;
+    let Some(word) = told else {
+        let beside =
+            share.map(|_| Fields::complain("role", "", "must be given with propensity_ppm"));
+        return beside.map_or(Ok(None), Err);
+    };
+    let role = BidRole::ALL.into_iter().find(|role| role.as_str() == word);
+    let rule = "must be shaded, control or explored";
+    let role = role.ok_or_else(|| Fields::complain("role", word, rule))?;
+    if price_rule != PriceRule::First {
+        let rule = "must be absent unless auction_type is 1: nothing else is shaded";
+        return Err(Fields::complain("role", word, rule));
+    }
+    let absent = |field| Fields::complain(field, "", "must be given with role");
+    let campaign = campaign.ok_or_else(|| absent("campaign"))?;
+    let propensity = Ppm::new(share.ok_or_else(|| absent("propensity_ppm"))?);
+    Ok(Some(BidTrial { campaign, drawn: BidDraw { role, propensity }, value }))
 }
 
 #[cfg(test)]
@@ -110,6 +145,16 @@ mod tests {
     }
 
     #[test]
+    fn an_entry_may_tell_whose_bid_it_was_and_by_which_draw() {
+        let told = format!("{WON} campaign=c role=explored propensity_ppm=1250 value_cpm_micros=9");
+        let drawn = BidDraw { role: BidRole::Explore, propensity: Ppm::new(1_250) };
+        let (campaign, value) = (CampaignId::of("c"), Some(CpmMicros::new(9)));
+        let trial = read(&told).unwrap().outcomes[0].trial;
+        assert_eq!(trial, Some(BidTrial { campaign, drawn, value }));
+        assert_eq!(read(WON).unwrap().outcomes[0].trial, None);
+    }
+
+    #[test]
     fn each_complaint_names_field_value_and_rule() {
         let rows = [
             (WON.replace("adx/top", "adx//top"), "segment", "adx//top"),
@@ -121,6 +166,18 @@ mod tests {
             (format!("{WON} count=0"), "count", "0"),
             (format!("{WON} sequence=3"), "producer", ""),
             (format!("{WON} colour=red"), "colour", "red"),
+            (format!("{WON} role=best campaign=c propensity_ppm=5"), "role", "best"),
+            (format!("{WON} role=control propensity_ppm=5"), "campaign", ""),
+            (format!("{WON} role=control campaign=c"), "propensity_ppm", ""),
+            (format!("{WON} propensity_ppm=5"), "role", ""),
+            (format!("{WON} propensity_ppm=0"), "propensity_ppm", "0"),
+            (format!("{WON} value_cpm_micros=-1"), "value_cpm_micros", "-1"),
+            (
+                format!("{WON} role=control campaign=c propensity_ppm=5")
+                    .replace("=1 bid", "=2 bid"),
+                "role",
+                "control",
+            ),
         ];
         for (text, field, value) in rows {
             let complaint = read(&text).unwrap_err();

@@ -1,8 +1,10 @@
 //! A client against a service of a few lines, over pipes in this process: what is watched, drawn,
 //! acknowledged and reported, and what becomes of it when calls fail.
 
+mod reports;
+
 use paceline_client::{Builder, Fact, PacelineClient, ReportError, SpendReport, WhenFull};
-use paceline_core::bid::{AuctionType, BidAsk, BidDecision, SkipReason};
+use paceline_core::bid::{AuctionType, BidAsk, BidDecision};
 use paceline_core::event::SpendKind;
 use paceline_core::hash::Digest;
 use paceline_core::table::codec::encode_entries;
@@ -30,6 +32,9 @@ struct State {
     updates: Option<mpsc::Sender<Result<v1::WatchMultipliersResponse, Status>>>,
     reports: Vec<v1::ReportSpendRequest>,
     counts: Vec<v1::OpportunityCount>,
+    outcomes: Vec<v1::ReportOutcomesRequest>,
+    /// What reports of outcomes are answered with instead, one after another.
+    outcome_faults: Vec<Status>,
     draws: Vec<v1::DrawAllowanceRequest>,
     /// Reports that are still to fail after they were taken: the answer is lost on its way.
     failures: u32,
@@ -144,9 +149,16 @@ impl SpendService for Service {
 
     async fn report_outcomes(
         &self,
-        _: Request<v1::ReportOutcomesRequest>,
+        request: Request<v1::ReportOutcomesRequest>,
     ) -> Result<Response<v1::ReportOutcomesResponse>, Status> {
-        Ok(Response::new(v1::ReportOutcomesResponse::default()))
+        let request = request.into_inner();
+        let accepted = u32::try_from(request.outcomes.len()).unwrap_or(u32::MAX);
+        self.with(|state| {
+            state.outcomes.push(request);
+            let fault = state.outcome_faults.pop();
+            let answer = v1::ReportOutcomesResponse { accepted, ..Default::default() };
+            fault.map_or(Ok(Response::new(answer)), Err)
+        })
     }
 }
 
@@ -474,28 +486,4 @@ async fn a_full_buffer_refuses_unless_told_to_drop() {
     assert_eq!(dropping.reporter().report(win("e1")), Ok(()));
     assert_eq!(dropping.reporter().report(win("e2")), Ok(()));
     assert_eq!(dropping.handle().count_of(Fact::SpendDropped), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn opportunities_are_told_by_campaign_and_segment() {
-    let service = Service::default();
-    let client =
-        connected(&service, Builder::new(serve(&service)).with_bidder_id(name("b1"))).await;
-    ask(&client, "c1");
-    let price = CpmMicros::new(1_000);
-    let counter = client.opportunities().counter(&name("c1"), &name("s1"), ArmId(0)).unwrap();
-    counter.asked(BidDecision::Bid { price, reserve: price.per_impression() });
-    counter.asked(BidDecision::Skip(SkipReason::Floor));
-    counter.won();
-    until("the counts", || service.with(|state| !state.counts.is_empty())).await;
-    let expected = v1::OpportunityCount {
-        campaign_id: "c1".to_owned(),
-        segment_id: "s1".to_owned(),
-        arm: 0,
-        asks: 2,
-        bids: 1,
-        wins: 1,
-        below_floor: 1,
-    };
-    assert_eq!(service.with(|state| state.counts.clone()), [expected]);
 }
