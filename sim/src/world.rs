@@ -315,6 +315,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         self.act(now);
         if let Some(tick) = self.host.tick(now) {
             self.facts.ticks += 1;
+            self.facts.hear(&tick.report.notices);
             self.publish(now, tick);
             self.foresee(now);
             self.inquire(now);

@@ -6,6 +6,7 @@
 //! alike.
 
 mod allowances;
+mod breakers;
 mod campaign;
 mod catalogue;
 mod config;
@@ -29,6 +30,7 @@ mod returns;
 mod round;
 mod state;
 mod traffic;
+mod watch;
 
 use crate::budget::BudgetOwner;
 use crate::campaign::{SpecError, SpendSource};
@@ -250,6 +252,7 @@ impl<L: PacingLaw> Engine<L> {
                 pace.brake.post(now, posted.served_at, posted.committed);
             }
         }
+        self.post_velocity(now, slot, (posted.served_at, posted.served_at), posted.committed);
     }
 
     /// What a campaign's own plan spends now, in nanos a minute; 0 while it has none.
@@ -260,6 +263,9 @@ impl<L: PacingLaw> Engine<L> {
 
     fn take_counter(&mut self, now: Timestamp, read: &CounterRead) -> Applied {
         let verdict = self.state.ledger.post_counter(&self.state.days, read);
+        if let CounterVerdict::Posted(growth) = verdict {
+            self.follow_counter(now, read, growth);
+        }
         if matches!(verdict, CounterVerdict::Posted(_) | CounterVerdict::WentBack) {
             self.state.counter_sources.hear(now, None, read.read_at);
         }

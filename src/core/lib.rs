@@ -36,6 +36,7 @@ pub mod bid;
 pub mod input;
 
 pub mod journal;
+pub mod notice;
 pub mod report;
 
 pub mod diagnosis;

@@ -6,6 +6,7 @@
 //! `docs/CONTROL.md`.
 
 pub mod brake;
+pub mod breaker;
 mod evidence;
 pub mod filter;
 pub mod limit;

@@ -5,7 +5,9 @@
 use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::{CampaignSpec, LawChoice, ReturnTarget};
 use crate::ledger::{Account, SpendTotals};
+use crate::notice::NoticeEdge;
 use crate::overrides::Override;
+use crate::pace::breaker::Trip;
 use crate::pace::returns::ReturnState;
 use crate::pace::{LawTerms, PaceSample};
 use crate::shade::ShaderCounts;
@@ -30,6 +32,8 @@ pub enum Reason {
     Unbounded,
     /// The brake of one of its owners.
     Brake,
+    /// A velocity breaker: its own, an owner's, its account's or the fleet's.
+    Breaker,
     /// An override pauses it.
     Paused,
     /// An override freezes it.
@@ -62,6 +66,7 @@ impl Reason {
             Self::Returns => "returns",
             Self::Unbounded => "unbounded",
             Self::Brake => "brake",
+            Self::Breaker => "breaker",
             Self::Paused => "paused",
             Self::Frozen => "frozen",
             Self::Fixed => "fixed",
@@ -126,6 +131,10 @@ pub struct TickReport {
     pub quarantined: usize,
     /// What is known of markets; absent before the first outcome.
     pub shading: Option<ShadingReport>,
+    /// Notices raised or cleared in this round, at most [`crate::notice::EDGES_MAX`].
+    pub notices: Vec<NoticeEdge>,
+    /// Velocity breakers that hold something back.
+    pub tripped: usize,
 }
 
 /// What a partition knows of its markets.
@@ -195,6 +204,8 @@ pub struct OwnerExplanation {
     pub traffic: f64,
     /// The brake's bound on participation; one is released.
     pub brake: f64,
+    /// Its velocity breaker's last trip, until that is forgiven.
+    pub breaker: Option<Trip>,
     /// Set aside for bad numbers until then.
     pub quarantined_until: Option<Timestamp>,
 }

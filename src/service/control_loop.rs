@@ -7,6 +7,7 @@
 mod bridge;
 mod fold;
 mod follower;
+mod herald;
 mod intake;
 mod leader;
 mod nuisance;

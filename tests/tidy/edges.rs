@@ -22,6 +22,7 @@ const CORE: &[&[&str]] = &[
     &["guard", "safe"],
     &["bid"],
     &["quarantine"],
+    &["notice"],
     &["report"],
     &["diagnosis", "preview"],
     &["snapshot"],

@@ -3,6 +3,7 @@
 //! What each means is said here and nowhere else. Money is integer nanos. A number that a run
 //! cannot tell is absent. Called by tallies, expectations and renderers.
 
+use paceline_core::notice::{NoticeCause, NoticeEdge};
 use serde::{Deserialize, Serialize};
 
 macro_rules! metrics {
@@ -134,6 +135,10 @@ metrics! {
         audit_failures: u64,
         /// Multipliers that rose while every report had been missing for more than three ticks.
         rises_in_silence: u64,
+        /// Velocity breakers that tripped: of campaigns, groups, accounts and fleets.
+        runaways: u64,
+        /// Campaigns that went dark.
+        blackouts: u64,
         /// Published tables that differed when the log was folded again after a crash.
         digest_mismatches: u64,
         /// Campaigns, overrides and the like that the engine refused.
@@ -144,6 +149,16 @@ metrics! {
         events_duplicate: u64,
         /// Spend events set aside or refused.
         events_refused: u64,
+    }
+}
+
+impl RunFacts {
+    /// A round's notices: what was raised is counted.
+    pub fn hear(&mut self, edges: &[NoticeEdge]) {
+        for edge in edges.iter().filter(|edge| !edge.is_cleared) {
+            self.runaways += u64::from(edge.notice.cause == NoticeCause::Runaway);
+            self.blackouts += u64::from(edge.notice.cause == NoticeCause::Blackout);
+        }
     }
 }
 

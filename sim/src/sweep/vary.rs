@@ -13,7 +13,7 @@ use toml::{Table, Value};
 /// The most values of one key: more than a chart can show.
 const VALUES_MAX: usize = 100;
 /// Settings of the engine that may be varied, and their ranges; absent for lengths of time.
-const SETTINGS: [(&str, Option<(f64, f64)>); 14] = [
+const SETTINGS: [(&str, Option<(f64, f64)>); 15] = [
     ("lease_valid", None),
     ("lease_grace", None),
     ("replan_interval", None),
@@ -27,6 +27,7 @@ const SETTINGS: [(&str, Option<(f64, f64)>); 14] = [
     ("elasticity", Some((0.1, 10.0))),
     ("start_multiplier", Some((0.001, 1.0))),
     ("has_brake", Some((0.0, 1.0))),
+    ("has_breaker", Some((0.0, 1.0))),
     ("learns_traffic", Some((0.0, 1.0))),
 ];
 

@@ -6,6 +6,7 @@ use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::ReturnTarget;
 use crate::forecast::Forecast;
 use crate::overrides::OverrideAction;
+use crate::pace::breaker::{BreakerScope, Trip};
 use crate::report::Reason;
 use crate::response::{Lift, Recent};
 use crate::units::{Nanos, OverrideId, PacingMultiplier, Span, Timestamp};
@@ -117,6 +118,8 @@ pub struct Case {
     pub spent: Option<SpentBudget>,
     /// The brake's bound; one is released.
     pub brake: f64,
+    /// The velocity breaker that holds it, and its trip.
+    pub trip: Option<(BreakerScope, Trip)>,
     /// How far it may bid.
     pub limits: Limits,
     /// The last two hours.

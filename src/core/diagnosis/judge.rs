@@ -10,6 +10,7 @@ use super::{Cause, CauseKind, Edit, Figure, Unit};
 use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::ReturnTarget;
 use crate::overrides::OverrideAction;
+use crate::pace::breaker::BreakerScope;
 use crate::pace::returns::ELASTICITY as RETURN_ELASTICITY;
 use crate::report::Reason;
 use crate::units::{Nanos, Ppm, Timestamp};
@@ -146,8 +147,24 @@ fn stale(case: &Case) -> Option<Cause> {
     Some(cause(CauseKind::StaleSpend, if is_safe { 0.95 } else { 0.9 }, figures, None))
 }
 
-/// The brake holds it.
+/// The brake holds it, or a velocity breaker: a brake that tripped.
 fn braked(case: &Case) -> Option<Cause> {
+    if let Some((scope, trip)) = case.trip.filter(|_| case.reason == Reason::Breaker) {
+        let covers = match scope {
+            BreakerScope::Owner => "spent_in_six_minutes",
+            BreakerScope::Account => "account_spent_in_six_minutes",
+            BreakerScope::Fleet => "fleet_spent_in_six_minutes",
+        };
+        let held = (trip.until - case.now).as_minutes().max(0.0);
+        let mut figures = vec![
+            figure("participation", trip.participation, Unit::Share),
+            figure(covers, trip.spent, Unit::Nanos),
+            figure("allowed_in_six_minutes", trip.allowed, Unit::Nanos),
+            figure("released_in", held, Unit::Minutes),
+        ];
+        figures.extend(spend_figures(case));
+        return Some(cause(CauseKind::Brake, 0.94, figures, None));
+    }
     if case.reason != Reason::Brake || case.brake >= 1.0 {
         return None;
     }

@@ -29,6 +29,7 @@ fn healthy() -> Case {
         quarantined_until: None,
         spent: None,
         brake: 1.0,
+        trip: None,
         limits: Limits {
             x: -0.7,
             participation: 1.0,

@@ -5,8 +5,10 @@
 use crate::campaign::{
     CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, ReturnTarget, ShadingTerms,
 };
+use crate::engine::breakers::hold_back;
 use crate::engine::outcomes::Relief;
 use crate::engine::returns::{Ceiling, Returns};
+use crate::engine::watch::{Dark, Heard};
 use crate::event::OpportunityCount;
 use crate::hash;
 use crate::ledger::{Posted, Slot};
@@ -41,6 +43,7 @@ pub(super) struct OwnerSignal {
     pub multiplier: f64,
     pub participation: f64,
     pub brake: f64,
+    pub breaker: f64,
     /// Of the campaign's own: what its minimum asks for.
     pub minimum: Option<PacingSignal>,
     /// A minimum holds it up.
@@ -73,6 +76,8 @@ pub(super) struct Standing {
     pub has_counter_fault: bool,
     /// An owner is set aside.
     pub is_quarantined: bool,
+    /// What the breakers of its account and of the fleet let through.
+    pub breaker: f64,
     /// The most its return target allows.
     pub ceiling: Option<Ceiling>,
     /// A change smaller than this is not published.
@@ -104,6 +109,10 @@ pub(super) struct CampaignState {
     pub response: Option<Box<Response>>,
     /// How much of its shade it gives up.
     relief: Relief,
+    /// What was heard of it since the last round.
+    pub heard: Heard,
+    /// Present while it bids nothing and nothing says why.
+    pub dark: Option<Box<Dark>>,
     #[serde(skip)]
     flight: LastFlight,
 }
@@ -181,6 +190,8 @@ impl CampaignState {
             safe_x: None,
             response: None,
             relief: Relief::default(),
+            heard: Heard::default(),
+            dark: None,
             flight: LastFlight::default(),
         }
     }
@@ -188,6 +199,7 @@ impl CampaignState {
     /// A win or billing of this expected cost came.
     pub(super) fn note_cost(&mut self, now: Timestamp, planned_rate: f64, cost: Nanos) {
         self.event_cost.step(now, EVENT_MEMORY, cost);
+        self.heard.has_cost = true;
         let x = self.level().map(|(x, _)| x);
         self.response_mut(now).note_spend(now, planned_rate, x, cost);
     }
@@ -201,6 +213,7 @@ impl CampaignState {
     ) {
         let [asks, bids, below_floor, wins] =
             [count.asks, count.bids, count.below_floor, count.wins].map(real);
+        self.heard.note(count);
         let level = self.level();
         let counts = Counts { asks, bids, below_floor, wins };
         self.response_mut(now).note_counts(now, planned_rate, level, counts);
@@ -229,6 +242,12 @@ impl CampaignState {
     /// Where it stands with its return target, if it has one.
     pub(super) fn explain_returns(&self) -> Option<ReturnExplanation> {
         Some(self.returns.as_ref()?.explain(self.entered.spec.returns?))
+    }
+
+    /// Whether what it spends is on a person's order, or meant to go as fast as it can.
+    pub(super) fn is_ordered(&self) -> bool {
+        let is_held = matches!(self.reason, Reason::Fixed | Reason::Frozen);
+        is_held || self.entered.terms.is_asap
     }
 
     /// Takes an edited specification.
@@ -267,7 +286,6 @@ impl CampaignState {
         let Terms { id, value_cap, multiplier_max: max, .. } = self.entered.terms;
         let least = signals.iter().min_by(|a, b| a.x.total_cmp(&b.x));
         self.binding = least.map(|signal| signal.slot);
-        let brake = signals.iter().map(|signal| signal.brake).fold(1.0, f64::min);
         let lowest = |most: f64, of: fn(&OwnerSignal) -> f64, ceiling: Option<f64>| {
             signals.iter().map(of).chain(ceiling).fold(most, f64::min)
         };
@@ -294,11 +312,7 @@ impl CampaignState {
             (_, Some(ceiling)) if reason == Reason::Returns => ceiling.x,
             _ => limit::x_of(multiplier, participation),
         };
-        let braked = ParticipationRate::clamped(brake);
-        if braked < participation {
-            participation = braked;
-            reason = Reason::Brake;
-        }
+        hold_back(signals, standing, &mut participation, &mut reason);
         let state = self.state(hands, standing, &mut reason);
         // A new one begins with what its law starts with, in silence as well; where an owner is set
         // aside there is no such thing. What a hand does is no experience of the market.

@@ -92,6 +92,8 @@ pub struct EngineConfig<L = ShippedLaw> {
     pub allowance_horizon: Option<Span>,
     /// Whether the brake may act.
     pub has_brake: bool,
+    /// Whether velocity breakers may act.
+    pub has_breaker: bool,
     /// How bids are shaded; absent: not at all, and no outcomes are taken.
     pub shading: Option<ShadingMarket>,
     /// Whether traffic shapes are learnt from the asks that are reported.
@@ -128,6 +130,7 @@ impl<L> EngineConfig<L> {
             start_multiplier: 0.3,
             allowance_horizon: Some(Span::from_secs(120)),
             has_brake: true,
+            has_breaker: true,
             shading: None,
             learns_traffic: true,
         }

@@ -59,6 +59,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
             quarantined_until: until.max(),
             spent: self.spent_budget(slot),
             brake: brake.map(|pace| pace.brake.participation()).fold(1.0, f64::min),
+            trip: self.trip_on(slot),
             limits: self.limits(slot, response),
             recent: response.recent_at(now, self.planned_rate(slot)),
             is_counted: response.is_counted(),
@@ -137,10 +138,12 @@ impl<L: PacingLaw + Clone> Engine<L> {
         };
         Some((horizon, amount?))
     }
+}
 
+impl<L: PacingLaw> Engine<L> {
     /// The budget that is used up: of those that cannot pay for one more event, be it the cheapest
     /// or a usual one, the one with least.
-    fn spent_budget(&self, slot: Slot) -> Option<SpentBudget> {
+    pub(super) fn spent_budget(&self, slot: Slot) -> Option<SpentBudget> {
         let (_, margin) = self.state.ledger.campaign(slot).at_risk();
         let owners = self.state.ledger.campaign(slot).owners;
         let spent = owners.iter().filter(|&owner| {

@@ -9,6 +9,7 @@ use super::learn::payer_of;
 use super::{CampaignState, Engine, EngineState, Reports};
 use crate::budget::BudgetOwner;
 use crate::ledger::{OwnerSlots, Slot};
+use crate::notice::Notices;
 use crate::pace::PacingLaw;
 use crate::table::{Lease, MultiplierTable};
 use crate::units::{AdvertiserId, Timestamp};
@@ -85,6 +86,9 @@ impl<L: PacingLaw + Clone> Engine<L> {
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(self.config.partition, lease),
             shading: None,
+            fleets: state.fleets.clone(),
+            // A copy tells nobody.
+            notices: Notices::default(),
         };
         Self { config: self.config.clone(), state, flat: self.flat.clone() }
     }

@@ -7,6 +7,7 @@ use crate::budget::{BudgetOwner, Budgets};
 use crate::campaign::{DeliveryMode, DeliveryTerms, Holiday, LawChoice};
 use crate::days::KnownDays;
 use crate::engine::EngineConfig;
+use crate::engine::breakers::Crowd;
 use crate::engine::campaign::OwnerSignal;
 use crate::engine::feed::Feed;
 use crate::engine::learn::Learner;
@@ -18,6 +19,7 @@ use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
 use crate::ledger::{Book, Slot};
 use crate::pace::brake::{Brake, BrakeSample};
+use crate::pace::breaker::{Breaker, Fastest};
 use crate::pace::{PaceSample, PacingLaw, PacingSignal};
 use crate::plan::{DayLevels, Near, Outlook, Plan, PlanRequest, TrafficShape, plan};
 use crate::units::{ArmId, Nanos, PacingMultiplier, ShapeId, Span, Timestamp, Window, ZoneId};
@@ -59,6 +61,9 @@ pub(super) struct Pace<S> {
     /// When the watermark last moved on.
     moved_at: Timestamp,
     pub brake: Brake,
+    pub breaker: Breaker,
+    /// How fast its plan may spend at most; absent while nothing is to be judged by it.
+    pub fastest: Option<Fastest>,
     idle_minutes: f64,
     /// Planned while next to no traffic came: not to be caught up with, but spread anew.
     pub forgone: Nanos,
@@ -92,6 +97,31 @@ impl<S> Pace<S> {
                 is_stale: view.is_stale && view.now - self.moved_at > view.silence,
             },
         );
+        self.fastest = self.fastest(is_done, view);
+        if view.is_ordered {
+            // What is served on a person's order is no runaway, nor is what is told of it later.
+            self.breaker.disregard(view.now + Span::MINUTE);
+        }
+        let _ = self.breaker.step(view.now, view.watermark, self.fastest);
+    }
+
+    /// How fast its plan may spend: at its rate now, or at its day's mean where that is more.
+    /// A plan that is done, full speed and a person's hand have no fastest rate.
+    fn fastest<L>(&self, is_done: bool, view: &OwnerView<'_, L>) -> Option<Fastest> {
+        let mean = self.sample.day_budget.as_f64() / self.sample.window_minutes.max(1.0);
+        let is_judged = !is_done && !view.is_ordered && view.has_plan;
+        is_judged.then(|| Fastest::of(self.sample.planned_rate.max(mean), view.event_price))
+    }
+
+    /// One step of the law. While a breaker holds, it may come down and not wind up: what is not
+    /// spent then is nobody's want of bids.
+    fn step_law<L: PacingLaw<State = S>>(&mut self, law: &L, view: &OwnerView<'_, L>) {
+        let is_held = view.is_clamped || (self.breaker.is_tripped() && view.config.has_breaker);
+        let before = is_held.then(|| law.signal(&self.law).x);
+        law.advance(&mut self.law, view.now, &self.sample);
+        if let Some(x) = before.filter(|&x| law.signal(&self.law).x > x) {
+            self.law = law.follow(&self.law, x, &self.sample);
+        }
     }
 
     /// What the law is to see at the watermark.
@@ -141,6 +171,8 @@ pub(super) struct Owner<S> {
     pub parent: Option<Slot>,
     /// Of an advertiser: days with unusual traffic.
     pub holidays: Vec<Holiday>,
+    /// Of an advertiser: the velocity breaker over all its campaigns.
+    pub crowd: Option<Box<Crowd>>,
     /// What it knows of its traffic; absent before the first report.
     pub learner: Option<Box<Learner>>,
     /// What its spend did of late, for forecasts alone.
@@ -174,6 +206,12 @@ pub(super) struct OwnerView<'a, L> {
     pub curve: Option<&'a TrafficShape>,
     /// Whether it may deliver at this hour.
     pub is_open: bool,
+    /// It spends by a plan, not as fast as possible.
+    pub has_plan: bool,
+    /// A person's hand decides what is published.
+    pub is_ordered: bool,
+    /// A breaker above it holds it.
+    pub is_clamped: bool,
     pub book: &'a Book,
     /// Mean price of its billing events, or of its siblings' while it has none; 0 if unknown.
     pub event_price: f64,
@@ -207,6 +245,7 @@ impl<S: Clone> Owner<S> {
             traffic: Traffic::new(),
             parent: None,
             holidays: Vec::new(),
+            crowd: None,
             learner: None,
             course: Course::default(),
             pace: None,
@@ -310,6 +349,8 @@ impl<S: Clone> Owner<S> {
             stepped_to: at,
             moved_at: before.as_ref().map_or(view.now, |before| before.moved_at),
             brake: Brake::new(view.now),
+            breaker: Breaker::new(view.now),
+            fastest: None,
             idle_minutes: 0.0,
             forgone: Nanos::ZERO,
             expected_before: totals.expected,
@@ -328,6 +369,8 @@ impl<S: Clone> Owner<S> {
         };
         pace.law = law.rebase(&before.law, &before.sample, &pace.sample);
         pace.brake = before.brake;
+        pace.breaker = before.breaker;
+        pace.fastest = before.fastest;
         pace.stepped_to = before.stepped_to.min(at);
         pace.expected_before = before.expected_before;
         if is_edited {
@@ -378,8 +421,8 @@ impl<S: Clone> Owner<S> {
             pace.sample.reach = self.traffic.volume() * rate * view.win_price;
             pace.stepped_to = mark;
             pace.moved_at = view.now;
-            law.advance(&mut pace.law, view.now, &pace.sample);
-            if let Some(minimum) = &mut self.minimum
+            pace.step_law(law, view);
+            if let Some(minimum) = self.minimum.as_mut().filter(|_| !view.is_clamped)
                 && !minimum.advance(law, mark, &pace.sample, view)
             {
                 self.minimum = None;
@@ -419,12 +462,23 @@ impl<S: Clone> Owner<S> {
         slot: Slot,
         config: &EngineConfig<L>,
     ) -> Option<OwnerSignal> {
-        let brake = self.pace.as_ref()?.brake.participation();
+        let Pace { brake, breaker, .. } = self.pace.as_ref()?;
+        let (brake, breaker) = (brake.participation(), breaker.participation());
         let PacingSignal { x, multiplier, participation, .. } = self.signal(config)?;
         let brake = if config.has_brake { brake } else { 1.0 };
+        let breaker = if config.has_breaker { breaker } else { 1.0 };
         let law = config.laws.get(self.law_choice());
         let minimum = self.minimum.as_ref().map(|minimum| minimum.signal(law));
-        Some(OwnerSignal { slot, x, multiplier, participation, brake, minimum, is_lifted: false })
+        Some(OwnerSignal {
+            slot,
+            x,
+            multiplier,
+            participation,
+            brake,
+            breaker,
+            minimum,
+            is_lifted: false,
+        })
     }
 
     /// The standing output; full speed while nothing is bounded.

@@ -1,14 +1,16 @@
 //! One decision round: laws stepped, campaigns resolved, the delta made.
 
 use super::allowances::digest_allowances;
+use super::breakers::is_clamped;
 use super::campaign::{OwnerSignal, Standing};
 use super::feed::Feed;
 use super::learn::{Learner, Shapes, payer_of};
 use super::owner::OwnerView;
 use super::traffic::Rhythm;
+use super::watch::Seen;
 use super::{Engine, Tick};
 use crate::budget::BudgetOwner;
-use crate::campaign::{CampaignStatus, ShadingLevel};
+use crate::campaign::{CampaignStatus, LawChoice, ShadingLevel};
 use crate::days::KnownDays;
 use crate::hours::HoursOfWeek;
 use crate::ledger::Slot;
@@ -60,6 +62,14 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// Of everything that reports.
+    pub(super) fn any(&self) -> Option<Timestamp> {
+        match (self.events, self.counters) {
+            (Some(events), Some(counters)) => Some(events.min(counters)),
+            (events, counters) => events.or(counters),
+        }
+    }
+
     /// For what an owner's members report by.
     pub(super) fn of(&self, feed: Feed) -> Option<Timestamp> {
         match feed {
@@ -81,6 +91,8 @@ struct Gathered {
     tracks: BTreeMap<Slot, Track>,
     changed: Vec<TableEntry>,
     removed: Vec<(CampaignId, ArmId)>,
+    /// What may be worth a notice.
+    seen: Seen,
 }
 
 impl<L: PacingLaw> Engine<L> {
@@ -107,6 +119,8 @@ impl<L: PacingLaw> Engine<L> {
             overrides_expired,
             quarantined: 0,
             shading: None,
+            notices: Vec::new(),
+            tripped: 0,
         };
         let (changed, removed) = self.decide(now, marks, &mut report);
         let allowances = self.issue_allowances(now, &mut report);
@@ -162,6 +176,7 @@ impl<L: PacingLaw> Engine<L> {
         for slot in 0..self.state.owners.len() {
             let is_bad = self.step_owner(now, (slot, campaign), marks, &mut gathered.rhythm);
             report.quarantined += usize::from(is_bad);
+            gathered.seen.look(now, slot, &self.state.owners[slot]);
             while campaign < self.state.campaigns.len()
                 && self.state.ledger.campaign(campaign).owners.own() == slot
             {
@@ -173,7 +188,9 @@ impl<L: PacingLaw> Engine<L> {
         for (&owner, track) in &gathered.tracks {
             self.track(owner, track);
         }
-        let Gathered { mut changed, mut removed, .. } = gathered;
+        let Gathered { mut changed, mut removed, seen, .. } = gathered;
+        self.step_crowds(now, marks, &seen.tripped);
+        self.notify(now, &seen, report);
         changed.sort_unstable_by_key(|entry| (entry.campaign, entry.arm));
         removed.sort_unstable();
         (changed, removed)
@@ -212,6 +229,10 @@ impl<L: PacingLaw> Engine<L> {
         // Of the time that the step covers, which ends at the watermark.
         let mark = watermark.unwrap_or(now);
         let is_open = is_open(&state.days, owner.zone, owner.terms.hours, mark);
+        let is_ordered = first.is_some_and(|first| {
+            state.ledger.campaign(first).owners.own() == slot && state.campaigns[first].is_ordered()
+        });
+        let is_clamped = self.config.has_breaker && is_clamped(before, owner, &state.fleets);
         let holidays =
             owner.parent.map_or(&own_holidays, |parent| &before[payer_of(before, parent)].holidays);
         let growth = learner.as_deref().map_or(0.0, Learner::growth);
@@ -226,6 +247,9 @@ impl<L: PacingLaw> Engine<L> {
                 && holidays.is_empty(),
             curve: owner.terms.curve.and_then(|id| state.shapes.get(&id)),
             is_open,
+            has_plan: owner.law_choice() != LawChoice::Asap,
+            is_ordered,
+            is_clamped,
             levels: DayLevels { holidays, growth, known_at: mark },
             book: state.ledger.book(slot),
             event_price: state.ledger.event_price(slot, first),
@@ -262,6 +286,10 @@ impl<L: PacingLaw> Engine<L> {
         gathered.changed.extend(news);
         let campaign = &self.state.campaigns[slot];
         count_state(&mut report.states, campaign.entry.map(|entry| entry.state));
+        gathered.seen.look_at(slot, campaign.reason);
+        self.gather_fastest(slot);
+        self.watch(now, slot, &mut gathered.seen);
+        let campaign = &self.state.campaigns[slot];
         if campaign.reason != before && report.notes.len() < NOTES_MAX {
             let id = campaign.entered.terms.id;
             report.notes.push(Note { campaign: id, before, after: campaign.reason });
@@ -313,6 +341,7 @@ impl<L: PacingLaw> Engine<L> {
                 .is_some_and(|mark| now - mark > self.config.blind_limit),
             has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
+            breaker: self.crowd_participation(owners),
             ceiling,
             threshold: self.config.publish_threshold,
             may_shade: self.may_shade(slot),

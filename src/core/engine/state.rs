@@ -3,6 +3,7 @@
 //! Only fields and a first state; who changes which stands with the engine and its parts.
 
 use super::EngineConfig;
+use super::breakers::Crowd;
 use super::campaign::CampaignState;
 use super::learn::Learner;
 use super::outcomes::Shading;
@@ -12,12 +13,15 @@ use crate::campaign::{AdvertiserSpec, GroupSpec};
 use crate::days::KnownDays;
 use crate::guard::Grants;
 use crate::ledger::{Slot, SpendLedger};
+use crate::notice::Notices;
 use crate::object::ObjectId;
 use crate::overrides::OverrideSet;
 use crate::plan::TrafficShape;
 use crate::sources::Sources;
 use crate::table::{Lease, MultiplierTable};
-use crate::units::{AdvertiserId, BidderId, Generation, GroupId, Name, ShapeId, Timestamp};
+use crate::units::{
+    AdvertiserId, BidderId, Currency, Generation, GroupId, Name, ShapeId, Timestamp,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -68,6 +72,10 @@ pub struct EngineState<S> {
     pub(super) table: MultiplierTable,
     /// What outcomes told; absent before the first.
     pub(super) shading: Option<Box<Shading>>,
+    /// Velocity breakers over all campaigns of a currency.
+    pub(super) fleets: BTreeMap<Currency, Crowd>,
+    /// What a person should hear of.
+    pub(super) notices: Notices,
 }
 
 impl<S> EngineState<S> {
@@ -102,6 +110,8 @@ impl<S> EngineState<S> {
             claimed: BTreeSet::new(),
             table: MultiplierTable::empty(config.partition, lease),
             shading: None,
+            fleets: BTreeMap::new(),
+            notices: Notices::default(),
         }
     }
 }

@@ -11,6 +11,7 @@ mod returns;
 mod silence;
 mod terms;
 mod told;
+mod watch;
 mod why;
 
 use super::*;

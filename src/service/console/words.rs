@@ -66,6 +66,7 @@ pub(super) const fn reason_words(reason: Reason) -> &'static str {
         Reason::Returns => "return target",
         Reason::Unbounded => "unbounded",
         Reason::Brake => "brake",
+        Reason::Breaker => "breaker",
         Reason::Paused => "paused",
         Reason::Frozen => "frozen",
         Reason::Fixed => "fixed",
@@ -88,6 +89,9 @@ pub(super) const fn reason_sentence(reason: Reason) -> &'static str {
         Reason::Unbounded => "No budget bounds it: it runs at full speed.",
         Reason::Brake => {
             "Spend outran the plan by more than chance allows; the brake holds it back."
+        }
+        Reason::Breaker => {
+            "Money went out faster than any plan could; a velocity breaker cuts it, for a while."
         }
         Reason::Paused => "An override pauses it.",
         Reason::Frozen => "An override keeps what was published when it was set.",

@@ -2,6 +2,7 @@
 
 use super::bridge::Bridge;
 use super::fold::Fold;
+use super::herald::tell_notices;
 use super::intake::Intake;
 use super::obstacle::Obstacle;
 use super::scribe::{Order, Scribe};
@@ -236,6 +237,7 @@ impl<'a> Leader<'a> {
         for tick in rounds {
             told(self.parts.partition, &tick, begun.elapsed());
             self.tell_notes(&tick);
+            tell_notices(self.parts.partition, &self.engine, &tick);
             self.parts.publisher.publish(&tick);
             let micros = u64::try_from(tick.report.now.as_micros()).unwrap_or(0);
             self.facts.last_tick.store(micros, Ordering::Release);

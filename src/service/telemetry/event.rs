@@ -8,6 +8,7 @@ use crate::error_chain;
 use metrics::SharedString;
 use paceline_core::engine::OutcomesTaken;
 use paceline_core::event::Verdict;
+use paceline_core::notice::NoticeCause;
 use paceline_core::report::ShadingReport;
 use paceline_core::shade::Fault;
 use paceline_core::units::{Currency, Generation, Micros};
@@ -241,6 +242,24 @@ pub fn campaigns_counted(run: u32, paused: u32, exhausted: u32, safe: u32, quara
 /// A campaign's numbers went bad; it runs on safe values.
 pub fn campaign_quarantined(campaign: &str, reason: &str) {
     error!(campaign, reason, "campaign quarantined");
+}
+
+/// A notice was raised; `object` says of what, `amounts` are what was spent and what was planned or
+/// allowed, in nanos.
+pub fn notice_raised(
+    partition: u16,
+    cause: NoticeCause,
+    (kind, object): (&'static str, &str),
+    amounts: (i64, i64),
+) {
+    metric::NOTICES.add(1, [word(cause.as_str())]);
+    let (cause, spent_nanos, planned_nanos) = (cause.as_str(), amounts.0, amounts.1);
+    warn!(partition, cause, kind, object, spent_nanos, planned_nanos, "notice raised");
+}
+
+/// What gave rise to a notice is over.
+pub fn notice_cleared(partition: u16, cause: NoticeCause, (kind, object): (&'static str, &str)) {
+    info!(partition, cause = cause.as_str(), kind, object, "notice cleared");
 }
 
 /// Operators' hands in force.

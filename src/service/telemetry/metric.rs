@@ -69,6 +69,19 @@ const VERDICT: Label = Label::Of(
 );
 const STATE: Label = Label::Of("state", &["run", "paused", "exhausted", "safe"]);
 const ACTION: Label = Label::Of("action", &["pause", "cap", "freeze", "fix"]);
+const CAUSE: Label = Label::Of(
+    "cause",
+    &[
+        "runaway",
+        "blackout",
+        "behind",
+        "ahead",
+        "quarantined",
+        "exhausted_early",
+        "counter_fault",
+        "blind",
+    ],
+);
 const SINK: Label = Label::Of("sink", &["grpc", "redis"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
@@ -164,6 +177,8 @@ table! {
         "Campaigns by what the table says of them.";
     QUARANTINED: Gauge, "paceline_quarantined", "campaigns", [],
         "Campaigns set aside because their numbers went bad.";
+    NOTICES: Counter, "paceline_notices_total", "notices", [CAUSE],
+        "Notices raised: a cause that lasted, once for each object.";
     OVERRIDES: Gauge, "paceline_overrides", "overrides", [ACTION],
         "Operators' hands in force.";
     INBOX_EVENTS: Gauge, "paceline_inbox_events", "events", [],

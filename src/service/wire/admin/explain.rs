@@ -24,6 +24,9 @@ const fn told(reason: Reason) -> &'static str {
         Reason::Returns => "its results would cost more than its return target allows",
         Reason::Unbounded => "nothing bounds it: it bids in full",
         Reason::Brake => "spend ran ahead within minutes: the brake cuts participation",
+        Reason::Breaker => {
+            "money went out faster than any plan could: a velocity breaker cut participation"
+        }
         Reason::Paused => "an override pauses it",
         Reason::Frozen => "an override keeps what was published",
         Reason::Fixed => "an override fixes it",
