@@ -39,6 +39,7 @@ pub mod journal;
 pub mod report;
 
 pub mod diagnosis;
+pub mod feasibility;
 pub mod preview;
 
 pub mod engine;
