@@ -109,6 +109,8 @@ pub enum Unit {
     Minutes,
     /// A factor on bids.
     Multiplier,
+    /// So many.
+    Count,
 }
 
 impl Unit {
@@ -122,6 +124,7 @@ impl Unit {
             Self::PerHour => "per_hour",
             Self::Minutes => "minutes",
             Self::Multiplier => "multiplier",
+            Self::Count => "count",
         }
     }
 }

@@ -35,7 +35,7 @@ const HOURS_TELL: f64 = 0.15;
 /// The most of an hour's noise that may be left in the next.
 const ECHO_MAX: f64 = 0.97;
 /// Share of a way yet to go in x by which the elasticity may mislead.
-const ELASTICITY_DOUBT: f64 = 0.3;
+pub const ELASTICITY_DOUBT: f64 = 0.3;
 /// The parts of the variance overlap, since hours are noisy by their events too: this share of
 /// their sum is found again ...
 const VARIANCE_SHARE: f64 = 0.85;

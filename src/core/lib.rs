@@ -40,6 +40,7 @@ pub mod notice;
 pub mod report;
 
 pub mod diagnosis;
+pub mod feasibility;
 pub mod preview;
 
 pub mod engine;

@@ -4,6 +4,7 @@
 //! simulator's study.
 
 use crate::budget::{BudgetOwner, Horizon};
+use crate::feasibility::Feasibility;
 use crate::forecast::Forecast;
 use crate::report::Reason;
 use crate::table::EntryState;
@@ -60,4 +61,6 @@ pub struct Preview {
     pub campaigns: Vec<CampaignPreview>,
     /// Touched beyond those.
     pub others: usize,
+    /// What of it cannot come true.
+    pub feasibility: Feasibility,
 }

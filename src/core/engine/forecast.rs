@@ -6,11 +6,11 @@
 use super::Engine;
 use super::owner::Pace;
 use super::reading::calibration;
-use crate::budget::Horizon;
+use crate::budget::{Budgets, Horizon};
 use crate::forecast::{DayAhead, Forecast, Prospect};
 use crate::hours::HoursOfWeek;
 use crate::input::LocalDay;
-use crate::ledger::Slot;
+use crate::ledger::{Book, Slot};
 use crate::pace::{PacingLaw, limit};
 use crate::plan::{DayLevels, TrafficShape, days_of_traffic};
 use crate::report::{Reason, ShapeOrigin};
@@ -134,6 +134,23 @@ impl<L: PacingLaw> Engine<L> {
         let used = today.map_or(cap, |account| account.available.at_least_zero());
         capped(days, shape, window, (used, cap))
     }
+}
+
+/// The local days of a window under a campaign's day cap, with what the cap leaves of the day that
+/// `book` has spent in; one stretch where there is no cap.
+pub(super) fn days_under_cap(
+    days: &[LocalDay],
+    shape: (&TrafficShape, DayLevels<'_>, HoursOfWeek),
+    window: Window,
+    budgets: &Budgets,
+    book: Option<&Book>,
+) -> Vec<DayAhead> {
+    let Some(cap) = budgets.cap(Horizon::Day) else {
+        let traffic = days_of_traffic(days, shape, (window.start(), window.end()));
+        return vec![DayAhead { traffic, room: None }];
+    };
+    let drawn = book.map_or(Nanos::ZERO, |book| book.drawn_at(Horizon::Day, window.start()));
+    capped(days, shape, window, ((cap - drawn).at_least_zero(), cap))
 }
 
 /// Each known day with what its cap leaves, then the unknown rest in days of 24 hours.

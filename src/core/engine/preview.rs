@@ -7,6 +7,7 @@ use super::{Applied, Engine};
 use crate::budget::BudgetOwner;
 use crate::campaign::SpecError;
 use crate::diagnosis::{Edit, Effect};
+use crate::feasibility::Feasibility;
 use crate::input::{CatalogueChange, Input};
 use crate::ledger::Slot;
 use crate::overrides::OverrideChange;
@@ -44,7 +45,31 @@ impl<L: PacingLaw + Clone> Engine<L> {
             CampaignPreview { campaign, before, after, is_beyond }
         });
         let campaigns: Vec<CampaignPreview> = told.collect();
-        Ok(Preview { others: slots.len() - campaigns.len(), campaigns })
+        let feasibility = self.feasibility_of(edits);
+        Ok(Preview { others: slots.len() - campaigns.len(), campaigns, feasibility })
+    }
+
+    /// What of these edits cannot come true, all of them together.
+    fn feasibility_of(&self, edits: &[Input]) -> Feasibility {
+        let mut all = CatalogueChange::default();
+        let mut calendars = Vec::new();
+        for edit in edits {
+            match edit {
+                Input::Advertiser(spec) => all.advertisers.push(spec.clone()),
+                Input::Group(spec) => all.groups.push(spec.clone()),
+                Input::Campaign(spec) => all.campaigns.push(spec.clone()),
+                Input::Shape(shape) => all.shapes.push(shape.clone()),
+                Input::Catalogue(change) => {
+                    all.shapes.extend_from_slice(&change.shapes);
+                    all.advertisers.extend_from_slice(&change.advertisers);
+                    all.groups.extend_from_slice(&change.groups);
+                    all.campaigns.extend_from_slice(&change.campaigns);
+                }
+                Input::Calendar(change) => calendars.push(change),
+                _ => {}
+            }
+        }
+        self.feasibility(&all, &calendars)
     }
 
     /// A copy of all that these edits could move, whose [`Self::preview`] of them is the same: for

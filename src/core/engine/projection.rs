@@ -25,7 +25,7 @@ const ENOUGH: f64 = 0.97;
 /// has more, as a share of its logarithm.
 const SHARED_DOUBT: (f64, f64) = (0.15, 0.6);
 /// How much of the usual noise a window that begins now has: see CONTROL.md.
-const NOISE: f64 = 0.12;
+pub(super) const NOISE: f64 = 0.12;
 /// A shared law that is no further above what is published is what holds it.
 const ABOUT: f64 = 0.1;
 /// As near to the level of now as this is that level.
@@ -369,7 +369,7 @@ fn loosened(stood: &Stood, now: Option<ReturnTarget>) -> f64 {
 
 /// From one limit::x_of(multiplier × participation) to another. Below the least multiplier
 /// participation falls instead, and spend with it.
-fn lift(response: &Response, from: f64, to: f64) -> Lift {
+pub(super) fn lift(response: &Response, from: f64, to: f64) -> Lift {
     if (to - from).abs() <= NEAR {
         return Lift { ratio: 1.0, doubt: 0.0, ..response.lift(from, to) };
     }

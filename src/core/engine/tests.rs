@@ -2,6 +2,7 @@
 
 mod bidders;
 mod decisions;
+mod feasibility;
 mod foresight;
 mod learn;
 mod members;

@@ -65,6 +65,19 @@ impl DelayCurve {
         ((below + self.counts[place] * within) / self.total).clamp(0.0, 1.0)
     }
 
+    /// The age by which at least this share of billings has come, to a factor of two.
+    #[must_use]
+    pub fn within(&self, share: f64) -> Span {
+        let mut edge = Span::from_secs(1);
+        for _ in 0..BUCKETS - 1 {
+            if self.billed_by(edge) >= share {
+                break;
+            }
+            edge = edge.times(2);
+        }
+        edge
+    }
+
     /// The share of an expected cost that remains in flight at an age without billing.
     /// A certain billing is taken as 98 % certain, so that what never comes does lapse.
     #[must_use]

@@ -2,7 +2,7 @@
 
 use super::{LedgerConfig, Slot, SpendLedger};
 use crate::campaign::BillingEvent;
-use crate::units::CampaignId;
+use crate::units::{CampaignId, Span};
 use serde::{Deserialize, Serialize};
 
 /// The owners that pay for a campaign, itself first; held in place, since every tick looks at them.
@@ -87,6 +87,12 @@ impl SpendLedger {
             Some(payers) => payers.iter().map(price).find(|price| *price > 0.0).unwrap_or(0.0),
             None => own,
         }
+    }
+
+    /// How long it takes until this share of billings of a kind has come, to a factor of two.
+    #[must_use]
+    pub fn billed_within(&self, billing: BillingEvent, share: f64) -> Span {
+        self.delays[billing as usize].within(share)
     }
 
     /// Mean price of a win in nanos where every win is billed: of a campaign by the impression, by

@@ -44,6 +44,30 @@ const fn sentence(kind: CauseKind) -> &'static str {
     }
 }
 
+fn money(nanos: i64, currency: &str) -> String {
+    // Two decimals say nothing of what one impression costs.
+    let places = if nanos.unsigned_abs() < 1_000_000_000 { 6 } else { 2 };
+    format!("{} {currency}", number::money(nanos, places))
+}
+
+/// A figure, with its words.
+pub(super) fn figure_message(figure: &Figure, currency: &str) -> v1::CauseFigure {
+    let (value, text) = match figure.unit {
+        Unit::Nanos | Unit::NanosPerHour => {
+            let nanos = Nanos::floor_from(figure.value).get();
+            let per = if figure.unit == Unit::Nanos { "" } else { " an hour" };
+            (nanos, money(nanos, currency) + per)
+        }
+        Unit::Share => (millionths(figure.value), percent(figure.value, 1)),
+        Unit::PerHour => (millionths(figure.value), fixed(figure.value, 1) + " an hour"),
+        Unit::Minutes => (millionths(figure.value), fixed(figure.value, 0) + " min"),
+        Unit::Multiplier => (millionths(figure.value), fixed(figure.value, 3)),
+        Unit::Count => (millionths(figure.value), fixed(figure.value, 0)),
+    };
+    let (name, unit) = (figure.name.to_owned(), figure.unit.as_str().to_owned());
+    v1::CauseFigure { name, unit, value, text }
+}
+
 struct Teller<'a> {
     engine: &'a Engine,
     currency: String,
@@ -51,9 +75,7 @@ struct Teller<'a> {
 
 impl Teller<'_> {
     fn money(&self, nanos: i64) -> String {
-        // Two decimals say nothing of what one impression costs.
-        let places = if nanos.unsigned_abs() < 1_000_000_000 { 6 } else { 2 };
-        format!("{} {}", number::money(nanos, places), self.currency)
+        money(nanos, &self.currency)
     }
 
     fn cause(&self, cause: &Cause) -> v1::Cause {
@@ -61,28 +83,8 @@ impl Teller<'_> {
             code: cause.kind.as_str().to_owned(),
             detail: sentence(cause.kind).to_owned(),
             weight_ppm: Ppm::try_from_ratio(cause.weight).map_or(0, Ppm::get),
-            figures: cause.figures.iter().map(|figure| self.figure(figure)).collect(),
+            figures: cause.figures.iter().map(|one| figure_message(one, &self.currency)).collect(),
             edit: cause.edit.as_ref().map(|edit| self.edit(edit, cause.effect.as_ref())),
-        }
-    }
-
-    fn figure(&self, figure: &Figure) -> v1::CauseFigure {
-        let (value, text) = match figure.unit {
-            Unit::Nanos | Unit::NanosPerHour => {
-                let nanos = Nanos::floor_from(figure.value).get();
-                let per = if figure.unit == Unit::Nanos { "" } else { " an hour" };
-                (nanos, self.money(nanos) + per)
-            }
-            Unit::Share => (millionths(figure.value), percent(figure.value, 1)),
-            Unit::PerHour => (millionths(figure.value), fixed(figure.value, 1) + " an hour"),
-            Unit::Minutes => (millionths(figure.value), fixed(figure.value, 0) + " min"),
-            Unit::Multiplier => (millionths(figure.value), fixed(figure.value, 3)),
-        };
-        v1::CauseFigure {
-            name: figure.name.to_owned(),
-            unit: figure.unit.as_str().to_owned(),
-            value,
-            text,
         }
     }
 
