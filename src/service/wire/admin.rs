@@ -7,12 +7,14 @@ mod bid;
 mod books;
 mod explain;
 mod preview;
+mod warning;
 mod why;
 
 pub use bid::{BidQuestion, bid_message, bid_question, market, published};
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
 pub use preview::{preview_message, preview_table};
+pub use warning::{WARNINGS_MAX, warning_lines, warning_table, warnings};
 pub use why::{CauseWords, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
