@@ -2442,7 +2442,7 @@ pub struct CauseFigure {
     /// What it is, in snake case.
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
-    /// nanos, nanos_per_hour, share, per_hour, minutes or multiplier.
+    /// nanos, nanos_per_hour, share, per_hour, minutes, multiplier or count.
     #[prost(string, tag = "2")]
     pub unit: ::prost::alloc::string::String,
     /// Whole nanos, or millionths of the other units.
@@ -2517,6 +2517,25 @@ pub struct Cause {
     /// What would help. Absent: time alone, or nothing that is edited here.
     #[prost(message, optional, tag = "5")]
     pub edit: ::core::option::Option<ProposedEdit>,
+}
+/// Something of an edit that cannot come true. It refuses nothing.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FeasibilityWarning {
+    /// Whom it is about.
+    #[prost(message, optional, tag = "1")]
+    pub owner: ::core::option::Option<BudgetOwner>,
+    /// Path of the field of its specification, e.g. flights\[1\].budget.
+    #[prost(string, tag = "2")]
+    pub field: ::prost::alloc::string::String,
+    /// From the closed list of docs/OPERATIONS.md.
+    #[prost(string, tag = "3")]
+    pub code: ::prost::alloc::string::String,
+    /// The same as a sentence.
+    #[prost(string, tag = "4")]
+    pub detail: ::prost::alloc::string::String,
+    /// What speaks for it.
+    #[prost(message, repeated, tag = "5")]
+    pub figures: ::prost::alloc::vec::Vec<CauseFigure>,
 }
 /// A budget that decides how much is planned now.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3226,6 +3245,13 @@ pub struct ApplyCatalogueResponse {
     /// Partitions that were lost midway. Empty: all is entered.
     #[prost(message, repeated, tag = "4")]
     pub failures: ::prost::alloc::vec::Vec<CatalogueFailure>,
+    /// What of it cannot come true, as far as is known now. It refuses nothing. At most 1000.
+    #[prost(message, repeated, tag = "5")]
+    pub warnings: ::prost::alloc::vec::Vec<FeasibilityWarning>,
+    /// How many campaigns, groups and advertisers were not looked at for warnings: at most 1000 a
+    /// partition are.
+    #[prost(uint32, tag = "6")]
+    pub unexamined: u32,
 }
 /// A shape.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3658,6 +3684,13 @@ pub struct PreviewChangeResponse {
     /// How many it touches beyond those.
     #[prost(uint32, tag = "3")]
     pub others: u32,
+    /// What of it cannot come true, as far as is known now. It refuses nothing. At most 1000.
+    #[prost(message, repeated, tag = "4")]
+    pub warnings: ::prost::alloc::vec::Vec<FeasibilityWarning>,
+    /// How many campaigns, groups and advertisers were not looked at for warnings: at most 1000 a
+    /// partition are.
+    #[prost(uint32, tag = "5")]
+    pub unexamined: u32,
 }
 /// Which changes.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -10,9 +10,10 @@ use crate::wire::catalogue::{
     Asked, Complaint, Item, Portion, Request, Response, complaint_text, fed_by_counters, read,
     refuse, respond,
 };
-use paceline_core::engine::Applied;
+use paceline_core::engine::{Applied, Engine};
 use paceline_core::input::Input;
 use paceline_core::units::Timestamp;
+use paceline_proto::v1::FeasibilityWarning as Warning;
 use tonic::Status;
 
 /// Checks with every partition before any is told, so that a rule broken in one leaves all as they
@@ -32,13 +33,39 @@ pub(super) async fn catalogue(
         Err(complaints) => return Ok(refuse(complaints)),
     };
     checked.retain(|portion| !portion.is_empty());
-    if request.is_check_only {
-        return Ok(respond(
-            checked.into_iter().flat_map(|portion| portion.items).collect(),
-            vec![],
-        ));
+    // Asked before it is entered: what it changes is looked at beside what is there.
+    let (warnings, unexamined) = foreseen(partitions, &checked).await?;
+    let answer = if request.is_check_only {
+        respond(checked.into_iter().flat_map(|portion| portion.items).collect(), vec![])
+    } else {
+        enter(partitions, checked, &by).await?
+    };
+    let is_taken = answer.complaints.is_empty();
+    Ok(if is_taken { Response { warnings, unexamined, ..answer } } else { answer })
+}
+
+/// What of it cannot come true, and how much of it was not looked at.
+async fn foreseen(
+    partitions: &Partitions,
+    checked: &[Portion],
+) -> Result<(Vec<Warning>, u32), Status> {
+    let now = partitions.clock().now();
+    let (mut warnings, mut unexamined) = (Vec::new(), 0_u32);
+    for portion in checked {
+        let Some(handle) = partitions.get(portion.partition) else { continue };
+        let change = portion.change.clone();
+        let question = move |engine: &Engine| {
+            let zones: Vec<String> =
+                change.advertisers.iter().map(|spec| spec.zone_name.to_string()).collect();
+            let days = calendar::outlooks(engine, &zones, now);
+            wire::admin::warnings(engine, &change, &days)
+        };
+        let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
+        warnings.extend(told.0);
+        unexamined = unexamined.saturating_add(told.1);
     }
-    enter(partitions, checked, &by).await
+    warnings.truncate(wire::admin::WARNINGS_MAX);
+    Ok((warnings, unexamined))
 }
 
 /// What each partition is to take, without what is there already, as all of them would; or every

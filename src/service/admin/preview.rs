@@ -121,8 +121,11 @@ async fn catalogue(
             Ok(told) => {
                 all.campaigns.extend(told.campaigns);
                 all.others = all.others.saturating_add(told.others);
+                all.warnings.extend(told.warnings);
+                all.unexamined = all.unexamined.saturating_add(told.unexamined);
             }
         }
     }
+    all.warnings.truncate(message::WARNINGS_MAX);
     Ok(all)
 }

@@ -119,6 +119,35 @@ impl Bench {
 }
 
 #[tokio::test]
+async fn whoever_enters_or_checks_a_catalogue_is_warned_of_what_cannot_come_true() {
+    let bench = Bench::with_example().await;
+    let now = bench.clock.now();
+    let campaign = v1::Campaign {
+        campaign_id: "hasty".to_owned(),
+        advertiser_id: "north".to_owned(),
+        billing: v1::BillingEvent::Action as i32,
+        flights: vec![v1::Flight {
+            start: Some(wire::instant_message(now)),
+            end: Some(wire::instant_message(now + Span::HOUR)),
+            budget_micros: Some(5_000_000),
+        }],
+        ..v1::Campaign::default()
+    };
+    let request = v1::ApplyCatalogueRequest {
+        campaigns: vec![campaign],
+        is_check_only: true,
+        ..v1::ApplyCatalogueRequest::default()
+    };
+    let checked = bench.apply(request.clone()).await;
+    let codes: Vec<&str> = checked.warnings.iter().map(|one| &*one.code).collect();
+    assert_eq!((codes, checked.unexamined), (vec!["shorter_than_delay"], 0), "{checked:?}");
+    let warning = &checked.warnings[0];
+    assert!(warning.figures.iter().any(|one| one.name == "delay" && one.text.ends_with("min")));
+    let entered = bench.apply(v1::ApplyCatalogueRequest { is_check_only: false, ..request }).await;
+    assert_eq!((entered.warnings, entered.changed), (checked.warnings, 1), "it is entered");
+}
+
+#[tokio::test]
 async fn a_catalogue_is_entered_listed_and_explained() {
     let bench = Bench::with_example().await;
     let told = bench.explain("north-brand-holiday").await;

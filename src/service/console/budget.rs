@@ -8,7 +8,7 @@ use super::form::{Filled, reason};
 use super::{Console, Taken, as_caller, frame, notice, only_shown, refused, respond, see_other};
 use crate::auth::{Caller, Deed};
 use crate::config::value::{parse_money, show_money};
-use crate::wire::admin::preview_table;
+use crate::wire::admin::{preview_table, warning_table};
 use crate::wire::catalogue::{campaign_held, complaint_text};
 use crate::wire::{CampaignId, Currency, Micros};
 use axum::extract::{Path, RawQuery, Request, State};
@@ -244,6 +244,9 @@ async fn shown(
     if others > 0 {
         let others = format!("It touches {others} campaigns more, which are not shown.");
         section = section.with(Block::Paragraph(others));
+    }
+    if let Some(warnings) = warning_table(&told.warnings) {
+        section = section.with(Block::Table(warnings));
     }
     let page = frame("Before it is done", "").with_section(section);
     let then = Section::new("");

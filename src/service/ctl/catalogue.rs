@@ -3,8 +3,10 @@
 
 mod held;
 
+use super::json::warning;
 use super::{Caller, CtlError, Outcome, pretty};
 use crate::args::ctl::ApplyArgs;
+use crate::wire::admin::warning_lines;
 use crate::wire::catalogue::{Request, Response, complaint_text, file_message};
 pub(super) use held::{diff, export};
 use paceline_proto::v1;
@@ -67,6 +69,7 @@ fn as_text(told: &Response, is_check_only: bool) -> String {
     if text.is_empty() {
         text += "nothing to do: everything is as the file says\n";
     }
+    text += &warning_lines(&told.warnings, told.unexamined);
     text
 }
 
@@ -105,5 +108,7 @@ fn as_json(told: &Response) -> Value {
         "changed": told.changed,
         "entered": told.entered.iter().map(item).collect::<Value>(),
         "failures": told.failures.iter().map(failure).collect::<Value>(),
+        "warnings": told.warnings.iter().map(warning).collect::<Value>(),
+        "unexamined": told.unexamined,
     })
 }

@@ -84,6 +84,22 @@ pub(super) fn reasons(reasons: &[v1::Reason]) -> Value {
     reasons.iter().map(reason).collect()
 }
 
+/// A number that speaks for something.
+pub(super) fn figure(told: &v1::CauseFigure) -> Value {
+    json!({"name": told.name, "unit": told.unit, "value": told.value})
+}
+
+/// Something of an edit that cannot come true.
+pub(super) fn warning(told: &v1::FeasibilityWarning) -> Value {
+    json!({
+        "owner": owner(told.owner.as_ref()),
+        "field": told.field,
+        "code": told.code,
+        "detail": told.detail,
+        "figures": told.figures.iter().map(figure).collect::<Value>(),
+    })
+}
+
 /// What will be spent by the end of a window.
 pub(super) fn forecast(one: &v1::SpendForecast) -> Value {
     json!({

@@ -2,7 +2,7 @@
 
 use super::{Caller, CtlError, hands, json, pretty, text};
 use crate::args::ctl::PreviewCommand;
-use crate::wire::admin::preview_table;
+use crate::wire::admin::{preview_table, warning_lines};
 use crate::wire::catalogue::{complaint_text, file_message};
 use paceline_proto::v1;
 use paceline_proto::v1::override_action::Action;
@@ -65,6 +65,10 @@ fn as_text(told: &v1::PreviewChangeResponse) -> String {
     if told.others > 0 {
         writeln!(out, "\nand {} campaigns more", told.others).expect("text grows as it needs");
     }
+    let warnings = warning_lines(&told.warnings, told.unexamined);
+    if !warnings.is_empty() {
+        out += &format!("\n{warnings}");
+    }
     out
 }
 
@@ -81,6 +85,8 @@ fn as_json(told: &v1::PreviewChangeResponse) -> Value {
     object!({
         "campaigns": told.campaigns.iter().map(campaign).collect::<Value>(),
         "others": told.others,
+        "warnings": told.warnings.iter().map(json::warning).collect::<Value>(),
+        "unexamined": told.unexamined,
     })
 }
 

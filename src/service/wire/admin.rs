@@ -8,6 +8,7 @@ mod books;
 mod explain;
 mod preview;
 mod saving;
+mod warning;
 mod why;
 
 pub use bid::{BidQuestion, bid_message, bid_question, market, published};
@@ -15,6 +16,7 @@ pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
 pub use preview::{preview_message, preview_table};
 pub use saving::{Saved, bid_groups, saving_message, saving_words};
+pub use warning::{WARNINGS_MAX, warning_lines, warning_table, warnings};
 pub use why::{CauseWords, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};

@@ -258,17 +258,10 @@ fn as_json(told: &Told) -> Value {
 }
 
 fn cause_json(cause: &v1::Cause) -> Value {
-    let figure = |figure: &v1::CauseFigure| {
-        object!({
-            "name": figure.name,
-            "unit": figure.unit,
-            "value": figure.value,
-        })
-    };
     object!({
         "code": cause.code,
         "weight_ppm": cause.weight_ppm,
-        "figures": cause.figures.iter().map(figure).collect::<Value>(),
+        "figures": cause.figures.iter().map(json::figure).collect::<Value>(),
         "edit": cause.edit.as_ref().map(edit_json),
     })
 }

@@ -5,11 +5,12 @@
 use super::super::catalogue::horizon_number;
 use super::explain::{forecast_message, reason_told, share};
 use super::state_number;
+use super::warning::warning_messages;
 use paceline_core::budget::{BudgetOwner, Horizon};
 use paceline_core::engine::Engine;
 use paceline_core::input::CatalogueChange;
 use paceline_core::preview::{Bearing, CampaignPreview, Preview};
-use paceline_core::units::{CampaignId, Ppm};
+use paceline_core::units::{AdvertiserId, CampaignId, Ppm};
 use paceline_proto::v1;
 use paceline_view::number::{NONE, fixed, money, percent};
 use paceline_view::{Cell, Column, Table};
@@ -23,16 +24,20 @@ pub fn preview_message(
     preview: &Preview,
 ) -> v1::PreviewChangeResponse {
     let teller = Teller { engine, change };
+    let (warnings, unexamined) = warning_messages(engine, change, &preview.feasibility);
     v1::PreviewChangeResponse {
         complaints: Vec::new(),
         campaigns: preview.campaigns.iter().map(|one| teller.campaign(one)).collect(),
         others: u32::try_from(preview.others).unwrap_or(u32::MAX),
+        warnings,
+        unexamined,
     }
 }
 
-struct Teller<'a> {
-    engine: &'a Engine,
-    change: &'a CatalogueChange,
+/// Knows names by the engine and by the change.
+pub(super) struct Teller<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) change: &'a CatalogueChange,
 }
 
 impl Teller<'_> {
@@ -41,15 +46,19 @@ impl Teller<'_> {
         let payer = self.engine.campaign(id).map(|spec| spec.advertiser).or_else(|| {
             self.change.campaigns.iter().find(|spec| spec.id == id).map(|spec| spec.advertiser)
         });
-        let made = self.change.advertisers.iter().find(|spec| Some(spec.id) == payer);
-        let payer = payer.and_then(|payer| self.engine.advertiser(payer)).or(made);
         v1::CampaignPreview {
             campaign_id: self.name(id),
-            currency: payer.map(|payer| payer.currency.to_string()).unwrap_or_default(),
+            currency: payer.map(|payer| self.currency(payer)).unwrap_or_default(),
             before: told.before.as_ref().map(|bearing| self.bearing(bearing)),
             after: Some(self.bearing(&told.after)),
             is_beyond: told.is_beyond,
         }
+    }
+
+    pub(super) fn currency(&self, payer: AdvertiserId) -> String {
+        let made = self.change.advertisers.iter().find(|spec| spec.id == payer);
+        let payer = self.engine.advertiser(payer).or(made);
+        payer.map(|payer| payer.currency.to_string()).unwrap_or_default()
     }
 
     fn name(&self, id: CampaignId) -> String {
@@ -58,7 +67,7 @@ impl Teller<'_> {
         spec.map_or_else(|| id.to_string(), |spec| spec.name.to_string())
     }
 
-    fn owner(&self, owner: BudgetOwner) -> v1::BudgetOwner {
+    pub(super) fn owner(&self, owner: BudgetOwner) -> v1::BudgetOwner {
         use v1::budget_owner::Owner;
         let change = self.change;
         let owner = match owner {

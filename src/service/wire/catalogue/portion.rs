@@ -76,6 +76,7 @@ pub fn respond(mut entered: Vec<Item>, lost: Vec<(Portion, String)>) -> Response
         changed: u32::try_from(entered.len()).unwrap_or(u32::MAX),
         entered,
         failures: failures.collect(),
+        ..Response::default()
     }
 }
 
