@@ -13,7 +13,7 @@ pub use bid::{BidQuestion, bid_message, bid_question, market, published};
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
 pub use preview::{preview_message, preview_table};
-pub use why::{CauseWords, causes_in_words, evidence_words};
+pub use why::{CauseWords, causes, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
 use paceline_core::budget::BudgetOwner;
@@ -26,6 +26,19 @@ use paceline_core::units::{
     Ppm, Timestamp,
 };
 use paceline_proto::v1;
+pub use paceline_proto::v1::Cause;
+
+/// `campaign spring`.
+#[must_use]
+pub fn owner_words(of: Option<&v1::BudgetOwner>) -> String {
+    use v1::budget_owner::Owner;
+    match of.and_then(|of| of.owner.as_ref()) {
+        Some(Owner::CampaignId(id)) => format!("campaign {id}"),
+        Some(Owner::GroupId(id)) => format!("group {id}"),
+        Some(Owner::AdvertiserId(id)) => format!("advertiser {id}"),
+        None => paceline_view::number::NONE.to_owned(),
+    }
+}
 
 /// What an owner is called.
 #[must_use]
