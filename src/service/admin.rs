@@ -6,6 +6,7 @@
 mod apply;
 mod audit;
 mod calendar;
+mod causes;
 mod decide;
 mod find;
 mod list;
@@ -19,11 +20,12 @@ use crate::auth::Caller;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
 use crate::wire::catalogue::Complaints;
-use crate::wire::{self, admin as message, status};
+use crate::wire::{self, CampaignId, admin as message, status};
 use decide::By;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 /// Operators' requests. Cheap to clone.
@@ -32,6 +34,7 @@ pub struct Admin {
     partitions: Partitions,
     instance: String,
     trials: preview::Trials,
+    causes: causes::Causes,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -40,7 +43,21 @@ impl Admin {
     /// `instance` is what this process calls itself.
     #[must_use]
     pub fn new(partitions: Partitions, instance: impl Into<String>) -> Self {
-        Self { partitions, instance: instance.into(), trials: preview::Trials::new() }
+        let (trials, causes) = (preview::Trials::new(), causes::Causes::default());
+        Self { partitions, instance: instance.into(), trials, causes }
+    }
+
+    /// Why a campaign delivers as it does, the likeliest cause first: as of the last round, with
+    /// what edits would do tried beside the loop.
+    ///
+    /// # Errors
+    /// When the loop cannot answer.
+    pub(crate) async fn causes(
+        &self,
+        handle: &LoopHandle,
+        campaign: CampaignId,
+    ) -> Result<Arc<[v1::Cause]>, Status> {
+        self.causes.of(&self.trials, handle, campaign).await
     }
 
     /// Which of these campaigns are known to deliver no more: they are not active, or their last
@@ -149,6 +166,7 @@ impl AdminService for Admin {
         let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
         let mut told = told.ok_or_else(|| find::unknown_campaign(&request.campaign_id))?;
         told.saving = saving::of(&self.partitions, id).await;
+        told.causes = self.causes(handle, id).await?.to_vec();
         Ok(Response::new(told))
     }
 

@@ -5,17 +5,21 @@
 //! Merged into the HTTP port by `app`.
 
 mod budget;
+mod budgets;
 mod campaign;
 mod changes;
+mod effect;
 mod elsewhere;
 mod fleet;
 mod form;
+mod hand;
 mod history;
 mod named;
 mod overview;
 mod portfolio;
 #[cfg(test)]
 mod tests;
+mod tree;
 mod words;
 
 use crate::admin::{Admin, saving_of};
@@ -27,16 +31,16 @@ use axum::Router;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequest, Path, RawQuery, Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use form::{Filled, Marks};
 pub use history::{History, record};
 use paceline_core::units::{CampaignId, PartitionId};
 use paceline_view::{Block, NavLink, Page, Section, State as Judged};
-use std::future::Future;
 use std::time::Duration;
 
-/// The longest wait for the loops' answers. Real time: a person is waiting.
+/// The longest wait for a page. Real time: a person is waiting.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// Seconds after which a browser loads a page again.
 const REFRESH: u32 = 5;
@@ -55,8 +59,9 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
     Router::new()
         .route("/", get(portfolio))
         .route("/campaigns/{name}", get(campaign))
-        .route("/campaigns/{name}/hand", get(changes::new_hand).post(changes::lay_on))
+        .route("/campaigns/{name}/hand", get(hand::new).post(hand::lay_on))
         .route("/campaigns/{name}/budget", get(budget::ask).post(budget::enter))
+        .route("/budgets", get(budgets::list))
         .route("/overrides", get(changes::overrides))
         .route("/overrides/{id}", get(changes::hand).post(changes::clear))
         .route("/audit", get(changes::list))
@@ -64,14 +69,13 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
         .route("/fleet", get(fleet::page))
         .route("/login", get(open_to_all))
         .fallback(nowhere)
+        .layer(from_fn(in_time))
         .with_state(Console { partitions, history, admin, marks: Marks::new() })
 }
 
 async fn portfolio(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
     let view = portfolio::View::of(query.as_deref().unwrap_or_default());
-    let Some(told) = in_time(portfolio::ask(&console.partitions, view)).await else {
-        return busy();
-    };
+    let told = portfolio::ask(&console.partitions, view).await;
     let is_led = !told.tables.is_empty();
     match told.missing.first() {
         Some((partition, error)) if !is_led => unled(*partition, error),
@@ -91,23 +95,28 @@ async fn campaign(
     let Some(partition) = console.partitions.of_campaign(id) else { return unknown() };
     let Some(handle) = console.partitions.get(partition) else { return unknown() };
     let question = handle.ask(move |engine| campaign::Story::of(engine, id));
-    match in_time(question).await {
-        None => busy(),
-        Some(Err(error)) => unled(partition, &error),
-        Some(Ok(None)) => unknown(),
-        Some(Ok(Some(story))) => {
-            let saving = saving_of(&console.partitions, id);
-            let saving = in_time(saving).await.flatten();
+    let story = match question.await {
+        Err(error) => return unled(partition, &error),
+        Ok(None) => return unknown(),
+        Ok(Some(story)) => story,
+    };
+    match console.admin.causes(handle, id).await {
+        Err(status) => refused(&status),
+        Ok(causes) => {
+            let story = story.with_causes(&causes);
+            let saving = saving_of(&console.partitions, id).await;
             let saving = saving.as_ref().map(saving_words);
             let page = campaign::page(&story, &console.history.campaign(id), saving);
-            respond(StatusCode::OK, &page.with_section(changes::ways(&name)))
+            respond(StatusCode::OK, &page.with_section(hand::ways(&name)))
         }
     }
 }
 
-/// The answer, unless it takes too long.
-async fn in_time<T>(question: impl Future<Output = T>) -> Option<T> {
-    tokio::time::timeout(ANSWER_WAIT, question).await.ok()
+/// Every page's answer, unless it takes too long.
+async fn in_time(request: Request, next: Next) -> Response {
+    let is_asked = request.method().is_safe();
+    let answer = tokio::time::timeout(ANSWER_WAIT, next.run(request)).await;
+    answer.unwrap_or_else(|_| if is_asked { busy() } else { unsure() })
 }
 
 async fn nowhere() -> Response {
@@ -128,9 +137,20 @@ fn unknown() -> Response {
 }
 
 fn busy() -> Response {
-    let why = "The control loop did not answer within five seconds. This page tries again.";
+    let why = "The control loop did not answer within five seconds. This page tries again. If it \
+         stays so, look at Readiness and at the alert PacelineTicksLate in the operations' page.";
     let page = notice("No answer", Judged::Bad, why.to_owned()).with_refresh(REFRESH);
     respond(StatusCode::SERVICE_UNAVAILABLE, &page)
+}
+
+/// A change that was handed over and not answered: it may be done yet.
+fn unsure() -> Response {
+    let why = "The control loop did not answer within five seconds: the change may be done or \
+         not. Look at Changes before you repeat it. Sending the same page again is harmless: it \
+         is one request, which is carried out once.";
+    let page = notice("No answer", Judged::Bad, why.to_owned());
+    let changes = Block::Links(vec![NavLink::new("Changes", "/audit")]);
+    respond(StatusCode::SERVICE_UNAVAILABLE, &page.with_section(Section::new("").with(changes)))
 }
 
 fn unled(partition: PartitionId, error: &LoopError) -> Response {
@@ -173,6 +193,7 @@ fn frame(title: &str, own: &str) -> Page {
     };
     let links = [
         ("Portfolio", "/"),
+        ("Budgets", "/budgets"),
         ("Overrides", "/overrides"),
         ("Changes", "/audit"),
         ("Bidders", "/fleet"),

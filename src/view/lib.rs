@@ -35,7 +35,9 @@ mod text;
 
 pub use axis::Axis;
 pub use chart::{Chart, SERIES_MAX};
-pub use page::{Block, CONTENT_SECURITY_POLICY, Field, Form, Input, NavLink, Page, Section, Tile};
+pub use page::{
+    Block, CONTENT_SECURITY_POLICY, Details, Field, Form, Input, NavLink, Page, Section, Tile,
+};
 pub use series::{Place, Reference, Series, Shape, Tone};
 pub use sparkline::Sparkline;
 pub use table::{Align, Cell, Column, State, Table};

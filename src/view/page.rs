@@ -109,6 +109,19 @@ pub enum Block {
     Links(Vec<NavLink>),
     /// Something the reader may do.
     Form(Form),
+    /// Something that opens and closes, by mouse or keyboard and without a script.
+    Details(Details),
+}
+
+/// Blocks under a line that opens and closes them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Details {
+    /// The line.
+    pub summary: String,
+    /// Whether it is open at first.
+    pub is_open: bool,
+    /// From top to bottom.
+    pub blocks: Vec<Block>,
 }
 
 /// A part of a page.

@@ -30,6 +30,16 @@ impl<L: PacingLaw + Clone> Engine<L> {
         Some(Diagnosis { campaign, now: self.state.now, causes })
     }
 
+    /// A copy whose [`Self::diagnose`] of the campaign is the same, where edits have to be tried:
+    /// for whoever must not keep the next round waiting. Nothing where there is no edit to try;
+    /// asking here then costs little.
+    #[must_use]
+    pub fn for_diagnosis(&self, campaign: CampaignId) -> Option<Self> {
+        let slot = self.state.ledger.slot_of(campaign)?;
+        let has_edit = causes(&self.case(slot)).iter().any(|cause| cause.edit.is_some());
+        has_edit.then(|| self.trial_of(slot)).flatten()
+    }
+
     fn case(&self, slot: Slot) -> Case {
         let state = &self.state.campaigns[slot];
         let owners = self.state.ledger.campaign(slot).owners;

@@ -2,7 +2,7 @@
 
 use super::owner::Pace;
 use super::{CampaignState, Engine};
-use crate::budget::Horizon;
+use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::{AdvertiserSpec, CampaignSpec, GroupSpec};
 use crate::guard::Grants;
 use crate::ledger::Slot;
@@ -41,6 +41,20 @@ impl<L: PacingLaw> Engine<L> {
             suspense: self.state.ledger.suspense().of(campaign),
             watermark: self.marks().of(self.state.owners[owners.own()].feed),
         })
+    }
+
+    /// An owner of budgets as of the last round; nothing when it is unknown.
+    #[must_use]
+    pub fn explain_owner_of(&self, owner: BudgetOwner) -> Option<OwnerExplanation> {
+        let slot = match owner {
+            BudgetOwner::Advertiser(id) => self.state.advertisers.get(&id)?.1,
+            BudgetOwner::Group(id) => self.state.groups.get(&id)?.1,
+            BudgetOwner::Campaign(id) => {
+                let slot = self.state.ledger.slot_of(id)?;
+                self.state.ledger.campaign(slot).owners.own()
+            }
+        };
+        Some(self.explain_owner(slot))
     }
 
     fn explain_owner(&self, slot: Slot) -> OwnerExplanation {

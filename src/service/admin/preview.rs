@@ -11,7 +11,7 @@ use crate::wire::{self, Refusal, admin as message, status};
 use find::{CatalogueChange, Engine, Input, SpecError};
 use paceline_proto::v1;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 type Told = v1::PreviewChangeResponse;
@@ -29,6 +29,12 @@ impl Trials {
         Self(Arc::new(Semaphore::new(TRIALS_MAX)))
     }
 
+    /// A place for one trial, which whoever has it keeps until the work is done.
+    pub(super) async fn place(&self) -> Result<OwnedSemaphorePermit, Status> {
+        let place = Arc::clone(&self.0).acquire_owned().await;
+        place.map_err(|_| Status::unavailable("it stops"))
+    }
+
     /// Tries edits that a question to the loop makes.
     async fn made(
         &self,
@@ -36,8 +42,7 @@ impl Trials {
         change: CatalogueChange,
         edits: impl FnOnce(&Engine) -> Vec<Input> + Send + 'static,
     ) -> Result<Result<Told, Vec<SpecError>>, Status> {
-        let place = Arc::clone(&self.0).acquire_owned().await;
-        let place = place.map_err(|_| Status::unavailable("it stops"))?;
+        let place = self.place().await?;
         // The place goes with the work: whoever asked and left gives up the answer, not the work.
         let question = move |engine: &Engine| {
             let edits = edits(engine);

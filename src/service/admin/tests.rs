@@ -126,11 +126,14 @@ async fn whoever_enters_or_checks_a_catalogue_is_warned_of_what_cannot_come_true
         campaign_id: "hasty".to_owned(),
         advertiser_id: "north".to_owned(),
         billing: v1::BillingEvent::Action as i32,
-        flights: vec![v1::Flight {
-            start: Some(wire::instant_message(now)),
-            end: Some(wire::instant_message(now + Span::HOUR)),
-            budget_micros: Some(5_000_000),
-        }],
+        budgets: Some(v1::Budgets {
+            flights: vec![v1::Flight {
+                start: Some(wire::instant_message(now)),
+                end: Some(wire::instant_message(now + Span::HOUR)),
+                budget_micros: Some(5_000_000),
+            }],
+            ..v1::Budgets::default()
+        }),
         ..v1::Campaign::default()
     };
     let request = v1::ApplyCatalogueRequest {

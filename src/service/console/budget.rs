@@ -4,11 +4,14 @@
 //! Asks through the admin service as every other caller does; an edit rests on the generation that
 //! was shown. Called by `console`.
 
+use super::budgets::drawn;
 use super::form::{Filled, reason};
-use super::{Console, Taken, as_caller, frame, notice, only_shown, refused, respond, see_other};
+use super::tree::{self, Branch};
+use super::{
+    Console, Taken, as_caller, effect, frame, notice, only_shown, refused, respond, see_other,
+};
 use crate::auth::{Caller, Deed};
 use crate::config::value::{parse_money, show_money};
-use crate::wire::admin::{preview_table, warning_table};
 use crate::wire::catalogue::{campaign_held, complaint_text};
 use crate::wire::{CampaignId, Currency, Micros};
 use axum::extract::{Path, RawQuery, Request, State};
@@ -22,8 +25,6 @@ use paceline_view::{
     Block, Cell, Column, Field, Form, Input, NavLink, Section, State as Judged, Table,
 };
 
-/// Campaigns of a preview that are shown; more are counted.
-const SHOWN: usize = 20;
 /// The most that one budget may be, in units.
 const UNITS_MAX: f64 = 4e9;
 
@@ -32,6 +33,8 @@ struct Held {
     campaign: v1::Campaign,
     generation: u64,
     currency: Currency,
+    /// What it and those who pay for it may spend, have spent and have left.
+    branch: Branch,
 }
 
 /// One amount that can be edited.
@@ -70,22 +73,31 @@ impl Held {
         let question = handle.ask(move |engine| {
             let (campaign, generation) = campaign_held(engine, id)?;
             let currency = engine.advertiser(engine.campaign(id)?.advertiser)?.currency;
-            Some(Self { campaign, generation, currency })
+            let branch = tree::of_campaign(engine, id)?;
+            Some(Self { campaign, generation, currency, branch })
         });
-        match super::in_time(question).await {
-            None => Err(super::busy()),
-            Some(Err(error)) => Err(super::unled(partition, &error)),
-            Some(Ok(held)) => Ok(held),
-        }
+        question.await.map_err(|error| super::unled(partition, &error))
     }
 
+    /// What is or will be in force before what has ended, so that nobody edits that by mistake.
     fn choices(&self) -> Vec<Choice> {
         let budgets = self.campaign.budgets.clone().unwrap_or_default();
-        let flights = budgets.flights.iter().enumerate().filter_map(|(at, flight)| {
+        let now = self.branch.now;
+        let has_ended = |flight: &v1::Flight| {
+            let end = flight.end.as_ref().map(|end| end.seconds.saturating_mul(1_000_000));
+            end.is_some_and(|end| end <= now.as_micros())
+        };
+        let mut flights: Vec<_> = budgets.flights.iter().enumerate().collect();
+        flights.sort_by_key(|(_, flight)| has_ended(flight));
+        let flights = flights.into_iter().filter_map(|(at, flight)| {
             let (start, end) = (day(flight.start.as_ref()), day(flight.end.as_ref()));
             Some(Choice {
                 key: format!("flight-{at}"),
-                name: format!("budget of the flight {start} to {end}"),
+                name: if has_ended(flight) {
+                    format!("budget of the flight {start} to {end}, which has ended")
+                } else {
+                    format!("budget of the flight {start} to {end}")
+                },
                 micros: flight.budget_micros?,
             })
         });
@@ -208,7 +220,9 @@ fn form(held: &Held, name: &str) -> paceline_view::Page {
         ..Form::default()
     };
     let then = Section::new("Another amount").with(Block::Form(form));
+    let from = Section::new("What it spends from").with(drawn(&held.branch, true));
     page.with_section(Section::new("In force").with(Block::Table(table)))
+        .with_section(from)
         .with_section(then.with(Block::Links(vec![back])))
 }
 
@@ -236,18 +250,7 @@ async fn shown(
         ("Then".to_owned(), Cell::text(held.amount(choice.micros))),
         ("Why".to_owned(), Cell::text(filled.get("reason"))),
     ];
-    let mut section = Section::new("").with(Block::Facts(facts));
-    for one in told.campaigns.iter().take(SHOWN) {
-        section = section.with(Block::Table(preview_table(one)));
-    }
-    let others = told.campaigns.len().saturating_sub(SHOWN) + told.others as usize;
-    if others > 0 {
-        let others = format!("It touches {others} campaigns more, which are not shown.");
-        section = section.with(Block::Paragraph(others));
-    }
-    if let Some(warnings) = warning_table(&told.warnings) {
-        section = section.with(Block::Table(warnings));
-    }
+    let section = effect::told(Section::new("").with(Block::Facts(facts)), &told);
     let page = frame("Before it is done", "").with_section(section);
     let then = Section::new("");
     let then = if let Some(only) = only_shown(caller.as_ref(), Deed::Enter) {

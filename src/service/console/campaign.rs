@@ -4,7 +4,7 @@
 
 use super::history::CampaignPoint;
 use super::{frame, overview, words};
-use crate::wire::admin::{CauseWords, causes_in_words};
+use crate::wire::admin::{Cause, CauseWords, causes_in_words};
 use crate::wire::catalogue::returns_words;
 use paceline_core::budget::{BudgetOwner, Horizon};
 use paceline_core::campaign::CampaignSpec;
@@ -50,8 +50,14 @@ impl Story {
             now: engine.now(),
             explanation,
             forecasts: engine.forecasts(campaign),
-            causes: causes_in_words(engine, campaign),
+            causes: Vec::new(),
         })
+    }
+
+    /// The same with what makes it deliver as it does.
+    pub(super) fn with_causes(mut self, causes: &[Cause]) -> Self {
+        self.causes = causes_in_words(causes);
+        self
     }
 
     fn name_of(&self, owner: BudgetOwner) -> String {
@@ -65,7 +71,8 @@ impl Story {
     }
 }
 
-fn owner_name(engine: &Engine, owner: BudgetOwner) -> String {
+/// `campaign spring`.
+pub(super) fn owner_name(engine: &Engine, owner: BudgetOwner) -> String {
     let (kind, name) = match owner {
         BudgetOwner::Campaign(id) => ("campaign", engine.campaign(id).map(|spec| &spec.name)),
         BudgetOwner::Group(id) => ("group", engine.group(id).map(|spec| &spec.name)),

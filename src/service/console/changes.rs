@@ -4,6 +4,7 @@
 //! Asks through the admin service as every other caller does. Called by `console`.
 
 use super::form::{Untaken, reason};
+use super::words::told_moment;
 use super::{
     Console, Taken, as_caller, elsewhere, frame, named, notice, only_shown, refused, respond,
     see_other,
@@ -11,14 +12,13 @@ use super::{
 use crate::audit::difference::{between, shown};
 use crate::auth::{Caller, Deed};
 use crate::wire;
+use crate::wire::admin::owner_words;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_proto::v1;
 use paceline_proto::v1::admin_service_server::AdminService as _;
-use paceline_view::{
-    Block, Cell, Column, Field, Input, NavLink, Section, State as Judged, Table, number,
-};
+use paceline_view::{Block, Cell, Column, Field, NavLink, Section, State as Judged, Table, number};
 
 /// Changes on a page: what a person looks through.
 const ROWS: u32 = 100;
@@ -29,14 +29,6 @@ const HANDS_MAX: usize = 5_000;
 /// A change's address: `/audit/0-17`.
 fn href(record: &v1::AuditRecord) -> String {
     format!("/audit/{}-{}", record.partition, record.number)
-}
-
-fn moment(at: Option<&prost_types::Timestamp>) -> String {
-    let at = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
-    at.map_or_else(
-        || number::NONE.to_owned(),
-        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
-    )
 }
 
 /// The newest changes that fit `object`, `kind` and `author` of the address.
@@ -88,7 +80,7 @@ fn table(records: &[v1::AuditRecord]) -> Table {
         let number = format!("{}-{}", record.partition, record.number);
         table.with_row(vec![
             Cell::link(number, href(record)),
-            Cell::text(moment(record.at.as_ref())),
+            Cell::text(told_moment(record.at.as_ref())),
             Cell::text(record.author.as_str()),
             Cell::text(wire::audit::deed(record)),
             Cell::text(format!("{} {}", record.object_kind, record.object_id)),
@@ -169,7 +161,7 @@ pub(super) async fn one(
         count => count.to_string(),
     };
     let facts = vec![
-        ("At".to_owned(), Cell::text(moment(record.at.as_ref()))),
+        ("At".to_owned(), Cell::text(told_moment(record.at.as_ref()))),
         ("By".to_owned(), Cell::text(record.author.as_str())),
         ("Did".to_owned(), Cell::text(wire::audit::deed(&record))),
         ("To".to_owned(), Cell::text(format!("{} {}", record.object_kind, record.object_id))),
@@ -268,12 +260,12 @@ pub(super) async fn overrides(State(console): State<Console>) -> Response {
         let table = told.iter().fold(table, |table, hand| {
             table.with_row(vec![
                 Cell::link(hand.override_id.as_str(), format!("/overrides/{}", hand.override_id)),
-                Cell::text(named::owner(hand.target.as_ref())),
+                Cell::text(owner_words(hand.target.as_ref())),
                 Cell::text(named::action(hand.action.as_ref())),
                 Cell::text(hand.reason.as_str()),
                 Cell::text(hand.author.as_str()),
-                Cell::text(moment(hand.set_at.as_ref())),
-                Cell::text(moment(hand.expires_at.as_ref())),
+                Cell::text(told_moment(hand.set_at.as_ref())),
+                Cell::text(told_moment(hand.expires_at.as_ref())),
             ])
         });
         section = section.with(Block::Table(table));
@@ -299,12 +291,12 @@ pub(super) async fn hand(
         return respond(StatusCode::NOT_FOUND, &page);
     };
     let facts = vec![
-        ("On".to_owned(), Cell::text(named::owner(hand.target.as_ref()))),
+        ("On".to_owned(), Cell::text(owner_words(hand.target.as_ref()))),
         ("Does".to_owned(), Cell::text(named::action(hand.action.as_ref()))),
         ("Why".to_owned(), Cell::text(hand.reason.as_str())),
         ("By".to_owned(), Cell::text(hand.author.as_str())),
-        ("Since".to_owned(), Cell::text(moment(hand.set_at.as_ref()))),
-        ("Until".to_owned(), Cell::text(moment(hand.expires_at.as_ref()))),
+        ("Since".to_owned(), Cell::text(told_moment(hand.set_at.as_ref()))),
+        ("Until".to_owned(), Cell::text(told_moment(hand.expires_at.as_ref()))),
     ];
     let now = console.partitions.clock().world();
     let request = Field::hidden("request", format!("console-{}", now.as_micros()));
@@ -338,130 +330,6 @@ pub(super) async fn clear(
         Err(status) => refused(&status),
         Ok(_) => see_other("/overrides"),
     }
-}
-
-/// How long a hand may be laid on from a page.
-const LASTS: [(&str, i64); 4] = [("1 hour", 1), ("4 hours", 4), ("1 day", 24), ("1 week", 168)];
-
-/// Ways on from a campaign's page, which loads itself again and so has no form of its own.
-pub(super) fn ways(name: &str) -> Section {
-    let changes = format!("/audit?kind=campaign&object={}", super::words::escaped(name));
-    let links = vec![
-        NavLink::new("Lay a hand on", super::words::campaign_href(name) + "/hand"),
-        NavLink::new("Edit a budget", super::words::campaign_href(name) + "/budget"),
-        NavLink::new("Who changed what", changes),
-    ];
-    Section::new("").with(Block::Links(links))
-}
-
-/// The form that lays a hand on a campaign.
-pub(super) async fn new_hand(
-    State(console): State<Console>,
-    Path(name): Path<String>,
-    request: Request,
-) -> Response {
-    let caller = request.extensions().get::<Caller>();
-    let words = |all: &[(&str, &str)]| {
-        let pair = |(value, text): &(&str, &str)| ((*value).to_owned(), (*text).to_owned());
-        Input::Choice(all.iter().map(pair).collect())
-    };
-    let does = [
-        ("pause", "No bids"),
-        ("freeze", "Keep what is published"),
-        ("fix", "Publish exactly"),
-        ("cap", "Publish at most"),
-    ];
-    let hours = LASTS.map(|(text, hours)| (hours.to_string(), text.to_owned()));
-    let share = Input::Number { min: 1.0, max: 400.0, step: 1.0 };
-    let fields = vec![
-        Field::new("does", "Do", words(&does)),
-        Field::new("share", "Per cent, to publish exactly or at most", share).optional(),
-        Field::new("hours", "For", Input::Choice(hours.to_vec())),
-        reason(),
-    ];
-    let now = console.partitions.clock().world();
-    let action = super::words::campaign_href(&name) + "/hand";
-    let form = console.marks.form(caller, &action, now, fields, "Show what it does");
-    let form = only_shown(caller, Deed::Steer).unwrap_or(Block::Form(form));
-    let section = Section::new("").with(form);
-    respond(StatusCode::OK, &frame(&format!("A hand on {name}"), "").with_section(section))
-}
-
-/// What was filled in, as a hand; or what is wrong with it.
-fn asked(
-    filled: &super::form::Filled,
-    name: &str,
-    now: wire::Timestamp,
-) -> Result<v1::SetOverrideRequest, &'static str> {
-    use v1::override_action::Action;
-    let share = filled.get("share").parse::<u32>().ok().filter(|share| (1..=400).contains(share));
-    let multiplier_ppm =
-        share.map(|share| share * 10_000).ok_or("needs a whole per cent, 1 to 400");
-    let action = match filled.get("does") {
-        "pause" => Action::Pause(v1::OverridePause {}),
-        "freeze" => Action::Freeze(v1::OverrideFreeze {}),
-        "fix" => Action::Fix(v1::OverrideFix {
-            multiplier_ppm: multiplier_ppm?,
-            participation_ppm: None,
-        }),
-        "cap" => Action::Cap(v1::OverrideCap { multiplier_ppm: multiplier_ppm? }),
-        _ => return Err("must pause, freeze, fix or cap"),
-    };
-    let hours = LASTS.iter().find(|(_, hours)| hours.to_string() == filled.get("hours"));
-    let (_, hours) = hours.ok_or("needs one of the times that are offered")?;
-    let owner = v1::budget_owner::Owner::CampaignId(name.to_owned());
-    Ok(v1::SetOverrideRequest {
-        target: Some(v1::BudgetOwner { owner: Some(owner) }),
-        action: Some(v1::OverrideAction { action: Some(action) }),
-        reason: filled.get("reason").to_owned(),
-        expires_at: Some(wire::instant_message(now + wire::Span::HOUR.times(*hours))),
-        request_id: filled.get("request").to_owned(),
-    })
-}
-
-/// Shows what a hand would do, and lays it on once that was seen.
-pub(super) async fn lay_on(
-    State(console): State<Console>,
-    Path(name): Path<String>,
-    Taken { filled, caller }: Taken,
-) -> Response {
-    let hand = match asked(&filled, &name, console.partitions.clock().now()) {
-        Ok(hand) => hand,
-        Err(why) => {
-            let page = notice("Not done", Judged::Bad, format!("The form {why}."));
-            return respond(StatusCode::BAD_REQUEST, &page);
-        }
-    };
-    if filled.get("is_seen") == "yes" {
-        return match console.admin.set_override(as_caller(caller, hand)).await {
-            Err(status) => refused(&status),
-            Ok(_) => see_other("/overrides"),
-        };
-    }
-    let explain = v1::ExplainCampaignRequest { campaign_id: name.clone(), arm: 0 };
-    let now = match console.admin.explain_campaign(tonic::Request::new(explain)).await {
-        Ok(told) => told.into_inner(),
-        Err(status) => return refused(&status),
-    };
-    let world = console.partitions.clock().world();
-    let share = |ppm: u32| number::percent(f64::from(ppm) / 1e6, 2);
-    let facts = vec![
-        ("Campaign".to_owned(), Cell::text(name.as_str())),
-        ("Now".to_owned(), Cell::text(format!("multiplier {}", share(now.multiplier_ppm)))),
-        ("Then".to_owned(), Cell::text(named::effect(hand.action.as_ref(), now.multiplier_ppm))),
-        ("Until".to_owned(), Cell::text(moment(hand.expires_at.as_ref()))),
-        ("Why".to_owned(), Cell::text(hand.reason.as_str())),
-    ];
-    let mut fields: Vec<Field> = ["does", "share", "hours", "reason"]
-        .map(|field| Field::hidden(field, filled.get(field)))
-        .to_vec();
-    fields.push(Field::hidden("is_seen", "yes"));
-    fields.push(Field::hidden("request", format!("console-{}", world.as_micros())));
-    let action = super::words::campaign_href(&name) + "/hand";
-    let submit = format!("Do it: {}", named::action(hand.action.as_ref()));
-    let form = console.marks.form(caller.as_ref(), &action, world, fields, &submit);
-    let section = Section::new("").with(Block::Facts(facts)).with(Block::Form(form));
-    respond(StatusCode::OK, &frame("Before it is done", "").with_section(section))
 }
 
 /// A form that is not taken.

@@ -1,6 +1,7 @@
 //! Who runs what: each partition with its table, store and checkpoint, and each bidder with the
 //! table that it runs. Called by `console`.
 
+use super::words::told_time;
 use super::{Console, frame, refused, respond};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -14,11 +15,6 @@ const ROWS: usize = 500;
 
 fn generation(held: Option<v1::Generation>) -> String {
     held.map_or_else(|| number::NONE.to_owned(), |held| format!("{}.{}", held.epoch, held.sequence))
-}
-
-fn moment(at: Option<&prost_types::Timestamp>) -> String {
-    let at = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
-    at.map_or_else(|| number::NONE.to_owned(), |at| at.strftime("%H:%M:%S UTC").to_string())
 }
 
 /// The page.
@@ -66,8 +62,8 @@ fn partitions(told: &v1::GetStatusResponse) -> Table {
             role,
             Cell::text(part.leader_address.as_str()),
             Cell::text(generation(part.generation)),
-            Cell::text(moment(part.as_of.as_ref())),
-            Cell::text(moment(part.watermark.as_ref())),
+            Cell::text(told_time(part.as_of.as_ref())),
+            Cell::text(told_time(part.watermark.as_ref())),
             Cell::text(checkpoint),
             Cell::text(part.entries.to_string()),
             Cell::text(part.bidders.to_string()),
@@ -102,7 +98,7 @@ fn bidders(told: &v1::GetStatusResponse) -> Block {
             Cell::text(partition.to_string()),
             Cell::text(generation(bidder.runs)),
             state,
-            Cell::text(moment(bidder.heard_at.as_ref())),
+            Cell::text(told_time(bidder.heard_at.as_ref())),
         ])
     });
     Block::Table(if count > ROWS {

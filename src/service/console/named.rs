@@ -1,23 +1,12 @@
-//! Owners and hands in words, from messages. Called by the pages that ask through the admin
+//! Hands in words, from messages. Called by the pages that ask through the admin
 //! service.
 
 use paceline_proto::v1;
-use paceline_proto::v1::budget_owner::Owner;
 use paceline_proto::v1::override_action::Action;
 use paceline_view::number;
 
 fn share(ppm: u32) -> String {
     number::percent(f64::from(ppm) / 1e6, 2)
-}
-
-/// `campaign spring`.
-pub(super) fn owner(of: Option<&v1::BudgetOwner>) -> String {
-    match of.and_then(|of| of.owner.as_ref()) {
-        Some(Owner::CampaignId(id)) => format!("campaign {id}"),
-        Some(Owner::GroupId(id)) => format!("group {id}"),
-        Some(Owner::AdvertiserId(id)) => format!("advertiser {id}"),
-        None => number::NONE.to_owned(),
-    }
 }
 
 /// What a hand does.

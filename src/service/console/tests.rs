@@ -1,6 +1,8 @@
 //! The pages of a real loop, on the store in memory and a clock that is moved by hand.
 
 mod budgets;
+mod tree;
+mod waits;
 mod writes;
 
 use super::*;
@@ -67,8 +69,12 @@ fn advertiser() -> Input {
 }
 
 fn campaign(name: &str, budget: i64) -> Input {
+    Input::Campaign(campaign_spec(name, budget))
+}
+
+fn campaign_spec(name: &str, budget: i64) -> CampaignSpec {
     let flight = Flight { window: window(0, 86_400), budget: Some(Nanos::from_units(budget)) };
-    Input::Campaign(CampaignSpec {
+    CampaignSpec {
         id: CampaignId::of(name),
         name: Name::try_new(name).unwrap(),
         advertiser: AdvertiserId::of("Acme"),
@@ -86,7 +92,7 @@ fn campaign(name: &str, budget: i64) -> Input {
         returns: None,
         shape: None,
         status: CampaignStatus::Active,
-    })
+    }
 }
 
 /// A loop, its pages, and a way to move time.

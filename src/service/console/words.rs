@@ -156,6 +156,21 @@ pub(super) fn moment(at: Timestamp) -> String {
     )
 }
 
+fn of_message(at: Option<&prost_types::Timestamp>, form: &str) -> String {
+    let at = at.and_then(|at| Moment::new(at.seconds, at.nanos).ok());
+    at.map_or_else(|| number::NONE.to_owned(), |at| at.strftime(form).to_string())
+}
+
+/// A message's moment as text, to the second.
+pub(super) fn told_moment(at: Option<&prost_types::Timestamp>) -> String {
+    of_message(at, "%Y-%m-%d %H:%M:%S UTC")
+}
+
+/// The same without its day.
+pub(super) fn told_time(at: Option<&prost_types::Timestamp>) -> String {
+    of_message(at, "%H:%M:%S UTC")
+}
+
 /// How long something took or is ago, in its largest fitting unit.
 pub(super) fn age(span: Span) -> String {
     let seconds = span.as_seconds().max(0.0);

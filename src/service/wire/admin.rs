@@ -17,7 +17,7 @@ pub use explain::{explanation_message, summary_message};
 pub use preview::{preview_message, preview_table};
 pub use saving::{Saved, bid_groups, saving_message, saving_words};
 pub use warning::{WARNINGS_MAX, warning_lines, warning_table, warnings};
-pub use why::{CauseWords, causes_in_words, evidence_words};
+pub use why::{CauseWords, causes, causes_in_words, evidence_words};
 
 use super::{Refusal, bare_key, generation_message, instant, instant_message, key};
 use paceline_core::budget::BudgetOwner;
@@ -30,6 +30,19 @@ use paceline_core::units::{
     Ppm, Timestamp,
 };
 use paceline_proto::v1;
+pub use paceline_proto::v1::Cause;
+
+/// `campaign spring`.
+#[must_use]
+pub fn owner_words(of: Option<&v1::BudgetOwner>) -> String {
+    use v1::budget_owner::Owner;
+    match of.and_then(|of| of.owner.as_ref()) {
+        Some(Owner::CampaignId(id)) => format!("campaign {id}"),
+        Some(Owner::GroupId(id)) => format!("group {id}"),
+        Some(Owner::AdvertiserId(id)) => format!("advertiser {id}"),
+        None => paceline_view::number::NONE.to_owned(),
+    }
+}
 
 /// A count as it is told: never negative.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "never negative")]

@@ -107,6 +107,12 @@ fn block(block: &Block) -> Markup {
             p.links { @for link in links { (nav_link(link)) " " } }
         },
         Block::Form(form) => html! { div.card { (form::draw(form)) } },
+        Block::Details(part) => html! {
+            details open[part.is_open] {
+                summary { (printable(&part.summary)) }
+                @for block in &part.blocks { (self::block(block)) }
+            }
+        },
     }
 }
 

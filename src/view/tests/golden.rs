@@ -2,8 +2,8 @@
 //! them, except where `CI` is set.
 
 use paceline_view::{
-    Axis, Block, Cell, Chart, Column, NavLink, Page, Reference, Section, Series, Sparkline, State,
-    Table, Tile,
+    Axis, Block, Cell, Chart, Column, Details, NavLink, Page, Reference, Section, Series,
+    Sparkline, State, Table, Tile,
 };
 use std::path::Path;
 
@@ -116,6 +116,12 @@ fn a_chart_without_points_is_as_committed() {
 #[test]
 fn a_page_is_as_committed() {
     let tile = Tile::new("Spend", "1,234.56 EUR").with_note("on plan").with_state(State::Good);
+    let inner = Details { summary: "spring".to_owned(), ..Details::default() };
+    let outer = Details {
+        summary: "Shoes <all>".to_owned(),
+        is_open: true,
+        blocks: vec![Block::Paragraph("Its own.".to_owned()), Block::Details(inner)],
+    };
     let page = Page::new("Portfolio <today>")
         .with_subtitle("2 campaigns")
         .with_nav("paceline", vec![NavLink::current("Portfolio", "/")])
@@ -127,6 +133,7 @@ fn a_page_is_as_committed() {
                 .with(Block::Notice(State::Watch, "One bidder is late.".to_owned()))
                 .with(Block::Facts(vec![("zone".to_owned(), Cell::text("UTC"))]))
                 .with(Block::Code("a\n\tb".to_owned()))
+                .with(Block::Details(outer))
                 .with(Block::Paragraph("That is all.".to_owned())),
         )
         .with_footer("made for a test");
@@ -173,6 +180,7 @@ fn nothing_from_outside_is_markup() {
                 .with(Block::Tiles(vec![Tile::new(evil, evil).with_note(evil)]))
                 .with(Block::Facts(vec![(evil.to_owned(), Cell::text(evil))]))
                 .with(Block::Code(evil.to_owned()))
+                .with(Block::Details(Details { summary: evil.to_owned(), ..Details::default() }))
                 .with(Block::Notice(State::Bad, evil.to_owned()))
                 .with(Block::Paragraph(evil.to_owned())),
         );

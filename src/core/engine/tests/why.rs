@@ -80,6 +80,10 @@ fn what_the_market_gives_and_what_is_on_plan_are_told_apart() {
     assert!(matches!(cause.edit, Some(Edit::MultiplierMax { .. })), "{cause:?}");
     let effect = cause.effect.unwrap();
     assert!(effect.with.middle > effect.without.middle && effect.is_beyond, "{effect:?}");
+    let scarce = CampaignId::of("scarce");
+    let copy = world.engine.for_diagnosis(scarce).unwrap();
+    assert_eq!(copy.diagnose(scarce).unwrap(), told, "a copy says the same");
+    assert!(world.engine.for_diagnosis(CampaignId::of("plenty")).is_none(), "nothing to try");
     assert!(world.engine.diagnose(CampaignId::of("nobody")).is_none());
 }
 
@@ -90,7 +94,10 @@ fn a_pause_is_an_override_and_its_release_is_worth_a_day() {
     world.say(pause);
     world.minutes(10);
     assert_eq!(first(&world, "plenty"), CauseKind::Override);
-    let told = world.engine.diagnose(CampaignId::of("plenty")).unwrap();
+    let plenty = CampaignId::of("plenty");
+    let told = world.engine.diagnose(plenty).unwrap();
+    let copy = world.engine.for_diagnosis(plenty).unwrap();
+    assert_eq!(copy.diagnose(plenty).unwrap(), told, "a copy says the same");
     let cause = told.first().unwrap();
     assert_eq!(cause.edit, Some(Edit::Release { hand: OverrideId::from_key(9) }));
     let effect = cause.effect.unwrap();

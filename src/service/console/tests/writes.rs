@@ -67,6 +67,7 @@ async fn a_pause_is_shown_before_the_button_then_seen_then_taken_back() {
     let (status, html) = seen(&browser, filled).await;
     assert_eq!(status, StatusCode::OK);
     assert!(html.contains("no bids from the next table on"), "{html}");
+    assert!(html.contains("spend of the day ahead") && html.contains("what binds"), "{html}");
     assert!(html.contains("wrong creative") && html.contains("Do it: pause"), "{html}");
     assert!(browser.get("/overrides").await.contains("No hand is on the wheel."), "only shown");
 

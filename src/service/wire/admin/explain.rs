@@ -3,7 +3,6 @@
 use super::super::catalogue::{horizon_number, law_number, returns_message, shading_level_number};
 use super::super::{generation_message, instant_message};
 use super::books::{Suspended, account_books, totals_message};
-use super::why::causes;
 use super::{hand_message, owner_message, state_number};
 use paceline_core::budget::Horizon;
 use paceline_core::campaign::{CampaignSpec, CampaignStatus};
@@ -105,7 +104,8 @@ pub fn summary_message(engine: &Engine, spec: &CampaignSpec) -> v1::CampaignSumm
     summary
 }
 
-/// All of it; nothing only when the engine does not know the campaign.
+/// All of it but the causes, which may take long; nothing only when the engine does not know the
+/// campaign.
 #[must_use]
 pub fn explanation_message(
     engine: &Engine,
@@ -132,7 +132,6 @@ pub fn explanation_message(
         books: totals_message(engine, spec, &Suspended::of_one(engine, spec.id)).books,
         returns: explanation.returns.as_ref().map(return_message),
         forecasts: engine.forecasts(spec.id).iter().map(forecast_message).collect(),
-        causes: causes(engine, spec.id),
         ..v1::ExplainCampaignResponse::default()
     };
     if explanation.generation.sequence > 0 {

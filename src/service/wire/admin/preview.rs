@@ -4,8 +4,8 @@
 
 use super::super::catalogue::horizon_number;
 use super::explain::{forecast_message, reason_told, share};
-use super::state_number;
 use super::warning::warning_messages;
+use super::{owner_words, state_number};
 use paceline_core::budget::{BudgetOwner, Horizon};
 use paceline_core::engine::Engine;
 use paceline_core::input::CatalogueChange;
@@ -156,7 +156,6 @@ fn band(side: &v1::Bearing, horizon: Horizon, currency: &str) -> String {
 }
 
 fn binding(side: &v1::Bearing) -> String {
-    use v1::budget_owner::Owner;
     let words = |told: &v1::TightBudget| {
         let horizon = match told.horizon() {
             v1::BudgetHorizon::Hour => "hour",
@@ -165,13 +164,7 @@ fn binding(side: &v1::Bearing) -> String {
             v1::BudgetHorizon::Flight => "flight",
             v1::BudgetHorizon::Unspecified => NONE,
         };
-        let owner = match told.owner.as_ref().and_then(|owner| owner.owner.as_ref()) {
-            Some(Owner::CampaignId(id)) => format!("campaign {id}"),
-            Some(Owner::GroupId(id)) => format!("group {id}"),
-            Some(Owner::AdvertiserId(id)) => format!("advertiser {id}"),
-            None => NONE.to_owned(),
-        };
-        format!("{horizon} of {owner}")
+        format!("{horizon} of {}", owner_words(told.owner.as_ref()))
     };
     if side.tight.is_empty() {
         return "nothing".to_owned();

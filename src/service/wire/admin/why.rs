@@ -16,7 +16,8 @@ use paceline_proto::v1;
 use paceline_view::number::{self, fixed, percent};
 
 /// The causes of a campaign's delivery, the likeliest first; none when it is unknown.
-pub(super) fn causes(engine: &Engine, campaign: CampaignId) -> Vec<v1::Cause> {
+#[must_use]
+pub fn causes(engine: &Engine, campaign: CampaignId) -> Vec<v1::Cause> {
     let Some(told) = engine.diagnose(campaign) else { return Vec::new() };
     let payer = engine.campaign(campaign).and_then(|spec| engine.advertiser(spec.advertiser));
     let currency = payer.map(|payer| payer.currency.to_string()).unwrap_or_default();
@@ -176,11 +177,12 @@ pub struct CauseWords {
 
 /// [`causes`] for whoever shows words.
 #[must_use]
-pub fn causes_in_words(engine: &Engine, campaign: CampaignId) -> Vec<CauseWords> {
-    let words = |cause: v1::Cause| {
-        let evidence = evidence_words(&cause);
-        let edit = cause.edit.unwrap_or_default();
-        CauseWords { cause: cause.detail, evidence, help: edit.detail, effect: edit.effect }
+pub fn causes_in_words(causes: &[v1::Cause]) -> Vec<CauseWords> {
+    let words = |cause: &v1::Cause| {
+        let evidence = evidence_words(cause);
+        let edit = cause.edit.clone().unwrap_or_default();
+        let (help, effect) = (edit.detail, edit.effect);
+        CauseWords { cause: cause.detail.clone(), evidence, help, effect }
     };
-    causes(engine, campaign).into_iter().map(words).collect()
+    causes.iter().map(words).collect()
 }
