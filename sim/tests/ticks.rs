@@ -58,6 +58,8 @@ value_column = "value"
         tick: scenario.tick,
         lease_valid: Span::from_mins(3),
         elasticity,
+        // The law's own course: the dead-band of what is published starts anew at every move.
+        publish_threshold: 0.0,
         ..EngineConfig::default()
     };
     let options = RunOptions { engine: Some(engine), ..RunOptions::default() };

@@ -42,7 +42,7 @@ fn previews_come_about() {
     let tried = previewed(EDITS, 2);
     let all = tried.score.all;
     assert!(all.count >= 38 && all.many >= 20, "{all:?}");
-    assert!(all.near() >= 0.75, "{all:?}");
+    assert!(all.near() >= 0.7, "{all:?}");
     let missed = length(all.below + all.above) / length(all.count);
     assert!(missed <= 0.4, "{all:?}");
 }

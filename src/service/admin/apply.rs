@@ -6,6 +6,7 @@ use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
 use crate::store::Store;
 use crate::wire;
+use crate::wire::admin::Warning;
 use crate::wire::catalogue::{
     Asked, Complaint, Item, Portion, Request, Response, complaint_text, fed_by_counters, read,
     refuse, respond,
@@ -13,7 +14,6 @@ use crate::wire::catalogue::{
 use paceline_core::engine::{Applied, Engine};
 use paceline_core::input::Input;
 use paceline_core::units::Timestamp;
-use paceline_proto::v1::FeasibilityWarning as Warning;
 use tonic::Status;
 
 /// Checks with every partition before any is told, so that a rule broken in one leaves all as they

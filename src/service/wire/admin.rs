@@ -30,7 +30,7 @@ use paceline_core::units::{
     Ppm, Timestamp,
 };
 use paceline_proto::v1;
-pub use paceline_proto::v1::Cause;
+pub use paceline_proto::v1::{Cause, FeasibilityWarning as Warning};
 
 /// `campaign spring`.
 #[must_use]

@@ -6,7 +6,8 @@ use crate::feasibility::{Warning, WarningKind};
 use crate::hours::HoursOfWeek;
 use crate::units::CpmMicros;
 
-/// Ten days; after one of them a campaign that can spend 60 a day, which came to events of 0.0012 each.
+/// Ten days; after one of them a campaign that can spend 60 a day, which came to events of 0.0012
+/// each.
 fn world() -> World {
     let mut world = World::new(Budgets::default(), &[(campaign("c", 10, 100), 60e9 / 1_440.0)]);
     world.minutes(1_440);
