@@ -103,13 +103,18 @@ impl<L: PacingLaw> Engine<L> {
         }
     }
 
-    /// A counter grew: since it was last read, and by more than it began with.
+    /// A counter grew: since it was last read, and by more than it began with. What it began with
+    /// was spent nobody knows when.
     pub(super) fn follow_counter(&mut self, now: Timestamp, read: &CounterRead, growth: Nanos) {
         let Some(slot) = self.state.ledger.slot_of(read.campaign) else { return };
         let own = self.state.ledger.campaign(slot).owners.own();
         let billed = self.state.ledger.book(own).totals().billed;
-        let from = self.state.counter_sources.watermark();
-        if let Some(from) = from.filter(|_| growth > Nanos::ZERO && billed > growth) {
+        if growth <= Nanos::ZERO || billed <= growth {
+            return;
+        }
+        let planned_rate = self.planned_rate(slot);
+        self.state.campaigns[slot].note_growth(now, planned_rate, growth);
+        if let Some(from) = self.state.counter_sources.watermark() {
             let to = read.read_at.min(now);
             self.post_velocity(now, slot, (from.min(to), to), growth);
         }

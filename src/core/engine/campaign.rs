@@ -199,9 +199,14 @@ impl CampaignState {
     /// A win or billing of this expected cost came.
     pub(super) fn note_cost(&mut self, now: Timestamp, planned_rate: f64, cost: Nanos) {
         self.event_cost.step(now, EVENT_MEMORY, cost);
+        self.note_growth(now, planned_rate, cost);
+    }
+
+    /// Money came, of a counter by nobody knows how many events.
+    pub(super) fn note_growth(&mut self, now: Timestamp, planned_rate: f64, growth: Nanos) {
         self.heard.has_cost = true;
         let x = self.level().map(|(x, _)| x);
-        self.response_mut(now).note_spend(now, planned_rate, x, cost);
+        self.response_mut(now).note_spend(now, planned_rate, x, growth);
     }
 
     /// A bidder told what it was asked.
