@@ -7,8 +7,8 @@ use crate::pace::breaker::{TRIPPED, Trip};
 use crate::report::TickReport;
 
 /// What a world's rounds told.
-struct Told {
-    reports: Vec<TickReport>,
+pub(super) struct Told {
+    pub(super) reports: Vec<TickReport>,
 }
 
 impl Told {
@@ -23,7 +23,7 @@ impl Told {
 
 /// Runs `ticks` rounds of ten seconds; `spend` makes what is reported of what the table lets
 /// through.
-fn run(
+pub(super) fn run(
     world: &mut World,
     ticks: i64,
     mut spend: impl FnMut(&mut World) -> Vec<SpendEvent>,
@@ -44,11 +44,11 @@ fn run(
     told
 }
 
-fn trip(world: &World, id: &str) -> Option<Trip> {
+pub(super) fn trip(world: &World, id: &str) -> Option<Trip> {
     world.engine.explain(CampaignId::of(id)).unwrap().owners[0].breaker
 }
 
-fn event(world: &mut World, id: &str, price: Nanos) -> SpendEvent {
+pub(super) fn event(world: &mut World, id: &str, price: Nanos) -> SpendEvent {
     world.sequence += 1;
     SpendEvent {
         event_id: EventId::from_key(world.sequence),
@@ -89,7 +89,7 @@ fn say_asks_of(world: &mut World, id: &str, bids: u64) {
 }
 
 /// Both with the brake and without it: the bound is the breaker's own.
-fn runaway_worlds(days: i64, budget: i64) -> [World; 2] {
+pub(super) fn runaway_worlds(days: i64, budget: i64) -> [World; 2] {
     [true, false].map(|has_brake| {
         let spec = campaign("c", days, budget);
         let rate = 300e9 / 1_440.0;
