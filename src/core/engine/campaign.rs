@@ -35,7 +35,7 @@ const SAFE_MOVE_MIN: f64 = 0.05;
 /// A logarithm below this is that of a multiplier that no maximum of one or more cuts, and that
 /// does not round to one.
 const UNCUT: f64 = -0.001;
-/// What is served so soon after an order ended may still be on it: a lease, and the way of a report.
+/// What is served so soon after an order ended may be on it: a lease, and the way of a report.
 const ORDER_SETTLE: Span = Span::MINUTE;
 
 /// What one of a campaign's owners says.

@@ -164,6 +164,22 @@ fn a_count_that_no_participation_lowers_is_held_for_longer_each_time_and_told_on
 }
 
 #[test]
+fn a_flight_that_begins_where_another_ends_is_no_way_out_of_a_breaker() {
+    let mut spec = campaign("c", 1, 100);
+    let second = Window::try_new(at(86_400), at(2 * 86_400)).unwrap();
+    spec.budgets.flights.push(Flight { window: second, budget: Some(Nanos::from_units(100)) });
+    let mut world = World::new(Budgets::default(), &[(spec, 300e9 / 1_440.0)]);
+    world.minutes(1_385);
+    let wrong = |world: &mut World| vec![event(world, "c", Nanos::new(200_000_000))];
+    let _ = run(&mut world, 6 * 5, wrong, |_| {});
+    let before = trip(&world, "c").expect("it tripped");
+    let _ = run(&mut world, 6 * 55, |_| Vec::new(), |_| {});
+    assert!(world.now > at(86_400));
+    let after = trip(&world, "c").expect("it holds on");
+    assert_eq!(after.tripped_at, before.tripped_at);
+}
+
+#[test]
 fn it_lets_go_step_by_step_and_the_law_did_not_wind_up() {
     for mut world in runaway_worlds(10, 1_000) {
         let law = world.entry("c").multiplier;
