@@ -324,12 +324,7 @@ impl CampaignState {
         }
         let mut multiplier = PacingMultiplier::clamped(law_multiplier, max);
         let mut participation = ParticipationRate::clamped(law_participation);
-        self.is_fixed = is_fixed(hands, self.entry);
-        if self.is_ordered() {
-            self.ordered_through = standing.now + ORDER_SETTLE;
-        }
-        let kept = self.uncut.or_else(|| self.entry.map(|entry| entry.participation));
-        let before = (self.entry, kept);
+        let before = (self.entry, self.note_order(hands, standing.now));
         lay_hands(hands, before, max, &mut multiplier, &mut participation, &mut reason);
         let threshold = self.dead_band(reason, standing.threshold);
         // Under no hand the law's own logarithm is what is applied, to the rounding of a millionth.
@@ -378,6 +373,15 @@ impl CampaignState {
             self.safe_x = safe_x;
             entry
         })
+    }
+
+    /// Whether it is on an order from now on; the participation that a hand keeps.
+    fn note_order(&mut self, hands: &Hands<'_>, now: Timestamp) -> Option<ParticipationRate> {
+        self.is_fixed = is_fixed(hands, self.entry);
+        if self.is_ordered() {
+            self.ordered_through = now + ORDER_SETTLE;
+        }
+        self.uncut.or_else(|| self.entry.map(|entry| entry.participation))
     }
 
     /// A figure that a hand says is published as it is said, and so is a maximum below what is

@@ -305,7 +305,7 @@ fn a_shared_law_is_helped_up_once_a_round_however_many_are_dark() {
     let specs = ids.map(|id| (campaign(id, 10, 10_000), 0.0));
     let cap = Cap { horizon: Horizon::Day, amount: Nanos::from_units(100) };
     let mut world = World::new(Budgets { flights: Vec::new(), caps: vec![cap] }, &specs);
-    let laws = world.engine.config.laws.clone();
+    let laws = world.engine.config.laws;
     let shared = |world: &World| {
         let owner = &world.engine.state.owners[0];
         let law = laws.get(owner.law_choice());
