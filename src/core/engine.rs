@@ -17,6 +17,7 @@ mod explain;
 mod feasibility;
 mod feed;
 mod forecast;
+mod hands;
 mod learn;
 mod members;
 mod minimum;

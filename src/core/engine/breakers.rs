@@ -81,7 +81,9 @@ impl<L: PacingLaw> Engine<L> {
         served: (Timestamp, Timestamp),
         amount: Nanos,
     ) {
-        if self.state.campaigns[slot].is_ordered() {
+        // What is told late of an order is on it all the same.
+        let campaign = &self.state.campaigns[slot];
+        if campaign.is_ordered() || served.0 < campaign.ordered_through {
             return;
         }
         let owners = self.state.ledger.campaign(slot).owners;
@@ -103,14 +105,24 @@ impl<L: PacingLaw> Engine<L> {
         }
     }
 
-    /// A counter grew: since it was last read, and by more than it began with.
+    /// A counter grew: since it last did, and by more than it began with. What it began with
+    /// was spent nobody knows when.
     pub(super) fn follow_counter(&mut self, now: Timestamp, read: &CounterRead, growth: Nanos) {
         let Some(slot) = self.state.ledger.slot_of(read.campaign) else { return };
         let own = self.state.ledger.campaign(slot).owners.own();
         let billed = self.state.ledger.book(own).totals().billed;
-        let from = self.state.counter_sources.watermark();
-        if let Some(from) = from.filter(|_| growth > Nanos::ZERO && billed > growth) {
-            let to = read.read_at.min(now);
+        if growth <= Nanos::ZERO {
+            return;
+        }
+        // Its own last growth: the watermark of all counters moves with the first read of a sweep.
+        let to = read.read_at.min(now);
+        let from = self.state.campaigns[slot].counted_to.replace(to);
+        if billed <= growth {
+            return;
+        }
+        let planned_rate = self.planned_rate(slot);
+        self.state.campaigns[slot].note_growth(now, planned_rate, growth);
+        if let Some(from) = from {
             self.post_velocity(now, slot, (from.min(to), to), growth);
         }
     }
@@ -198,12 +210,13 @@ impl<L: PacingLaw> Engine<L> {
 pub(super) fn hold_back(
     signals: &[OwnerSignal],
     standing: &Standing,
+    is_fixed: bool,
     participation: &mut ParticipationRate,
     reason: &mut Reason,
 ) {
     let breaker = signals.iter().map(|signal| signal.breaker).fold(standing.breaker, f64::min);
     let breaker = ParticipationRate::clamped(breaker);
-    if breaker < *participation && !matches!(reason, Reason::Fixed | Reason::Frozen) {
+    if breaker < *participation && !is_fixed {
         *participation = breaker;
         *reason = Reason::Breaker;
     }

@@ -6,13 +6,14 @@ use crate::campaign::{
     CampaignSpec, CampaignStatus, DeliveryMode, LawChoice, ReturnTarget, ShadingTerms,
 };
 use crate::engine::breakers::hold_back;
+use crate::engine::hands::{is_fixed, lay_hands};
 use crate::engine::outcomes::Relief;
 use crate::engine::returns::{Ceiling, Returns};
 use crate::engine::watch::{Dark, Heard};
 use crate::event::OpportunityCount;
 use crate::hash;
 use crate::ledger::{Posted, Slot};
-use crate::overrides::{Hands, OverrideAction};
+use crate::overrides::Hands;
 use crate::pace::filter::RecentMax;
 use crate::pace::{PacingSignal, limit};
 use crate::report::{Reason, ReturnExplanation};
@@ -34,6 +35,8 @@ const SAFE_MOVE_MIN: f64 = 0.05;
 /// A logarithm below this is that of a multiplier that no maximum of one or more cuts, and that
 /// does not round to one.
 const UNCUT: f64 = -0.001;
+/// What is served so soon after an order ended may be on it: a lease, and the way of a report.
+const ORDER_SETTLE: Span = Span::MINUTE;
 
 /// What one of a campaign's owners says.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,6 +99,14 @@ pub(super) struct CampaignState {
     /// As published; absent before its first round.
     pub entry: Option<TableEntry>,
     pub reason: Reason,
+    /// A person fixed or froze it, whatever else binds.
+    pub is_fixed: bool,
+    /// What is served before is on a person's order, or meant to go as fast as it can.
+    pub ordered_through: Timestamp,
+    /// Its participation as it would be, while a brake or a breaker cuts it.
+    uncut: Option<ParticipationRate>,
+    /// Its counter last grew at this read; absent before.
+    pub counted_to: Option<Timestamp>,
     /// The owner that binds.
     pub binding: Option<Slot>,
     /// ln of what is applied, for tracking.
@@ -185,6 +196,10 @@ impl CampaignState {
             event_cost: RecentMax::default(),
             entry: None,
             reason: Reason::OutsideFlight,
+            is_fixed: false,
+            ordered_through: Timestamp::MIN,
+            uncut: None,
+            counted_to: None,
             binding: None,
             applied_x: 0.0,
             safe_x: None,
@@ -199,9 +214,14 @@ impl CampaignState {
     /// A win or billing of this expected cost came.
     pub(super) fn note_cost(&mut self, now: Timestamp, planned_rate: f64, cost: Nanos) {
         self.event_cost.step(now, EVENT_MEMORY, cost);
+        self.note_growth(now, planned_rate, cost);
+    }
+
+    /// Money came, of a counter by nobody knows how many events.
+    pub(super) fn note_growth(&mut self, now: Timestamp, planned_rate: f64, growth: Nanos) {
         self.heard.has_cost = true;
         let x = self.level().map(|(x, _)| x);
-        self.response_mut(now).note_spend(now, planned_rate, x, cost);
+        self.response_mut(now).note_spend(now, planned_rate, x, growth);
     }
 
     /// A bidder told what it was asked.
@@ -246,8 +266,7 @@ impl CampaignState {
 
     /// Whether what it spends is on a person's order, or meant to go as fast as it can.
     pub(super) fn is_ordered(&self) -> bool {
-        let is_held = matches!(self.reason, Reason::Fixed | Reason::Frozen);
-        is_held || self.entered.terms.is_asap
+        self.is_fixed || self.entered.terms.is_asap
     }
 
     /// Takes an edited specification.
@@ -305,14 +324,18 @@ impl CampaignState {
         }
         let mut multiplier = PacingMultiplier::clamped(law_multiplier, max);
         let mut participation = ParticipationRate::clamped(law_participation);
-        lay_hands(hands, self.entry, max, &mut multiplier, &mut participation, &mut reason);
+        let before = (self.entry, self.note_order(hands, standing.now));
+        lay_hands(hands, before, max, &mut multiplier, &mut participation, &mut reason);
+        let threshold = self.dead_band(reason, standing.threshold);
         // Under no hand the law's own logarithm is what is applied, to the rounding of a millionth.
         self.applied_x = match (least, returned) {
             (Some(signal), _) if matches!(reason, Reason::Law | Reason::Minimum) => signal.x,
             (_, Some(ceiling)) if reason == Reason::Returns => ceiling.x,
             _ => limit::x_of(multiplier, participation),
         };
-        hold_back(signals, standing, &mut participation, &mut reason);
+        let own = participation;
+        hold_back(signals, standing, self.is_fixed, &mut participation, &mut reason);
+        self.uncut = (participation < own).then_some(own);
         let state = self.state(hands, standing, &mut reason);
         // A new one begins with what its law starts with, in silence as well; where an owner is set
         // aside there is no such thing. What a hand does is no experience of the market.
@@ -340,16 +363,34 @@ impl CampaignState {
             salt: hash::mix(id.key()),
         };
         let safe_x = self.history.x().filter(|&x| x < UNCUT && max >= PacingMultiplier::ONE);
-        if self.is_safe_near(safe_x) && !self.is_news(&entry, standing.threshold) {
+        if self.is_safe_near(safe_x) && !self.is_news(&entry, threshold) {
             return None;
         }
         entry.safe_multiplier = self.history.multiplier(max);
-        self.is_news(&entry, standing.threshold).then(|| {
-            let entry = self.steadied(entry, standing.threshold);
+        self.is_news(&entry, threshold).then(|| {
+            let entry = self.steadied(entry, threshold);
             self.entry = Some(entry);
             self.safe_x = safe_x;
             entry
         })
+    }
+
+    /// Whether it is on an order from now on; the participation that a hand keeps.
+    fn note_order(&mut self, hands: &Hands<'_>, now: Timestamp) -> Option<ParticipationRate> {
+        self.is_fixed = is_fixed(hands, self.entry);
+        if self.is_ordered() {
+            self.ordered_through = now + ORDER_SETTLE;
+        }
+        self.uncut.or_else(|| self.entry.map(|entry| entry.participation))
+    }
+
+    /// A figure that a hand says is published as it is said, and so is a maximum below what is
+    /// published.
+    fn dead_band(&self, reason: Reason, threshold: f64) -> f64 {
+        let is_said = matches!(reason, Reason::Fixed | Reason::Frozen | Reason::Capped);
+        let max = self.entered.terms.multiplier_max;
+        let is_above = self.entry.is_some_and(|entry| entry.multiplier > max);
+        if is_said || is_above { 0.0 } else { threshold }
     }
 
     /// How its bids are shaded. A hand's multiplier, or a safe one, says nothing of what the budget
@@ -424,36 +465,6 @@ impl CampaignState {
             || differs(published.multiplier.ppm(), entry.multiplier.ppm(), threshold)
             || differs(published.participation.ppm(), entry.participation.ppm(), threshold)
             || differs(published.safe_multiplier.ppm(), entry.safe_multiplier.ppm(), 0.1)
-    }
-}
-
-/// Pause is the state's business; else the least of cap and (freeze or fix or law).
-fn lay_hands(
-    hands: &Hands<'_>,
-    published: Option<TableEntry>,
-    max: PacingMultiplier,
-    multiplier: &mut PacingMultiplier,
-    participation: &mut ParticipationRate,
-    reason: &mut Reason,
-) {
-    if let Some(OverrideAction::Fix { multiplier: fixed, participation: rate }) =
-        hands.fix.map(|hand| hand.action)
-    {
-        *multiplier = fixed.min(max);
-        // Kept as published: the law follows the product of both, and would lower it tick by tick.
-        let kept = published.map_or(*participation, |entry| entry.participation);
-        *participation = rate.unwrap_or(kept);
-        *reason = Reason::Fixed;
-    } else if let (Some(_), Some(entry)) = (hands.freeze, published) {
-        *multiplier = entry.multiplier;
-        *participation = entry.participation;
-        *reason = Reason::Frozen;
-    }
-    if let Some(OverrideAction::Cap { multiplier: cap }) = hands.cap.map(|hand| hand.action)
-        && cap < *multiplier
-    {
-        *multiplier = cap;
-        *reason = Reason::Capped;
     }
 }
 

@@ -28,6 +28,10 @@ pub const EXAMINED_MAX: usize = 1_000;
 /// Flights of a campaign that are looked at, from the one at hand on: what is further away is
 /// known too little of.
 const FLIGHTS_MAX: usize = 4;
+/// Siblings that are looked at for one with enough seen of it, in the order in which they were
+/// entered: of a large advertiser's that many say what supply there is, and each campaign of an
+/// edit asks anew.
+const SIBLINGS_MAX: usize = 1_000;
 /// Billing events and days of traffic from which a campaign's level is evidence.
 const EVENTS_MIN: f64 = 20.0;
 const TRAFFIC_MIN: f64 = 0.04;
@@ -66,12 +70,9 @@ impl<L: PacingLaw> Engine<L> {
     ) -> Feasibility {
         let laid = self.laid(change, calendars);
         let mut told = Feasibility::default();
-        let mut left = EXAMINED_MAX;
-        for owner in family::concerned(self, change) {
-            if left == 0 {
-                break;
-            }
-            left -= 1;
+        let owners = family::concerned(self, change);
+        let left = EXAMINED_MAX.saturating_sub(owners.len());
+        for &owner in owners.iter().take(EXAMINED_MAX) {
             told.warnings.extend(self.family_warnings(&laid, owner));
         }
         for spec in change.campaigns.iter().take(left) {
@@ -79,7 +80,8 @@ impl<L: PacingLaw> Engine<L> {
                 told.warnings.extend(of_campaign(&self.candidate(&laid, spec)));
             }
         }
-        told.unexamined = change.campaigns.len().saturating_sub(left);
+        let skipped = owners.len().saturating_sub(EXAMINED_MAX);
+        told.unexamined = skipped + change.campaigns.len().saturating_sub(left);
         told
     }
 
@@ -123,6 +125,7 @@ impl<L: PacingLaw> Engine<L> {
             return Some(Source { slot, siblings: 0 });
         }
         let all = laid.campaigns.get(&spec.advertiser)?;
+        let all = &all[..all.len().min(SIBLINGS_MAX)];
         let known = |is_near: &dyn Fn(&CampaignSpec) -> bool| {
             let near = all.iter().filter(|one| one.billing == spec.billing && is_near(one));
             let slots = near.filter_map(|one| self.state.ledger.slot_of(one.id));

@@ -97,7 +97,7 @@ impl<S> Pace<S> {
                 is_stale: view.is_stale && view.now - self.moved_at > view.silence,
             },
         );
-        self.fastest = self.fastest(is_done, view);
+        self.fastest = self.fastest(is_done, planned, view);
         if view.is_ordered {
             // What is served on a person's order is no runaway, nor is what is told of it later.
             self.breaker.disregard(view.now + Span::MINUTE);
@@ -105,12 +105,19 @@ impl<S> Pace<S> {
         let _ = self.breaker.step(view.now, view.watermark, self.fastest);
     }
 
-    /// How fast its plan may spend: at its rate now, or at its day's mean where that is more.
-    /// A plan that is done, full speed and a person's hand have no fastest rate.
-    fn fastest<L>(&self, is_done: bool, view: &OwnerView<'_, L>) -> Option<Fastest> {
+    /// How fast its plan may spend: the most of its rates now and in this very tick and its day's
+    /// mean. A plan that is done, full speed and a person's hand have no fastest rate.
+    fn fastest<L>(
+        &self,
+        is_done: bool,
+        planned: Nanos,
+        view: &OwnerView<'_, L>,
+    ) -> Option<Fastest> {
+        let tick = planned.as_f64() / view.config.tick.as_minutes();
         let mean = self.sample.day_budget.as_f64() / self.sample.window_minutes.max(1.0);
         let is_judged = !is_done && !view.is_ordered && view.has_plan;
-        is_judged.then(|| Fastest::of(self.sample.planned_rate.max(mean), view.event_price))
+        is_judged
+            .then(|| Fastest::of(self.sample.planned_rate.max(mean).max(tick), view.event_price))
     }
 
     /// One step of the law. While a breaker holds, it may come down and not wind up: what is not
@@ -364,13 +371,14 @@ impl<S: Clone> Owner<S> {
             let seen = (&pace.sample, x0);
             Minimum::made(law, held.as_deref(), (minimum, &request), seen, view).map(Box::new)
         });
-        let Some(before) = before.filter(|before| before.window.intersect(window).is_some()) else {
+        let Some(before) = before else { return pace };
+        // A flight that begins where another ends is no way out of a breaker.
+        (pace.breaker, pace.fastest) = (before.breaker, before.fastest);
+        if before.window.intersect(window).is_none() {
             return pace;
-        };
+        }
         pace.law = law.rebase(&before.law, &before.sample, &pace.sample);
         pace.brake = before.brake;
-        pace.breaker = before.breaker;
-        pace.fastest = before.fastest;
         pace.stepped_to = before.stepped_to.min(at);
         pace.expected_before = before.expected_before;
         if is_edited {

@@ -7,6 +7,7 @@ mod foresight;
 mod learn;
 mod members;
 mod minimum;
+mod orders;
 mod outcomes;
 mod returns;
 mod silence;

@@ -18,13 +18,16 @@ use crate::report::{Reason, TickReport};
 use crate::table::EntryState;
 use crate::units::{Nanos, Span, Timestamp};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// So many minutes of traffic without a bid, or near nothing, are a blackout ...
 const DARK_MINUTES: f64 = 15.0;
 /// ... with as many asks at least ...
 const DARK_ASKS: u64 = 100;
-/// ... and a plan of so many events in them.
-const DARK_EVENTS: f64 = 3.0;
+/// ... and a plan of so many events in them: of fewer it is too often chance that none came.
+const DARK_EVENTS: f64 = 8.0;
+/// Behind its plan by no more events than this is not behind: the next one may make it even.
+const LATE_EVENTS: f64 = 3.0;
 /// ln(multiplier × participation) below this is near nothing: a hundredth.
 const DARK_X: f64 = -4.605_170_185_988_091;
 /// A law that is helped up goes no higher than this, or than its own safe multiplier: a twentieth.
@@ -124,6 +127,8 @@ pub(super) struct Seen {
     fallen: Vec<Slot>,
     /// Campaigns in a blackout.
     dark: Vec<Slot>,
+    /// Owners whose law was helped up: once a round, however many of their members are dark.
+    lifted: BTreeSet<Slot>,
     /// A campaign is at safe values for want of reports.
     is_blind: bool,
 }
@@ -165,7 +170,7 @@ impl<L: PacingLaw> Engine<L> {
             campaign.dark = None;
             return;
         }
-        // One that is helped up is helped until it spends, or stands at its floor.
+        // One that is helped up is dark until it spends, or stands at its floor.
         let is_raised = campaign.dark.as_ref().is_some_and(|dark| dark.is_raised);
         let low = if is_raised { floor_of(campaign) - 1e-9 } else { DARK_X };
         let is_low = campaign.applied_x <= low;
@@ -182,7 +187,8 @@ impl<L: PacingLaw> Engine<L> {
         let sample = pace.sample;
         let price = self.state.ledger.event_price(binding, Some(slot));
         // Ahead of its plan it is to spend nothing, and that is no blackout.
-        let is_behind = sample.measured < sample.planned;
+        let late = (sample.planned - sample.measured).as_f64();
+        let is_behind = late > LATE_EVENTS * price;
         if is_dark && (is_behind || is_raised) {
             let dark = campaign.dark.get_or_insert_with(|| Box::new(Dark::new(now)));
             dark.deepen(now, heard.asks, (sample.planned_rate, price));
@@ -192,7 +198,8 @@ impl<L: PacingLaw> Engine<L> {
         }
         if campaign.dark.as_ref().is_some_and(|dark| dark.is_raised) {
             seen.dark.push(slot);
-            if is_low && is_behind {
+            // Not while money comes, though the blackout is not over yet.
+            if is_dark && is_low && is_behind && seen.lifted.insert(binding) {
                 self.lift(slot, binding);
             }
         }

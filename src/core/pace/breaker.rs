@@ -32,7 +32,7 @@ pub const HOLD_MAX: Span = Span::HOUR;
 /// Spend served sooner after a trip than this does not count against it: a lease, and the way of a
 /// report.
 pub const SETTLE: Span = Span::MINUTE;
-/// A breaker that was released for so long begins with its shortest hold again.
+/// So long after its hold ended a breaker that was released begins with its shortest hold again.
 const FORGIVEN: Span = Span::HOUR;
 /// Events that are never too many, whatever the plan: a campaign of a few a day buys when it can.
 const EVENTS: f64 = 8.0;
@@ -186,13 +186,14 @@ impl Breaker {
             self.post(now, to, amount);
             return;
         }
-        let part = Nanos::floor_from(amount.as_f64() / whole);
         let mut at = to;
         for _ in 0..BUCKETS {
             if at <= from {
                 break;
             }
-            self.post(now, at, part);
+            // The first of its minutes is not a whole one.
+            let share = (at - from).as_minutes().min(1.0) / whole;
+            self.post(now, at, Nanos::floor_from(amount.as_f64() * share));
             at = at - Span::MINUTE;
         }
     }
@@ -288,6 +289,10 @@ impl Breaker {
         if fastest.rate >= held.rate {
             held.rate = fastest.rate;
             held.chance = fastest.chance.max(held.chance);
+        }
+        // A price that was unknown when the plan was fastest says the chance of it all the same.
+        if held.chance <= 0.0 && fastest.rate > 0.0 {
+            held.chance = held.rate * (fastest.chance / fastest.rate);
         }
         held.event = held.event.max(fastest.event);
     }

@@ -123,7 +123,7 @@ fn visit_control<V: Visitor>(config: &mut Config, v: &mut V) {
     let (constant_min, constant_max) = (Span::from_mins(30), Span::from_mins(180));
     v.field("law.elasticity", &mut law.elasticity, Within(0.5, 4.0));
     v.field("law.time_constant", &mut law.time_constant, Within(constant_min, constant_max));
-    v.field("law.slew_per_minute", &mut law.slew_per_minute, Within(0.01, 1.0));
+    v.field("law.slew_per_minute", &mut law.slew_per_minute, Within(0.05, 1.0));
     v.field("law.billed_share", &mut law.billed_share, Within(Ppm::new(0), Ppm::ONE));
 
     let ledger = &mut config.ledger;

@@ -1,13 +1,14 @@
 //! Runaways are cut, held and let go; blackouts are told and helped; nothing else is.
 
 use super::*;
+use crate::event::CounterRead;
 use crate::notice::{NoticeCause, NoticeEdge, NoticeObject};
 use crate::pace::breaker::{TRIPPED, Trip};
 use crate::report::TickReport;
 
 /// What a world's rounds told.
-struct Told {
-    reports: Vec<TickReport>,
+pub(super) struct Told {
+    pub(super) reports: Vec<TickReport>,
 }
 
 impl Told {
@@ -22,7 +23,7 @@ impl Told {
 
 /// Runs `ticks` rounds of ten seconds; `spend` makes what is reported of what the table lets
 /// through.
-fn run(
+pub(super) fn run(
     world: &mut World,
     ticks: i64,
     mut spend: impl FnMut(&mut World) -> Vec<SpendEvent>,
@@ -43,11 +44,11 @@ fn run(
     told
 }
 
-fn trip(world: &World, id: &str) -> Option<Trip> {
+pub(super) fn trip(world: &World, id: &str) -> Option<Trip> {
     world.engine.explain(CampaignId::of(id)).unwrap().owners[0].breaker
 }
 
-fn event(world: &mut World, id: &str, price: Nanos) -> SpendEvent {
+pub(super) fn event(world: &mut World, id: &str, price: Nanos) -> SpendEvent {
     world.sequence += 1;
     SpendEvent {
         event_id: EventId::from_key(world.sequence),
@@ -66,8 +67,12 @@ fn event(world: &mut World, id: &str, price: Nanos) -> SpendEvent {
 
 /// Fifty asks were answered with so many bids, and none won.
 fn say_asks(world: &mut World, bids: u64) {
+    say_asks_of(world, "c", bids);
+}
+
+fn say_asks_of(world: &mut World, id: &str, bids: u64) {
     let count = OpportunityCount {
-        campaign: CampaignId::of("c"),
+        campaign: CampaignId::of(id),
         segment: SegmentId::of("s"),
         arm: ArmId(0),
         asks: 50,
@@ -84,7 +89,7 @@ fn say_asks(world: &mut World, bids: u64) {
 }
 
 /// Both with the brake and without it: the bound is the breaker's own.
-fn runaway_worlds(days: i64, budget: i64) -> [World; 2] {
+pub(super) fn runaway_worlds(days: i64, budget: i64) -> [World; 2] {
     [true, false].map(|has_brake| {
         let spec = campaign("c", days, budget);
         let rate = 300e9 / 1_440.0;
@@ -156,6 +161,22 @@ fn a_count_that_no_participation_lowers_is_held_for_longer_each_time_and_told_on
     let own = NoticeObject::Owner(BudgetOwner::Campaign(CampaignId::of("c")));
     let of_campaign = edges.iter().filter(|(_, edge)| edge.notice.object == own);
     assert_eq!(of_campaign.count(), 1, "{edges:?}");
+}
+
+#[test]
+fn a_flight_that_begins_where_another_ends_is_no_way_out_of_a_breaker() {
+    let mut spec = campaign("c", 1, 100);
+    let second = Window::try_new(at(86_400), at(2 * 86_400)).unwrap();
+    spec.budgets.flights.push(Flight { window: second, budget: Some(Nanos::from_units(100)) });
+    let mut world = World::new(Budgets::default(), &[(spec, 300e9 / 1_440.0)]);
+    world.minutes(1_385);
+    let wrong = |world: &mut World| vec![event(world, "c", Nanos::new(200_000_000))];
+    let _ = run(&mut world, 6 * 5, wrong, |_| {});
+    let before = trip(&world, "c").expect("it tripped");
+    let _ = run(&mut world, 6 * 55, |_| Vec::new(), |_| {});
+    assert!(world.now > at(86_400));
+    let after = trip(&world, "c").expect("it holds on");
+    assert_eq!(after.tripped_at, before.tripped_at);
 }
 
 #[test]
@@ -275,6 +296,58 @@ fn bidders_that_bid_nothing_are_a_blackout_and_a_few_lost_auctions_are_not() {
         };
         let told = run(&mut world, 6 * 60, lost, |_| {});
         assert_eq!(told.edges(NoticeCause::Blackout).len(), count, "{bids} bids");
+    }
+}
+
+#[test]
+fn a_shared_law_is_helped_up_once_a_round_however_many_are_dark() {
+    let ids = ["c", "d", "e", "f", "g", "h"];
+    let specs = ids.map(|id| (campaign(id, 10, 10_000), 0.0));
+    let cap = Cap { horizon: Horizon::Day, amount: Nanos::from_units(100) };
+    let mut world = World::new(Budgets { flights: Vec::new(), caps: vec![cap] }, &specs);
+    let laws = world.engine.config.laws;
+    let shared = |world: &World| {
+        let owner = &world.engine.state.owners[0];
+        let law = laws.get(owner.law_choice());
+        (law.signal(&owner.pace.as_ref().unwrap().law).x, owner.law_choice())
+    };
+    let mut asked = |world: &mut World| {
+        ids.iter().for_each(|id| say_asks_of(world, id, 1));
+        Vec::new()
+    };
+    world.say(Input::Tick);
+    let mut last = 0.0;
+    for _ in 0..6 * 30 {
+        let choice = shared(&world).1;
+        let pace = world.engine.state.owners[0].pace.as_mut().unwrap();
+        pace.law = laws.get(choice).follow(&pace.law, -8.0, &pace.sample);
+        let _ = run(&mut world, 1, &mut asked, |_| {});
+        last = shared(&world).0 + 8.0;
+    }
+    // A tick's share of twofold a minute, and of the law's own slew.
+    assert!((0.11..0.16).contains(&last), "{last}");
+}
+
+#[test]
+fn a_campaign_fed_by_a_counter_that_spends_by_its_plan_is_neither_behind_nor_dark() {
+    let spec = CampaignSpec { spend_source: SpendSource::Counters, ..campaign("c", 1, 100) };
+    for (is_spending, count) in [(true, 0), (false, 2)] {
+        let mut world = World::new(Budgets::default(), &[(spec.clone(), 0.0)]);
+        let mut spent = 0.05;
+        let read = |world: &mut World| {
+            say_asks(world, 0);
+            spent += if is_spending { 100.0 / 8_640.0 } else { 0.0 };
+            world.say(Input::Counter(CounterRead {
+                campaign: CampaignId::of("c"),
+                read_at: world.now,
+                value: Some(Nanos::floor_from(spent * 1e9)),
+                window: Window::try_new(at(0), at(86_400)).unwrap(),
+            }));
+            Vec::new()
+        };
+        let told = run(&mut world, 6 * 180, read, |_| {});
+        let edges = [NoticeCause::Behind, NoticeCause::Blackout].map(|cause| told.edges(cause));
+        assert_eq!(edges.concat().len(), count, "{edges:?}");
     }
 }
 

@@ -182,6 +182,30 @@ fn growth_of_a_counter_counts_to_the_time_since_it_was_last_read() {
 }
 
 #[test]
+fn growth_over_a_few_minutes_counts_once() {
+    for tenths in [11, 19, 25, 58, 60] {
+        let mut breaker = Breaker::new(START);
+        let from = START + Span::HOUR;
+        let to = from + Span::from_secs(6).times(tenths);
+        breaker.post_over(to, (from, to), CENT);
+        let within = breaker.spent() / CENT.as_f64();
+        assert!((within - 1.0).abs() < 1e-6, "{within} of one in {tenths} tenths of a minute");
+    }
+}
+
+#[test]
+fn a_price_that_becomes_known_after_the_plan_was_fastest_counts() {
+    let (rate, event) = (CENT.as_f64(), CENT.as_f64());
+    let mut breaker = Breaker::new(START);
+    breaker.step(START, Some(START), Some(Fastest::of(rate, 0.0)));
+    let now = START + TICK;
+    breaker.step(now, Some(now), Some(Fastest::of(rate / 2.0, event)));
+    let mut known = Breaker::new(START);
+    known.step(START, Some(START), Some(Fastest::of(rate, event)));
+    assert!((breaker.allowed() - known.allowed()).abs() < 1.0);
+}
+
+#[test]
 fn what_has_no_fastest_rate_is_not_judged() {
     let mut breaker = Breaker::new(START);
     breaker.post(START, START, Nanos::from_units(1_000));
