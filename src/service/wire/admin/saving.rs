@@ -21,7 +21,7 @@ pub fn bid_groups(engine: &Engine, campaign: CampaignId) -> Option<BidGroups> {
     engine.bid_groups(campaign)
 }
 
-/// What all partitions told together; `missing` of them others lead. Nothing where none told.
+/// What all partitions told together; `missing` of them others lead, or were silent. Nothing where none told.
 #[must_use]
 pub fn saving_message(told: &[BidGroups], missing: u32) -> Option<v1::ShadingSaving> {
     let all = told.iter().copied().reduce(|all, part| all.with(&part))?;
@@ -65,15 +65,23 @@ pub fn saving_words(saving: &v1::ShadingSaving) -> Vec<(&'static str, String)> {
     if let Some(value) = saving.per_value {
         words.push(("saved a value", estimate_words(value)));
     }
-    words.push(("wins kept", share(saving.wins_kept)));
+    let is_one_sided = saving.per_win.is_some() && saving.wins_kept.is_none();
+    let kept = if is_one_sided {
+        "not known: of one group at least, wins alone are told".to_owned()
+    } else {
+        share(saving.wins_kept)
+    };
+    words.push(("wins kept", kept));
     let groups =
         [("shaded", saving.shaded), ("control", saving.control), ("explored", saving.explored)];
     for (name, group) in groups {
         words.push((name, group_words(group.unwrap_or_default())));
     }
     if saving.partitions_missing > 0 {
-        let missing =
-            format!("exchanges of {} partitions led elsewhere", saving.partitions_missing);
+        let missing = format!(
+            "exchanges of {} partitions led elsewhere or silent",
+            saving.partitions_missing
+        );
         words.push(("not counted", missing));
     }
     words
