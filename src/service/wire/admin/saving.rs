@@ -120,9 +120,12 @@ mod tests {
         };
         let told = saving_words(&saving);
         assert_eq!(told[0].1, "40.0% (19 times in 20: 35.1% to 44.9%)");
-        assert_eq!(told[1], ("wins kept", "not known yet: 9 wins of the control group".to_owned()));
+        let kept = "not known: of one group at least, wins alone are told";
+        assert_eq!(told[1], ("wins kept", kept.to_owned()));
         assert_eq!(told[2].1, "450 wins of 900 auctions at 600000 micros per thousand");
         assert_eq!(told.last().map(|last| last.0), Some("not counted"));
+        let few = v1::ShadingSaving { per_win: None, ..saving };
+        assert_eq!(saving_words(&few)[1].1, "not known yet: 9 wins of the control group");
         saving.per_value = Some(estimate(-50_000, -100_000, 1_000));
         assert_eq!(saving_words(&saving)[1].0, "saved a value");
         assert_eq!(saving_message(&[], 0), None);
