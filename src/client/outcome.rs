@@ -19,7 +19,7 @@ use paceline_proto::v1::spend_service_client::SpendServiceClient;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tonic::Code;
 
 /// Outcomes in one report: large enough that the call costs little, small enough for one message.
@@ -35,7 +35,8 @@ const TRIES_MAX: u32 = 5;
 pub struct OutcomeSettings {
     /// Of every price: the service's `shading.currency`.
     pub currency: Currency,
-    /// Outcomes that may wait, some 250 bytes each; those beyond are dropped and counted.
+    /// Outcomes that may wait, some 250 bytes each; those beyond are dropped and counted. At least
+    /// one, and at most as many as the queue can count; what lies outside counts as the nearest.
     pub buffer_max: usize,
     /// Of shaded bids, and of those without a draw, one in so many is told and stands for as many:
     /// 1 to 10 000; what lies outside counts as the nearest.
@@ -215,7 +216,7 @@ pub(crate) fn channel(
     settings: OutcomeSettings,
 ) -> (OutcomeReporter, OutcomeSender) {
     let OutcomeSettings { currency, buffer_max, one_in } = settings;
-    let (tx, rx) = mpsc::channel(buffer_max.max(1));
+    let (tx, rx) = mpsc::channel(buffer_max.clamp(1, Semaphore::MAX_PERMITS));
     let reporter = OutcomeReporter {
         tx,
         board: Arc::clone(board),
@@ -239,7 +240,7 @@ impl OutcomeSender {
             let batch = self.next_batch();
             let is_drained = batch.len() < BATCH_MAX;
             if !batch.is_empty() {
-                self.send(&mut client, batch).await;
+                self.send(&mut client, batch, &mut stop).await;
             }
             if is_stopped && is_drained {
                 return;
@@ -260,8 +261,14 @@ impl OutcomeSender {
         batch
     }
 
-    /// Sends one batch, the same again after a failure that may pass; a few times at most.
-    async fn send(&mut self, client: &mut SpendServiceClient<Line>, batch: Vec<v1::BidOutcome>) {
+    /// Sends one batch, the same again after a failure that may pass; a few times at most, and once
+    /// when the client is shut down.
+    async fn send(
+        &mut self,
+        client: &mut SpendServiceClient<Line>,
+        batch: Vec<v1::BidOutcome>,
+        stop: &mut watch::Receiver<bool>,
+    ) {
         self.sequence += 1;
         let count = batch.len() as u64;
         let request = v1::ReportOutcomesRequest {
@@ -290,11 +297,14 @@ impl OutcomeSender {
                 {
                     break;
                 }
-                Ok(Err(_)) | Err(_) if tried < TRIES_MAX => {
+                Ok(Err(_)) | Err(_) if tried < TRIES_MAX && !*stop.borrow() => {
                     stats.note(Fact::ReportRetried, 1);
-                    back_off.wait().await;
+                    tokio::select! {
+                        () = back_off.wait() => {}
+                        _ = stop.changed() => {}
+                    }
                 }
-                Ok(Err(_)) | Err(_) => {}
+                Ok(Err(_)) | Err(_) => break,
             }
         }
         stats.note(Fact::OutcomeDropped, count);

@@ -163,7 +163,7 @@ impl AdminService for Admin {
         let question = move |engine: &find::Engine| {
             engine.campaign(id).and_then(|spec| message::explanation_message(engine, spec))
         };
-        let told = handle.ask(question).await.map_err(|error| loop_status(&error))?;
+        let told = causes::asked(handle, question).await?;
         let mut told = told.ok_or_else(|| find::unknown_campaign(&request.campaign_id))?;
         told.saving = saving::of(&self.partitions, id).await;
         told.causes = self.causes(handle, id).await?.to_vec();

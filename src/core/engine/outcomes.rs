@@ -167,8 +167,7 @@ impl Shading {
         let mut admission = self.reporters.open(now, report.producer);
         let is_due = report.currency == self.currency;
         for outcome in &report.outcomes {
-            let admitted =
-                if is_due { admission.admit(outcome.count) } else { Err(Fault::Currency) };
+            let admitted = if is_due { admission.admit() } else { Err(Fault::Currency) };
             let became = match admitted {
                 Ok(()) => self.shader.take_one(now, outcome),
                 Err(fault) => {

@@ -2,7 +2,8 @@
 //!
 //! Where a curve is right, the middle of the probability interval that an outcome falls into has
 //! the mean one half, whatever is told and whatever was bid; so one test serves every kind of
-//! feedback, and bids chosen by the curve do not fool it. Page, "Continuous inspection schemes",
+//! feedback, and bids chosen by the curve do not fool it. A row is one outcome, however many it
+//! stands for: ten told by one are not ten of a kind. Page, "Continuous inspection schemes",
 //! Biometrika 1954. CONTROL.md (46). Called by `node`.
 
 use super::curve::WinCurve;
@@ -16,8 +17,6 @@ const SLACK: f64 = 0.25;
 /// Deviations that have to gather. With the slack, a false alarm comes once in e^(2 × 0.25 × 40),
 /// which is five hundred million outcomes; less as curves are not quite right.
 const ALARM: f32 = 40.0;
-/// The most that one row moves the sums by, in outcomes, whatever it says it stands for.
-const ROW_MAX: f64 = 16.0;
 /// How fast the spread of outcomes is followed.
 const FOLLOW: f64 = 0.002;
 
@@ -41,7 +40,7 @@ impl Default for Drift {
 
 impl Drift {
     /// Takes an outcome in; true when the curve does not hold any more, which starts over.
-    pub(super) fn is_alarm(&mut self, curve: &WinCurve, seen: Sighting, times: f64) -> bool {
+    pub(super) fn is_alarm(&mut self, curve: &WinCurve, seen: Sighting) -> bool {
         let (low, high) = match seen {
             Sighting::Exact(price) => (curve.upto(price - 1), curve.upto(price)),
             Sighting::AtMost(price) => (0.0, curve.upto(price)),
@@ -52,9 +51,8 @@ impl Drift {
         // Not below what a win of one in twenty has: a sure thing is not divided by nothing.
         let deviations = off / libm::sqrt(square.max(0.012));
         self.square = weight(square + FOLLOW * (off * off - square));
-        let times = times.min(ROW_MAX);
-        self.above = (self.above + weight(times * (deviations - SLACK))).max(0.0);
-        self.below = (self.below + weight(times * (-deviations - SLACK))).max(0.0);
+        self.above = (self.above + weight(deviations - SLACK)).max(0.0);
+        self.below = (self.below + weight(-deviations - SLACK)).max(0.0);
         let is_alarm = self.above > ALARM || self.below > ALARM;
         if is_alarm {
             (self.above, self.below) = (0.0, 0.0);
@@ -79,7 +77,7 @@ mod tests {
         (0..400_000).find(|&number| {
             let price =
                 super::super::number::price(super::super::number::real(draw(number)) * scale);
-            drift.is_alarm(&curve, see(price + 1), 1.0)
+            drift.is_alarm(&curve, see(price + 1))
         })
     }
 

@@ -22,13 +22,13 @@ use serde::{Deserialize, Serialize};
 const HOLD_EVERY: u8 = 8;
 /// Intervals held out at most; a refit comes long before.
 const HELD_MAX: usize = 256;
-/// Outcomes without which a gate does not judge.
+/// Outcomes' worth without which a gate does not judge.
 const HELD_LEAST: f64 = 12.0;
 /// Loss in the logarithm, an outcome, by which a new curve may be worse on what was held out.
 const LOSS_SLACK: f64 = 0.02;
 /// By how much outcomes may lie off the middle, besides three deviations of chance.
 const CALIBRATION: f64 = 0.05;
-/// Auctions' worth of evidence without which a node leaves it to its parent.
+/// Auctions' worth of evidence, and rows, without which a node leaves it to its parent.
 const LEAST: f64 = 24.0;
 /// What the log-logistic at the root counts as.
 const ROOT_WEIGHT: f64 = 12.0;
@@ -41,9 +41,9 @@ const DRIFT_WEIGHT: f64 = 12.0;
 const DRIFT_KEPT: f64 = 32.0;
 /// Evidence that the faster forgetting leaves: with less, chance costs more than what is old.
 const DRIFT_LEAST: f64 = 1_500.0;
-/// Outcomes after which a curve is sure enough to be tested for drift.
+/// Auctions' worth of evidence, and rows, after which a curve is sure enough for the drift test.
 const TESTED_LEAST: f64 = 200.0;
-/// Outcomes in the life of a node up to which it is learning, and bids move as they must.
+/// Rows in the life of a node up to which it is learning, and bids move as they must.
 const YOUNG: f32 = 2_000.0;
 /// How much of what siblings said before is kept at each refit of one.
 const KIN_FADE: f64 = 0.98;
@@ -105,9 +105,11 @@ pub(super) struct Node {
     drifts_until: Option<Timestamp>,
     faded_at: Timestamp,
     published_at: Timestamp,
-    /// Outcomes since it was made, or since the last alarm.
+    /// Rows since it was made: one that stands for many is one observation all the same.
+    rows: u32,
+    /// Rows since it was made, or since the last alarm.
     age: f32,
-    /// Outcomes since the last refit.
+    /// Auctions' worth since the last refit.
     fresh: f32,
     pub(super) is_queued: bool,
     /// When the latest outcome came.
@@ -141,6 +143,7 @@ impl Node {
             drifts_until: None,
             faded_at: at,
             published_at: at,
+            rows: 0,
             age: 0.0,
             fresh: 0.0,
             is_queued: false,
@@ -183,9 +186,9 @@ impl Node {
         at: Timestamp,
         config: &ShaderConfig,
     ) -> bool {
-        let is_tested = self.evidence.total() >= TESTED_LEAST;
+        let is_tested = self.evidence.total().min(self.rows.into()) >= TESTED_LEAST;
         let curve = self.curve.as_ref().filter(|_| is_tested);
-        let is_alarm = curve.is_some_and(|curve| self.drift.is_alarm(curve, seen, times));
+        let is_alarm = curve.is_some_and(|curve| self.drift.is_alarm(curve, seen));
         if is_alarm {
             self.drifts_until = Some(at + config.drift_hold);
             self.evidence.fade(DRIFT_KEPT / self.evidence.total().max(DRIFT_KEPT));
@@ -199,7 +202,8 @@ impl Node {
         }
         self.heard_at = self.heard_at.max(at);
         self.fresh += weight(times);
-        self.age += weight(times);
+        self.rows = self.rows.saturating_add(1);
+        self.age += 1.0;
         self.until_held = self.until_held.saturating_sub(1);
         if self.until_held == 0 && self.held.len() < HELD_MAX {
             self.until_held = HOLD_EVERY;
@@ -229,7 +233,8 @@ impl Node {
         self.fade(now, config);
         let nothing = Refit { scatter: None, is_changed: false };
         let above = parent.and_then(Self::curve);
-        if self.total() + length(self.held.len()) < LEAST || (parent.is_some() && above.is_none()) {
+        let known = (self.total() + length(self.held.len())).min(self.rows.into());
+        if known < LEAST || (parent.is_some() && above.is_none()) {
             return nothing;
         }
         let kin = parent.map_or(ROOT_WEIGHT, |parent| parent.kin.weight());
@@ -289,7 +294,10 @@ impl Node {
     ) -> bool {
         let total: f64 = self.held.iter().map(|row| f64::from(row.weight)).sum();
         let Some(last) = self.curve.as_ref().or(above) else { return false };
-        if total < HELD_LEAST {
+        let squares: f64 = self.held.iter().map(|row| f64::from(row.weight * row.weight)).sum();
+        // As many rows alike in weight as would tell as much (Kish 1965).
+        let told = total * total / squares.max(1e-6);
+        if told < HELD_LEAST {
             return false;
         }
         let ends = |curve: &WinCurve, row: &Row| {
@@ -305,7 +313,7 @@ impl Node {
             })
         };
         // A curve of many cells scatters by chance; the slack grows with it as the sample shrinks.
-        if loss(curve) > loss(last) + LOSS_SLACK + 1.0 / libm::sqrt(total) {
+        if loss(curve) > loss(last) + LOSS_SLACK + 1.0 / libm::sqrt(told) {
             counts.refused_loss += 1;
             return true;
         }
@@ -318,7 +326,7 @@ impl Node {
         };
         let off = middle(curve);
         // No reason to keep one that is further off.
-        let is_off = off > CALIBRATION + 3.0 * 0.289 / libm::sqrt(total) && off > middle(last);
+        let is_off = off > CALIBRATION + 3.0 * 0.289 / libm::sqrt(told) && off > middle(last);
         counts.refused_calibration += u64::from(is_off);
         is_off
     }

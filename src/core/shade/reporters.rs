@@ -30,8 +30,10 @@ const SUMMED_FOR: Span = Span::from_secs(1);
 /// What one reporter told of late.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 struct Told {
-    /// Auctions that it told of and that were learnt from.
+    /// Auctions that it told of and that were learnt from, up to what it may tell.
     sound: f64,
+    /// Those beyond it, which the last row of a report brought.
+    over: f64,
     /// Rows of those.
     rows: f64,
     /// Rows that were faulty.
@@ -43,14 +45,20 @@ struct Told {
 
 impl Told {
     const fn new(now: Timestamp) -> Self {
-        Self { sound: 0.0, rows: 0.0, faulty: 0.0, heard_at: now, part: 0.0 }
+        Self { sound: 0.0, over: 0.0, rows: 0.0, faulty: 0.0, heard_at: now, part: 0.0 }
     }
 
     fn at(self, now: Timestamp) -> Self {
         let kept = libm::exp2(-(now - self.heard_at).ratio_to(HALF_LIFE).max(0.0));
         let heard_at = self.heard_at.max(now);
-        let Self { sound, rows, faulty, part, .. } = self;
-        Self { sound: kept * sound, rows: kept * rows, faulty: kept * faulty, heard_at, part }
+        Self {
+            sound: kept * self.sound,
+            over: kept * self.over,
+            rows: kept * self.rows,
+            faulty: kept * self.faulty,
+            heard_at,
+            part: self.part,
+        }
     }
 }
 
@@ -66,16 +74,17 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Whether a row that stands for so many auctions may be taken.
+    /// Whether a row may be taken, however many auctions it stands for: the last one goes over what
+    /// is left, since else whoever samples would be let in with the rows that stand for themselves
+    /// and no others.
     ///
     /// # Errors
     /// [`Fault::Distrusted`] or [`Fault::Overweight`].
-    pub fn admit(&self, count: u32) -> Result<(), Fault> {
+    pub fn admit(&self) -> Result<(), Fault> {
         if self.is_distrusted {
             return Err(Fault::Distrusted);
         }
-        let fits = self.sound + f64::from(count) <= self.left;
-        if fits { Ok(()) } else { Err(Fault::Overweight) }
+        if self.sound < self.left { Ok(()) } else { Err(Fault::Overweight) }
     }
 
     /// Notes what became of a row.
@@ -125,7 +134,7 @@ impl Reporters {
         };
         let told = own.unwrap_or(Told::new(now));
         let is_distrusted = told.faulty > FAULTY_LEAST + told.rows;
-        let left = most - told.sound.min(most);
+        let left = most - told.sound.min(most) - told.over;
         Admission { most, left, is_distrusted, sound: 0.0, rows: 0.0, faulty: 0.0 }
     }
 
@@ -149,7 +158,10 @@ impl Reporters {
         }
         let told = self.told.entry(id).or_insert(Told::new(now));
         *told = told.at(now);
-        told.sound = told.sound.min(report.most) + report.sound;
+        let sound = told.sound.min(report.most) + report.sound;
+        let over = (sound - report.most).max(0.0);
+        told.sound = sound - over;
+        told.over += over;
         told.rows += report.rows;
         told.faulty += report.faulty;
         let (before, now) = (told.part, if told.sound >= HEARD { told.sound } else { 0.0 });
@@ -179,7 +191,7 @@ mod tests {
         let mut report = reporters.open(at(minutes), producer);
         let mut taken = 0;
         for row in 0..sound + faulty {
-            let became = report.admit(1).and(if row < sound { Ok(()) } else { Err(Fault::Price) });
+            let became = report.admit().and(if row < sound { Ok(()) } else { Err(Fault::Price) });
             taken += u32::from(became.is_ok());
             report.note(1, became);
         }
@@ -197,7 +209,31 @@ mod tests {
         let minute = tell(&mut reporters, 1, 1, (1_000, 0));
         assert!((10..70).contains(&minute), "and goes on at its part, whatever it told: {minute}");
         // After five hours two of its outcomes are left, and less than one of each of the others.
-        assert_eq!(tell(&mut reporters, 300, 2, (50_000, 0)), 1_006);
+        assert_eq!(tell(&mut reporters, 300, 2, (50_000, 0)), 1_007);
+    }
+
+    #[test]
+    fn whoever_samples_is_let_in_a_row_at_a_time_and_no_more_than_its_part_over_time() {
+        let mut reporters = Reporters::default();
+        for id in 2..4 {
+            assert_eq!(tell(&mut reporters, 0, id, (500, 0)), 500);
+        }
+        let producer = Some(ProducerId::from_key(1));
+        let mut taken = 0;
+        for minute in 0..300 {
+            for id in 2..4 {
+                tell(&mut reporters, minute, id, (12, 0));
+            }
+            for _ in 0..10 {
+                let mut report = reporters.open(at(minute), producer);
+                let became = report.admit();
+                taken += u32::from(became.is_ok());
+                report.note(5_000, became);
+                reporters.close(at(minute), producer, &report);
+            }
+        }
+        // Its part is some 2 560: a row over it halves down to that in 47 minutes.
+        assert!((6..=8).contains(&taken), "{taken}");
     }
 
     #[test]

@@ -66,6 +66,13 @@ impl Ratio {
             + self.under_under / (self.under * self.under);
         is_told.then(|| (libm::log(self.over / self.under), variance.max(0.0)))
     }
+
+    /// How many rows alike in weight would tell as much (Kish 1965), of whichever end has fewer.
+    fn evidence(&self) -> f64 {
+        let over = self.over * self.over / self.over_over;
+        let under = self.under * self.under / self.under_under;
+        if over.is_finite() && under.is_finite() { over.min(under) } else { 0.0 }
+    }
 }
 
 impl BidGroup {
@@ -75,9 +82,9 @@ impl BidGroup {
         (self.won > 0.0).then(|| self.paid / self.won)
     }
 
-    /// How many wins alike in weight would tell as much (Kish 1965).
-    fn evidence(&self) -> f64 {
-        if self.won_won > 0.0 { self.won * self.won / self.won_won } else { 0.0 }
+    /// Whether no auction of it was lost, as far as weights tell.
+    fn is_all_won(&self) -> bool {
+        self.won >= self.all * (1.0 - 1e-9)
     }
 
     fn add(&mut self, outcome: &Outcome, trial: &BidTrial) {
@@ -220,17 +227,21 @@ impl BidGroups {
     /// What shading saves, as far as enough was told.
     #[must_use]
     pub fn saving(&self) -> Saving {
-        let least = self.shaded.evidence().min(self.control.evidence());
         let compared = |of: fn(&BidGroup) -> Ratio| {
-            let (shaded, control) = (of(&self.shaded).log()?, of(&self.control).log()?);
-            let is_enough = least >= WINS_LEAST;
+            let (shaded, control) = (of(&self.shaded), of(&self.control));
+            if shaded.evidence().min(control.evidence()) < WINS_LEAST {
+                return None;
+            }
+            let (shaded, control) = (shaded.log()?, control.log()?);
             let deviation = libm::sqrt(shaded.1 + control.1);
-            is_enough.then(|| Estimate::of_log(shaded.0 - control.0, deviation))
+            Some(Estimate::of_log(shaded.0 - control.0, deviation))
         };
+        // Whoever tells of wins alone says nothing of the chance to win, and says it surely.
+        let is_one_sided = self.shaded.is_all_won() || self.control.is_all_won();
         Saving {
             per_win: compared(BidGroup::price_of_a_win).map(Estimate::less),
             per_value: compared(BidGroup::price_of_value).map(Estimate::less),
-            wins_kept: compared(BidGroup::share_won),
+            wins_kept: compared(BidGroup::share_won).filter(|_| !is_one_sided),
         }
     }
 }
@@ -263,14 +274,15 @@ impl Estimate {
 }
 
 /// What shading saves against the control group. Each is absent while either group has too few
-/// wins.
+/// wins that tell of it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Saving {
     /// Share of the control group's price of a win that is saved.
     pub per_win: Option<Estimate>,
     /// The same of its price of a unit of expected value, over wins that told theirs.
     pub per_value: Option<Estimate>,
-    /// Chance to win, as a share of the control group's.
+    /// Chance to win, as a share of the control group's; absent where either group told of wins
+    /// alone.
     pub wins_kept: Option<Estimate>,
 }
 

@@ -147,6 +147,9 @@ impl Shader {
     pub fn hear(&mut self, at: Timestamp, path: &SegmentPath) {
         let node = path.segment().and_then(|segment| self.segments.get(&segment));
         let mut next = node.map(|(node, _)| *node);
+        if let Some(leaf) = next {
+            self.list(at, leaf);
+        }
         while let Some(place) = next {
             let node = &mut self.nodes[index(place)];
             node.heard_at = node.heard_at.max(at);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Longest time a form may take to arrive: whoever sends a byte now and then must not hold a place.
-const SEND_TIMEOUT: Duration = Duration::from_secs(10);
+/// Less than a page's five seconds, so that whoever was slow is not told that a change may be done.
+const SEND_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What was filled in.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -13,6 +13,7 @@ use paceline_proto::v1;
 use paceline_proto::v1::multiplier_service_server::MultiplierService;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -34,6 +35,8 @@ pub struct Multipliers {
     tasks: TaskTracker,
     stop: CancellationToken,
     streams: Streams,
+    /// Polls for schedules so far.
+    polls: Arc<AtomicUsize>,
 }
 
 /// The latest stream of each bidder: one that ends may have a successor already. Holds as many as
@@ -80,7 +83,7 @@ impl Multipliers {
     /// Streams run in `tasks` and end with `stop`.
     #[must_use]
     pub fn new(partitions: Partitions, tasks: TaskTracker, stop: CancellationToken) -> Self {
-        Self { partitions, tasks, stop, streams: Streams::default() }
+        Self { partitions, tasks, stop, streams: Streams::default(), polls: Arc::default() }
     }
 }
 
@@ -172,7 +175,7 @@ impl MultiplierService for Multipliers {
                 update
             }));
         }
-        updates.extend(self.polled_shades(shades.as_ref()));
+        self.add_shades(shades.as_ref(), &mut updates);
         Ok(Response::new(v1::GetMultipliersResponse { updates }))
     }
 

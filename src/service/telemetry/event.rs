@@ -29,6 +29,8 @@ pub enum Sink {
     Grpc,
     /// The table in Redis.
     Redis,
+    /// Schedules in Redis.
+    RedisShading,
 }
 
 /// Whether something came off.
@@ -365,6 +367,7 @@ pub fn published(sink: Sink, outcome: Outcome, count: u64) {
     let sink = match sink {
         Sink::Grpc => "grpc",
         Sink::Redis => "redis",
+        Sink::RedisShading => "redis_shading",
     };
     metric::PUBLISHED.add(count, [word(sink), word(outcome.as_str())]);
 }

@@ -82,7 +82,7 @@ const CAUSE: Label = Label::Of(
         "blind",
     ],
 );
-const SINK: Label = Label::Of("sink", &["grpc", "redis"]);
+const SINK: Label = Label::Of("sink", &["grpc", "redis", "redis_shading"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);

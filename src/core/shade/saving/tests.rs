@@ -67,7 +67,29 @@ fn equal_rows_save_what_they_cost_less() {
     let per_win = saving.per_win.unwrap();
     assert!((per_win.middle - 0.4).abs() < 1e-9 && per_win.high - per_win.low < 1e-6);
     assert_eq!(saving.per_value, None, "no win told its value");
-    assert!((saving.wins_kept.unwrap().middle - 1.0).abs() < 1e-9);
+    assert_eq!(saving.wins_kept, None, "where no loss is told, nothing is said of the chance");
+    rows.extend(vec![outcome(BidRole::Best, 990_000, (600, false), None); 100]);
+    assert_eq!(told(&rows).saving().wins_kept, None, "nor where one group tells of none");
+    rows.extend(vec![outcome(BidRole::Control, 10_000, (1_000, false), None); 10]);
+    assert!((told(&rows).saving().wins_kept.unwrap().middle - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn one_win_that_tells_its_value_is_no_saving_of_value() {
+    let mut rows = market(1, 4_000);
+    let mut left = [1, 1];
+    for row in &mut rows {
+        let trial = row.trial.as_mut().unwrap();
+        let left = &mut left[usize::from(trial.drawn.role == BidRole::Control)];
+        if !row.won || *left == 0 {
+            trial.value = None;
+        } else {
+            *left -= 1;
+        }
+    }
+    let saving = told(&rows).saving();
+    assert!(saving.per_win.is_some() && saving.wins_kept.is_some());
+    assert_eq!(saving.per_value, None);
 }
 
 #[test]

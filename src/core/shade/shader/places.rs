@@ -99,7 +99,7 @@ impl Shader {
     }
 
     /// Lists a node among those that may make room, unless others are below it or it is the root.
-    fn list(&mut self, at: Timestamp, place: u32) {
+    pub(super) fn list(&mut self, at: Timestamp, place: u32) {
         let stand = &mut self.nodes[index(place)].stand;
         if place > 0 && stand.children == 0 {
             stand.listed_at = Some(self.order.touch(place, stand.listed_at, at));

@@ -13,6 +13,8 @@ struct World {
     now: Timestamp,
     path: SegmentPath,
     number: u64,
+    /// What each row stands for.
+    count: u32,
 }
 
 /// What the exchange tells.
@@ -30,6 +32,7 @@ impl World {
             now: Timestamp::from_micros(1_700_000_000_000_000),
             path: SegmentPath::new(&[11, 12, 13]),
             number: 0,
+            count: 1,
         }
     }
 
@@ -69,7 +72,7 @@ impl World {
                 clearing: None,
                 min_to_win: is_told.then_some(least),
                 loss_reason: None,
-                count: 1,
+                count: self.count,
                 trial: None,
             };
             if ask * 10 >= asks * 9 && shaded.drawn.role == BidRole::Best {
@@ -99,6 +102,26 @@ fn every_kind_of_feedback_comes_to_the_best_bid() {
         let off = (mean - 100_000).abs();
         assert!(off * 100 < most * 100_000, "{mean}");
     }
+}
+
+#[test]
+fn rows_that_stand_for_ten_raise_no_alarm_in_a_market_that_stays() {
+    for feedback in [Feedback::All, Feedback::WonLost] {
+        let mut world = World { count: 10, ..World::new() };
+        world.run(20_000, 200_000, feedback, even);
+        let counts = world.shader.counts();
+        assert_eq!((counts.taken, counts.alarms), (200_000, 0));
+        assert!(counts.published > 10, "{counts:?}");
+    }
+}
+
+#[test]
+fn a_few_rows_that_stand_for_many_are_no_schedule() {
+    let mut world = World { count: 100, ..World::new() };
+    world.run(20, 200_000, Feedback::All, even);
+    assert_eq!((world.shader.counts().refits, world.shader.counts().published), (0, 0));
+    world.run(200, 200_000, Feedback::All, even);
+    assert!(world.shader.counts().published > 0);
 }
 
 #[test]

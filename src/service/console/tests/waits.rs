@@ -39,6 +39,13 @@ async fn no_page_waits_longer_than_five_seconds_for_a_loop_that_is_busy() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{html}");
     assert!(html.contains("Look at Changes before you repeat it."), "{html}");
     assert!(!html.contains("http-equiv=\"refresh\""), "a change is not sent again by itself");
+    let admin = Admin::new(bench.partitions.clone(), "test");
+    let id = CampaignId::of("Spring sale");
+    for _ in 0..4 {
+        let late = admin.causes(&bench.handle, id).await.unwrap_err();
+        assert_eq!(late.code(), tonic::Code::Unavailable);
+        assert!(late.message().contains("ask again in some seconds"), "{late:?}");
+    }
     tokio::time::resume();
     let_go.send(()).unwrap();
     busy.await.unwrap().unwrap();

@@ -8,24 +8,32 @@ use crate::publish::EncodedShades;
 use crate::wire::Refusal;
 use crate::wire::multiplier::{self as wire, Generation, PartitionId, Telling};
 use paceline_proto::v1;
+use prost::Message;
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use tonic::Status;
 
 /// What tokens of schedules begin with.
 pub(super) const SHADES: &str = "s";
-/// Bytes of records after which no further partition's schedules join an answer: half of what a
-/// reader takes in one message by default.
-const ANSWER_BYTES: usize = 2 << 20;
+/// Bytes after which no further partition's schedules join an answer: what a reader takes in one
+/// message by default, less what heads of a change may take.
+const ANSWER_BYTES: usize = (4 << 20) - (64 << 10);
 
 impl Multipliers {
-    /// What is new of the schedules to whoever holds these, as far as it fits one answer.
-    pub(super) fn polled_shades(
+    /// Adds what is new of the schedules to whoever holds these, as far as it fits the answer; what
+    /// does not is told at a later poll, when there is less of others. Of partitions the first is
+    /// another at each poll, so that none waits for ever behind those whose schedules always change.
+    pub(super) fn add_shades(
         &self,
         held: Option<&BTreeMap<PartitionId, Generation>>,
-    ) -> Vec<v1::PartitionUpdate> {
-        let Some(held) = held else { return Vec::new() };
-        let (mut updates, mut bytes) = (Vec::new(), 0);
-        for handle in self.partitions.all() {
+        updates: &mut Vec<v1::PartitionUpdate>,
+    ) {
+        let Some(held) = held else { return };
+        let mut bytes: usize = updates.iter().map(Message::encoded_len).sum();
+        let mut handles: Vec<_> = self.partitions.all().collect();
+        let first = self.polls.fetch_add(1, Ordering::Relaxed) % handles.len().max(1);
+        handles.rotate_left(first);
+        for handle in handles {
             let partition = handle.partition();
             let publisher = self.partitions.publisher(partition);
             if publisher.led_by().is_some() {
@@ -35,14 +43,14 @@ impl Multipliers {
             else {
                 continue;
             };
-            let size = first.schedules.len() + first.segments.len();
+            let update = self.shade_update(partition, &first);
+            let size = update.encoded_len();
             if bytes > 0 && bytes + size > ANSWER_BYTES {
-                break;
+                continue;
             }
             bytes += size;
-            updates.push(self.shade_update(partition, &first));
+            updates.push(update);
         }
-        updates
     }
 
     fn shade_update(&self, partition: PartitionId, part: &EncodedShades) -> v1::PartitionUpdate {

@@ -34,13 +34,13 @@ pub async fn follow(
         let is_to_repeat = match write(&publisher, partition, &store, &mut written).await {
             Ok(wrote) => {
                 has_failed &= !wrote;
-                event::published(Sink::Redis, Outcome::Done, u64::from(wrote));
+                event::published(Sink::RedisShading, Outcome::Done, u64::from(wrote));
                 false
             }
             // Another leads, or led since: its schedules stand.
             Err(error) if is_behind(&error) => false,
             Err(error) => {
-                event::published(Sink::Redis, Outcome::Failed, 1);
+                event::published(Sink::RedisShading, Outcome::Failed, 1);
                 if !std::mem::replace(&mut has_failed, true) {
                     let error = crate::error_chain(&error);
                     tracing::warn!(partition = partition.0, error, "no schedules in redis");
@@ -72,7 +72,8 @@ struct Held {
     pages: Vec<Bytes>,
 }
 
-/// Writes the set in force, if it is not there yet; whether it wrote.
+/// Writes the set in force, if it is not there yet; whether it wrote. An empty one is written as
+/// well: an earlier term may have left schedules that nobody learns on.
 async fn write(
     publisher: &Publisher,
     partition: PartitionId,
@@ -82,11 +83,12 @@ async fn write(
     let set = publisher.shade_set();
     let known = written.as_ref().map(|held| (held.generation, held.digest));
     let is_known = known == Some((set.generation(), set.digest()));
-    // Before the first outcome there is nothing to say.
-    if is_known || set.generation() == Generation::default() {
+    let standing = publisher.standing().0;
+    // Before the first table there is no term to write in.
+    if is_known || standing == Generation::default() {
         return Ok(false);
     }
-    let shades = stored(&set, publisher.standing().0);
+    let shades = stored(&set, standing);
     drop(set);
     let held = written.take();
     let changed = held.map(|held| {

@@ -21,7 +21,7 @@ pub fn bid_groups(engine: &Engine, campaign: CampaignId) -> Option<BidGroups> {
     engine.bid_groups(campaign)
 }
 
-/// What all partitions told together; `missing` of them others lead. Nothing where none told.
+/// What all partitions told together; `missing` of them others lead, or were silent. Nothing where none told.
 #[must_use]
 pub fn saving_message(told: &[BidGroups], missing: u32) -> Option<v1::ShadingSaving> {
     let all = told.iter().copied().reduce(|all, part| all.with(&part))?;
@@ -65,15 +65,23 @@ pub fn saving_words(saving: &v1::ShadingSaving) -> Vec<(&'static str, String)> {
     if let Some(value) = saving.per_value {
         words.push(("saved a value", estimate_words(value)));
     }
-    words.push(("wins kept", share(saving.wins_kept)));
+    let is_one_sided = saving.per_win.is_some() && saving.wins_kept.is_none();
+    let kept = if is_one_sided {
+        "not known: of one group at least, wins alone are told".to_owned()
+    } else {
+        share(saving.wins_kept)
+    };
+    words.push(("wins kept", kept));
     let groups =
         [("shaded", saving.shaded), ("control", saving.control), ("explored", saving.explored)];
     for (name, group) in groups {
         words.push((name, group_words(group.unwrap_or_default())));
     }
     if saving.partitions_missing > 0 {
-        let missing =
-            format!("exchanges of {} partitions led elsewhere", saving.partitions_missing);
+        let missing = format!(
+            "exchanges of {} partitions led elsewhere or silent",
+            saving.partitions_missing
+        );
         words.push(("not counted", missing));
     }
     words
@@ -112,9 +120,12 @@ mod tests {
         };
         let told = saving_words(&saving);
         assert_eq!(told[0].1, "40.0% (19 times in 20: 35.1% to 44.9%)");
-        assert_eq!(told[1], ("wins kept", "not known yet: 9 wins of the control group".to_owned()));
+        let kept = "not known: of one group at least, wins alone are told";
+        assert_eq!(told[1], ("wins kept", kept.to_owned()));
         assert_eq!(told[2].1, "450 wins of 900 auctions at 600000 micros per thousand");
         assert_eq!(told.last().map(|last| last.0), Some("not counted"));
+        let few = v1::ShadingSaving { per_win: None, ..saving };
+        assert_eq!(saving_words(&few)[1].1, "not known yet: 9 wins of the control group");
         saving.per_value = Some(estimate(-50_000, -100_000, 1_000));
         assert_eq!(saving_words(&saving)[1].0, "saved a value");
         assert_eq!(saving_message(&[], 0), None);
