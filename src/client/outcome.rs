@@ -385,6 +385,8 @@ mod tests {
 
     #[test]
     fn what_finds_no_room_is_dropped_and_counted() {
+        let (widest, _) = open(settings(usize::MAX, 1));
+        assert_eq!(widest.tx.max_capacity(), Semaphore::MAX_PERMITS);
         let (reporter, sender) = open(settings(3, 1));
         for _ in 0..5 {
             assert_eq!(reporter.report(report(None)), Ok(()));

@@ -21,8 +21,8 @@ const ANSWER_BYTES: usize = (4 << 20) - (64 << 10);
 
 impl Multipliers {
     /// Adds what is new of the schedules to whoever holds these, as far as it fits the answer; what
-    /// does not is told at a later poll, when there is less of others. Of partitions the first is
-    /// another at each poll, so that none waits for ever behind those whose schedules always change.
+    /// does not is told at a later poll, when there is less of others. The first partition is
+    /// another at each poll, so that none waits behind those whose schedules always change.
     pub(super) fn add_shades(
         &self,
         held: Option<&BTreeMap<PartitionId, Generation>>,

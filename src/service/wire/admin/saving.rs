@@ -21,7 +21,8 @@ pub fn bid_groups(engine: &Engine, campaign: CampaignId) -> Option<BidGroups> {
     engine.bid_groups(campaign)
 }
 
-/// What all partitions told together; `missing` of them others lead, or were silent. Nothing where none told.
+/// What all partitions told together; `missing` of them others lead, or were silent. Nothing where
+/// none told.
 #[must_use]
 pub fn saving_message(told: &[BidGroups], missing: u32) -> Option<v1::ShadingSaving> {
     let all = told.iter().copied().reduce(|all, part| all.with(&part))?;
