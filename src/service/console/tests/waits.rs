@@ -13,11 +13,19 @@ async fn no_page_waits_longer_than_five_seconds_for_a_loop_that_is_busy() {
     let hand = "/campaigns/Spring%20sale/hand";
     let mark = hidden(&browser.get(hand).await, "mark");
     let (let_go, held) = mpsc::channel::<()>();
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
     let handle = bench.handle.clone();
-    let busy = tokio::spawn(async move { handle.ask(move |_| _ = held.recv()).await });
-    while bench.handle.waiting() > 0 {
-        tokio::task::yield_now().await;
-    }
+    let asks = async move {
+        handle
+            .ask(move |_| {
+                _ = begun.send(());
+                _ = held.recv();
+            })
+            .await
+    };
+    #[expect(clippy::disallowed_methods, reason = "the test's own question has no tracker")]
+    let busy = tokio::spawn(asks);
+    is_begun.await.unwrap();
     tokio::time::pause();
     for path in [
         "/",
