@@ -15,6 +15,7 @@ mod form;
 mod hand;
 mod history;
 mod named;
+mod notices;
 mod overview;
 mod portfolio;
 #[cfg(test)]

@@ -24,6 +24,7 @@ use crate::directory::Directory;
 use crate::publish::Publisher;
 use crate::store::Store;
 use fold::Source;
+pub use herald::notice_object;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
 use paceline_core::table::Allowance;

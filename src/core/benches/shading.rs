@@ -10,6 +10,9 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads its size from outside")]
 #![expect(clippy::disallowed_macros, reason = "a benchmark prints")]
 
+mod measure;
+
+use measure::{Clock, resident_bytes, write_json};
 use paceline_core::engine::{Applied, Engine, EngineConfig, ShadingMarket, Tick};
 use paceline_core::hash::mix;
 use paceline_core::input::Input;
@@ -19,7 +22,6 @@ use paceline_core::shade::{
     Outcome, OutcomeReport, PriceRule, SegmentPath, ShadeSet, ShaderConfig,
 };
 use paceline_core::units::{CpmMicros, Currency, ProducerId, Span, Timestamp};
-use std::time::{Duration, Instant};
 
 const TICK: Span = Span::from_secs(10);
 /// Segments of a placement, and placements of an exchange.
@@ -173,23 +175,23 @@ impl World {
             let input = self.report(round * PER_ROUND / 10, PER_ROUND);
             let clock = Clock::start();
             let _ = self.engine.apply(self.now, &input);
-            figures.take.push(clock.millis());
+            figures.take.push(clock.elapsed().as_secs_f64() * 1e3);
             let clock = Clock::start();
             let tick = self.tick();
-            figures.tick.push(clock.millis());
+            figures.tick.push(clock.elapsed().as_secs_f64() * 1e3);
             let now = counts(&tick);
             figures.refits.push(real(now - refits));
             refits = now;
             let clock = Clock::start();
             let bytes = self.publish(&tick);
-            figures.publish.push(clock.millis());
+            figures.publish.push(clock.elapsed().as_secs_f64() * 1e3);
             figures.change_bytes.push(real(bytes as u64));
             if round % 10 == 0 {
                 let clock = Clock::start();
                 let whole = self.published.whole();
                 let bytes = encode_schedules(&whole.schedules).len();
                 figures.set_bytes = bytes + encode_segments(&whole.segments).len();
-                figures.whole.push(clock.millis());
+                figures.whole.push(clock.elapsed().as_secs_f64() * 1e3);
                 figures.schedules = whole.schedules.len();
             }
         }
@@ -241,43 +243,7 @@ fn tell(
         figures.set_bytes,
         mean(&figures.whole),
     );
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
-    std::fs::create_dir_all(folder).expect("target/ can be made");
-    std::fs::write(format!("{folder}/bench-shading.json"), json).expect("target/ can be written");
-}
-
-/// Time of this thread on a processor, so that other load on the machine does not count; the
-/// wall clock's where the system does not tell.
-struct Clock {
-    wall: Instant,
-    processor: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { processor: time_on_processor(), wall: Instant::now() }
-    }
-
-    fn elapsed(&self) -> Duration {
-        let wall = self.wall.elapsed();
-        time_on_processor().zip(self.processor).map_or(wall, |(now, begun)| now - begun)
-    }
-
-    fn millis(&self) -> f64 {
-        self.elapsed().as_secs_f64() * 1e3
-    }
-}
-
-fn time_on_processor() -> Option<Duration> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-}
-
-/// Memory this process occupies, where the system tells.
-fn resident_bytes() -> Option<usize> {
-    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: usize = told.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4_096)
+    write_json("shading", &json);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]

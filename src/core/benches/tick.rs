@@ -11,6 +11,9 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads its size from outside")]
 #![expect(clippy::disallowed_macros, reason = "a benchmark prints")]
 
+mod measure;
+
+use measure::{Clock, resident_bytes, write_json};
 use paceline_core::budget::{Budgets, Flight};
 use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
@@ -24,7 +27,6 @@ use paceline_core::units::{
     AdvertiserId, ArmId, CampaignId, Currency, EventId, Name, Nanos, PacingMultiplier, Ppb,
     ProducerId, Results, Span, Timestamp, Window, ZoneId,
 };
-use std::time::{Duration, Instant};
 
 const UTC: ZoneId = ZoneId::of("UTC");
 const TICK: Span = Span::from_secs(10);
@@ -45,7 +47,7 @@ fn main() {
     let mut now = Timestamp::from_micros(Span::HOUR.times(6).as_micros());
     let clock = Clock::start();
     let _ = engine.tick(now);
-    let plan = clock.nanos_per(owners);
+    let plan = nanos_per(&clock, owners);
     for _ in 0..WARM_UP {
         now += TICK;
         report(&mut engine, now, &spend(now, owners));
@@ -79,16 +81,16 @@ fn measured(engine: &mut Engine, mut now: Timestamp, owners: u64) -> Figures {
         let batches = spend(now, owners);
         let clock = Clock::start();
         report(engine, now, &batches);
-        drains.push(clock.nanos_per(owners));
+        drains.push(nanos_per(&clock, owners));
         let clock = Clock::start();
         let tick = std::hint::black_box(engine.tick(now));
-        ticks.push(clock.nanos_per(owners));
+        ticks.push(nanos_per(&clock, owners));
         changed += tick.delta.changed.len();
         digest = tick.digest;
         let clock = Clock::start();
         target.copy_from_slice(std::hint::black_box(&source));
         std::hint::black_box(&target);
-        floors.push(clock.nanos_per(owners));
+        floors.push(nanos_per(&clock, owners));
     }
     let changed_share = per(changed, owners) / per(ROUNDS, 1);
     Figures {
@@ -124,45 +126,16 @@ fn tell(figures: &Figures, plan: f64, memory: Option<f64>, owners: u64) {
          \"memory_bytes\":{memory},\"digest\":\"{digest}\"}}\n",
         whole / floor
     );
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
-    std::fs::create_dir_all(folder).expect("target/ can be made");
-    std::fs::write(format!("{folder}/bench-tick.json"), json).expect("target/ can be written");
-}
-
-/// Time of this thread on a processor, so that other load on the machine does not count; the
-/// wall clock's where the system does not tell.
-struct Clock {
-    wall: Instant,
-    processor: Option<Duration>,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { processor: time_on_processor(), wall: Instant::now() }
-    }
-
-    fn nanos_per(&self, owners: u64) -> f64 {
-        let wall = self.wall.elapsed();
-        let spent = time_on_processor().zip(self.processor).map(|(now, begun)| now - begun);
-        spent.unwrap_or(wall).as_secs_f64() * 1e9 * per(1, owners)
-    }
-}
-
-fn time_on_processor() -> Option<Duration> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
-}
-
-/// Memory this process occupies, where the system tells.
-fn resident_bytes() -> Option<usize> {
-    let told = std::fs::read_to_string("/proc/self/statm").ok()?;
-    let pages: usize = told.split(' ').nth(1)?.parse().ok()?;
-    Some(pages * 4_096)
+    write_json("tick", &json);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
 fn per(amount: usize, of: u64) -> f64 {
     amount as f64 / of as f64
+}
+
+fn nanos_per(clock: &Clock, owners: u64) -> f64 {
+    clock.elapsed().as_secs_f64() * 1e9 * per(1, owners)
 }
 
 fn median(mut times: Vec<f64>) -> f64 {

@@ -1,7 +1,8 @@
 //! Why a campaign delivers as it does, and what edits would do: tried once a round, off the loop.
 //!
-//! A page that loads itself again, however many look at it, costs the loop a copy of one advertiser
-//! a round at most. Changes nothing. Called by the admin service and the campaign's page.
+//! A campaign's page, however many look at it, costs the loop a copy of its advertiser a round at
+//! most, and none where the advertiser is large or no edit would help. Changes nothing. Called by
+//! the admin service and the campaign's page.
 
 use super::find::Engine;
 use super::loop_status;

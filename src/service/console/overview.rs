@@ -3,6 +3,7 @@
 //!
 //! Knows engines and loops, no pages. Called by `portfolio` and `history`.
 
+use super::notices::Notices;
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use paceline_core::campaign::CampaignStatus;
@@ -116,6 +117,7 @@ pub(super) struct Portfolio {
     pub states: StateCounts,
     pub totals: BTreeMap<Currency, Amounts>,
     pub rows: Vec<Row>,
+    pub notices: Notices,
     /// Partitions that gave no answer, and why.
     pub missing: Vec<(PartitionId, LoopError)>,
 }
@@ -126,6 +128,7 @@ struct Answer {
     states: StateCounts,
     totals: BTreeMap<Currency, Amounts>,
     rows: Vec<Row>,
+    notices: Notices,
 }
 
 /// Actual spend of the flight it is in; since it was entered when no budget is stated for that.
@@ -225,6 +228,7 @@ impl Portfolio {
             self.totals.entry(currency).or_default().add(&amounts);
         }
         self.rows.extend(answer.rows);
+        self.notices.add(answer.notices);
     }
 
     /// Campaigns in all, on this page and others.
@@ -242,6 +246,7 @@ fn look(engine: &Engine, sort: Sort, most: usize) -> Answer {
         states: StateCounts::default(),
         totals: BTreeMap::new(),
         rows: Vec::new(),
+        notices: Notices::of(engine),
     };
     for held in engine.overviews() {
         if held.spec.status == CampaignStatus::Archived {

@@ -71,11 +71,15 @@ pub(super) fn page(
         top = top.with(Block::Notice(State::Watch, absence(*partition, error)));
     }
     let top = top.with(Block::Tiles(tiles(told, now, partitions.count())));
-    frame("Portfolio", "/")
+    let page = frame("Portfolio", "/")
         .with_subtitle(format!("{count} {noun} · {}", words::moment(now)))
         .with_refresh(super::REFRESH)
-        .with_section(top)
-        .with_section(Section::new("").with(charts(told, history)))
+        .with_section(top);
+    let page = match told.notices.section() {
+        Some(notices) => page.with_section(notices),
+        None => page,
+    };
+    page.with_section(Section::new("").with(charts(told, history)))
         .with_section(campaigns(told, view, history))
         .with_footer(
             "Planned so far is what was spent when the plan was last made, plus what it has \

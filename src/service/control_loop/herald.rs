@@ -1,7 +1,8 @@
 //! Notices of a round as lines and numbers, with the names that people know.
 //!
 //! The log's sink: it holds nothing and cannot fail. Called by the leader for rounds that it
-//! decided itself, once they are durable: what a restart folds again is not told again.
+//! decided itself, once they are durable: what a restart folds again is not told again. The console
+//! names objects by it.
 
 use crate::telemetry::event;
 use paceline_core::budget::BudgetOwner;
@@ -14,7 +15,7 @@ pub(super) fn tell_notices(partition: PartitionId, engine: &Engine, tick: &Tick)
     let partition = u16::from(partition.0);
     for edge in &tick.report.notices {
         let notice = &edge.notice;
-        let (kind, name) = named(engine, notice.object);
+        let (kind, name) = notice_object(engine, notice.object);
         let object = (kind, name.as_str());
         if edge.is_cleared {
             event::notice_cleared(partition, notice.cause, object);
@@ -25,8 +26,8 @@ pub(super) fn tell_notices(partition: PartitionId, engine: &Engine, tick: &Tick)
     }
 }
 
-/// What a notice is about, in words.
-fn named(engine: &Engine, object: NoticeObject) -> (&'static str, String) {
+/// What a notice is about: of which kind, and its name; a partition has none.
+pub fn notice_object(engine: &Engine, object: NoticeObject) -> (&'static str, String) {
     let advertiser = |id| engine.advertiser(id).map(|spec| spec.name.to_string());
     let (kind, name) = match object {
         NoticeObject::Owner(BudgetOwner::Campaign(id)) => {

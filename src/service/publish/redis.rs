@@ -16,6 +16,7 @@ use paceline_core::table::codec::{self, ENTRY_BYTES};
 use paceline_core::table::{Lease, MultiplierTable, TableDelta};
 use paceline_core::units::{Generation, PartitionId};
 use std::time::Duration;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 /// The wait after a failed write: the next table is seldom nearer, and the server has other work.
@@ -40,17 +41,23 @@ pub async fn follow(
         if is_last {
             return;
         }
-        let next = async {
-            if is_to_repeat {
-                tokio::time::sleep(PAUSE).await;
-            } else if news.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = next => {}
+        next_turn(&mut news, is_to_repeat, &stop).await;
+    }
+}
+
+/// Waits until there is something to write: news, or a pause where a write is to be repeated. Ends
+/// at once when all is to stop; whoever publishes no more leaves that as the only end.
+async fn next_turn(news: &mut watch::Receiver<u64>, is_to_repeat: bool, stop: &CancellationToken) {
+    let next = async {
+        if is_to_repeat {
+            tokio::time::sleep(PAUSE).await;
+        } else if news.changed().await.is_err() {
+            std::future::pending::<()>().await;
         }
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = next => {}
     }
 }
 

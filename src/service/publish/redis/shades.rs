@@ -3,7 +3,7 @@
 //! As with the table, one task a partition follows the publisher and writes the pages that changed,
 //! fenced by the epoch of the table in force. Knows nothing of keys. Run by `app`.
 
-use super::{PAUSE, is_behind};
+use super::{is_behind, next_turn};
 use crate::publish::Publisher;
 use crate::store::redis::table::{Pages, SHADES_PAGE, StoredShades};
 use crate::store::{RedisStore, StoreError};
@@ -51,17 +51,7 @@ pub async fn follow(
         if is_last {
             return;
         }
-        let next = async {
-            if is_to_repeat {
-                tokio::time::sleep(PAUSE).await;
-            } else if news.changed().await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => {}
-            () = next => {}
-        }
+        next_turn(&mut news, is_to_repeat, &stop).await;
     }
 }
 
