@@ -13,6 +13,28 @@ const VOLUME_MEMORY: Span = Span::DAY;
 /// Share of an outage that the estimate does not learn from: it forgets in a week then.
 const UNLEARNT: f64 = 6.0 / 7.0;
 
+/// Below this weight presence is not told.
+const WEIGHT_TOLD: f64 = 0.05;
+
+/// Traffic counts as no more times its forecast than this.
+const PRESENCE_MAX: f64 = 8.0;
+
+/// What the time since the last step was worth.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Passed {
+    /// Traffic time in a minute of it.
+    pub weight: f64,
+    /// How surely there was next to no traffic in it.
+    pub absence: f64,
+    /// [`PaceSample::presence`](crate::pace::PaceSample::presence).
+    pub presence: f64,
+}
+
+impl Passed {
+    /// It is not counted.
+    pub(super) const NOTHING: Self = Self { weight: 0.0, absence: 0.0, presence: 1.0 };
+}
+
 /// What is alike for most owners of a round, worked out once: how much is forgotten over the step,
 /// and the traffic of a zone under a shape.
 #[derive(Debug, Default)]
@@ -84,16 +106,20 @@ impl Traffic {
         if self.share > 0.0 { self.asks / self.share } else { 0.0 }
     }
 
-    /// The weight of the time just passed, and how surely there was next to no traffic in it;
-    /// `share` is the traffic expected in it.
-    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> (f64, f64) {
+    /// The time just passed; `share` is the traffic expected in it.
+    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> Passed {
         let asks = self.pending.take();
         #[expect(clippy::cast_precision_loss, reason = "counts for control")]
         let asks = asks.map(|asks| asks as f64);
         // Without any report yet, traffic is unknown; after the first, silence is no traffic.
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
-        let weight = self.weight.step(short, asks, self.volume() * share);
+        let forecast = self.volume() * share;
+        let weight = self.weight.step(short, asks, forecast);
         let absence = self.weight.absence();
+        // Weight stands for what is missing already. Where hardly any traffic is, what little of it
+        // comes in one step says nothing.
+        let is_told = forecast > 0.0 && weight > WEIGHT_TOLD;
+        let presence = asks.filter(|_| is_told).map_or(1.0, |asks| asks / (forecast * weight));
         if let Some(asks) = asks {
             // An outage says little of what comes after it.
             let learnt = 1.0 - UNLEARNT * absence;
@@ -101,7 +127,7 @@ impl Traffic {
             self.asks = self.asks * kept + learnt * asks;
             self.share = self.share * kept + learnt * share;
         }
-        (weight, absence)
+        Passed { weight, absence, presence: presence.min(PRESENCE_MAX) }
     }
 }
 
@@ -127,4 +153,41 @@ pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp
 /// A day's level as a ratio.
 pub(super) fn ratio_of(level: u64) -> f64 {
     f64::from(u32::try_from(level).unwrap_or(u32::MAX)) / 1e6
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const STEP: Span = Span::from_secs(10);
+
+    /// A step with so many asks, where a day of the shape's mean traffic is one.
+    fn step(traffic: &mut Traffic, asks: Option<u64>) -> Passed {
+        traffic.pending = asks;
+        let decays = (Decay::over(STEP, TRAFFIC_TIME), Decay::over(STEP, VOLUME_MEMORY));
+        traffic.step(decays, STEP.ratio_to(Span::DAY))
+    }
+
+    #[test]
+    fn presence_is_traffic_over_its_forecast_beyond_what_weight_takes_out() {
+        let mut traffic = Traffic::new();
+        let close = |presence: f64, to: f64| (presence - to).abs() < 0.01 * to;
+        assert!(close(step(&mut traffic, None).presence, 1.0), "nobody tells asks");
+        for _ in 0..360 {
+            step(&mut traffic, Some(1_000));
+        }
+        assert!(close(step(&mut traffic, Some(2_000)).presence, 2.0));
+        let mut half = traffic.clone();
+        assert!(close(step(&mut traffic, Some(90_000)).presence, 8.0), "it is bounded");
+        for _ in 0..60 {
+            step(&mut half, Some(500));
+        }
+        let passed = step(&mut half, Some(500));
+        let expected = 500.0 / (half.volume() * STEP.ratio_to(Span::DAY));
+        assert!(passed.weight < 0.6 && close(passed.weight * passed.presence, expected));
+        for _ in 0..360 {
+            step(&mut half, None);
+        }
+        assert!(close(step(&mut half, None).presence, 1.0), "an outage is told by absence");
+    }
 }
