@@ -30,10 +30,17 @@ const BATCH: u64 = 1_000;
 const LOOKS: usize = 200;
 /// The target for the portfolio.
 const MOST: Duration = Duration::from_millis(300);
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 16] = [
     "/",
     "/?sort=name&page=25",
     "/?sort=spend&page=50",
+    "/?sort=advertiser&order=falling&page=50",
+    "/?sort=pace&page=25",
+    "/?search=c99",
+    "/?search=nobody",
+    "/?search=a7&status=running&pace=near&sort=budget&form=open",
+    "/?cause=on_plan&sort=name",
+    "/?cause=bid_limited",
     "/budgets",
     "/budgets?page=60",
     "/budgets?campaign=c5000",
@@ -160,7 +167,7 @@ fn floor(bytes: Vec<u8>) -> SocketAddr {
 }
 
 fn look(http: SocketAddr) {
-    println!("page                          KB   p50 ms   p99 ms  floor p50  p50/floor");
+    println!("page                                                       KB   p50 ms   p99 ms  floor p50  p50/floor");
     let mut lines = Vec::new();
     for path in PAGES {
         let (p50, p99, answer) = looks(http, path);
@@ -170,7 +177,7 @@ fn look(http: SocketAddr) {
         let [p50_ms, p99_ms, floor_ms] = [p50, p99, least].map(|took| took.as_secs_f64() * 1e3);
         let ratio = p50_ms / floor_ms;
         println!(
-            "{path:27} {:5}  {p50_ms:7.2}  {p99_ms:7.2}  {floor_ms:9.3}  {ratio:9.1}",
+            "{path:57} {:5}  {p50_ms:7.2}  {p99_ms:7.2}  {floor_ms:9.3}  {ratio:9.1}",
             bytes / 1_000
         );
         lines.push(format!(
