@@ -8,6 +8,7 @@ mod parts;
 mod rpc;
 
 use crate::admin::{Admin, keep_calendar};
+use crate::auth::door::Guard;
 use crate::auth::{self, Keyring};
 use crate::catalog;
 use crate::clock::Clock;
@@ -79,7 +80,8 @@ pub async fn run(
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
-    let http = open_pages(&config, ring.clone(), &health, page, routes)?;
+    let guard = Guard { ring: ring.clone(), console: config.console };
+    let http = open_pages(&config, guard, &health, page, routes)?;
     let watched = ring.clone().zip(config.server.tokens_file.file().cloned());
     tasks.spawn(console::record(partitions.clone(), history));
     let rpc = rpc::serve(listener, (tls, ring), &partitions, &config, &tasks).await?;
@@ -171,7 +173,7 @@ fn tell_life(health: &Health, loops: impl Iterator<Item = (PartitionId, bool)>) 
 /// The HTTP port and what stands on it.
 fn open_pages(
     config: &Config,
-    ring: Option<Keyring>,
+    guard: Guard,
     health: &Health,
     page: MetricsPage,
     routes: Router,
@@ -180,7 +182,7 @@ fn open_pages(
     let listener = TcpListener::bind(address)
         .with_context(|| format!("listening on server.http_listen = {address}"))?;
     let tls = tls::acceptor(&config.server)?;
-    let http = http::start(listener, tls, ring, routes, health.clone(), page)
+    let http = http::start(listener, tls, guard, routes, health.clone(), page)
         .context("starting the pages")?;
     event::listening("http", http.address());
     Ok(http)

@@ -56,6 +56,8 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// Who may reach us, and where.
     pub server: ServerConfig,
+    /// The pages for people.
+    pub console: ConsoleConfig,
     /// Spend read from cumulative counters.
     pub counters: CountersConfig,
     /// How bids are shaded.
@@ -206,6 +208,15 @@ pub struct ServerConfig {
     pub tokens_file: Secret,
 }
 
+/// The pages for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// A session that was not used for so long has ended.
+    pub session_idle_max: Span,
+    /// A session ends after so long, however it is used.
+    pub session_age_max: Span,
+}
+
 /// Spend read from cumulative counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountersConfig {
@@ -301,6 +312,10 @@ impl Default for Config {
                 batch_bytes_max: Bytes::new(4_000_000),
             },
             server: ServerConfig::default(),
+            console: ConsoleConfig {
+                session_idle_max: Span::from_mins(30),
+                session_age_max: Span::from_mins(10 * 60),
+            },
             counters: CountersConfig { enabled: false, poll_interval: Span::from_secs(2) },
             shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),

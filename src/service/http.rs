@@ -4,7 +4,7 @@
 //! Knows `/livez`, `/readyz` and `/metrics`; other routes are handed in by `app`. The listener is
 //! handed in too, so port 0 works and a taken port is found before anything starts.
 
-use crate::auth::{Keyring, door};
+use crate::auth::door::{self, Guard};
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
 use axum::Extension;
@@ -53,14 +53,14 @@ struct Facts {
     page: MetricsPage,
 }
 
-/// Begins to serve, on a thread of its own. With a `ring`, all but the probes asks for a token.
+/// Begins to serve, on a thread of its own, all but the probes behind the door.
 ///
 /// # Errors
 /// When the listener or the runtime is refused by the system.
 pub fn start(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
-    ring: Option<Keyring>,
+    guard: Guard,
     routes: Router,
     health: Health,
     page: MetricsPage,
@@ -74,7 +74,7 @@ pub fn start(
         .route("/metrics", get(metrics))
         .with_state(Facts { health, page });
     let is_loopback = address.ip().is_loopback();
-    let routes = door::guard_pages(routes.merge(probes), ring, tls.is_some(), is_loopback);
+    let routes = door::guard_pages(routes.merge(probes), guard, tls.is_some(), is_loopback);
     let (stop, ended_tx, ended);
     stop = CancellationToken::new();
     (ended_tx, ended) = oneshot::channel();
@@ -202,6 +202,7 @@ async fn metrics(State(facts): State<Facts>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::health::{Condition, Stage};
     use metrics_exporter_prometheus::PrometheusBuilder;
     use std::io::{Read, Write};
@@ -223,7 +224,8 @@ mod tests {
     fn started(health: &Health, routes: Router) -> HttpServer {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        start(listener, None, None, routes, health.clone(), page).unwrap()
+        let guard = Guard { ring: None, console: Config::default().console };
+        start(listener, None, guard, routes, health.clone(), page).unwrap()
     }
 
     #[tokio::test]

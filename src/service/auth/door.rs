@@ -5,8 +5,10 @@
 //! keyring the door is open: configuration allows that on loopback, or where it was asked for.
 
 pub(crate) use super::login::page as html;
-use super::login::{Entrance, asking, is_person, turned_away};
+use super::login::{Entrance, is_person, turned_away};
+use super::session::Limits;
 use super::{Caller, Deed, Keyring};
+use crate::config::ConsoleConfig;
 use crate::telemetry::event;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -16,6 +18,15 @@ use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use tonic::Status;
+
+/// What the doors go by.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// Everyone who has a token; `None`: nobody need say who they are.
+    pub ring: Option<Keyring>,
+    /// How long a browser's session lasts.
+    pub console: ConsoleConfig,
+}
 
 /// Why a request does not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,17 +97,12 @@ pub fn guard_calls(routes: Router, ring: Option<Keyring>) -> Router {
 /// Puts the door before pages. A session's cookie is sent over an encrypted line alone, where there
 /// is one. Where nobody need say who they are, pages of this machine alone answer to its own names
 /// alone.
-pub fn guard_pages(
-    routes: Router,
-    ring: Option<Keyring>,
-    is_encrypted: bool,
-    is_loopback: bool,
-) -> Router {
-    match ring {
+pub fn guard_pages(routes: Router, guard: Guard, is_encrypted: bool, is_loopback: bool) -> Router {
+    match guard.ring {
         None if is_loopback => routes.layer(from_fn(super::origin::local)),
         None => routes,
         Some(ring) => {
-            let entrance = Entrance::new(ring, is_encrypted);
+            let entrance = Entrance::new(ring, is_encrypted, Limits::of(guard.console));
             routes.layer(from_fn_with_state(entrance, page))
         }
     }
@@ -145,7 +151,7 @@ async fn page(State(entrance): State<Entrance>, request: Request, next: Next) ->
             match refusal {
                 Refusal::Unknown if is_person => {
                     let why = "This needs a session, and there is none, or it has ended.";
-                    html(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+                    html(StatusCode::UNAUTHORIZED, &entrance.asking(None, Some(why)))
                 }
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];

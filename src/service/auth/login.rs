@@ -4,7 +4,7 @@
 
 use super::filled::Filled;
 use super::origin::is_from_here;
-use super::session::{AGE_MAX, COOKIE, Sessions};
+use super::session::{COOKIE, Limits, Sessions};
 use super::wrong::WrongTokens;
 use super::{Caller, Keyring};
 use crate::clock::Stopwatch;
@@ -32,10 +32,10 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(ring: Keyring, is_encrypted: bool) -> Self {
+    pub(super) fn new(ring: Keyring, is_encrypted: bool, limits: Limits) -> Self {
         Self {
             ring,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(limits),
             started: Stopwatch::start(),
             is_encrypted,
             wrong: WrongTokens::default(),
@@ -57,11 +57,11 @@ impl Entrance {
         match (request.uri().path(), is_post) {
             ("/login", false) => {
                 let caller = self.caller(request.headers());
-                Ok(page(StatusCode::OK, &asking(caller.as_ref(), None)))
+                Ok(page(StatusCode::OK, &self.asking(caller.as_ref(), None)))
             }
             ("/login" | "/logout", true) if !is_from_here(request.headers()) => {
                 let why = "This form does not come from a page of this console. Nothing was done.";
-                Ok(page(StatusCode::FORBIDDEN, &asking(None, Some(why))))
+                Ok(page(StatusCode::FORBIDDEN, &self.asking(None, Some(why))))
             }
             ("/login", true) => Ok(self.log_in(request).await),
             ("/logout", true) => {
@@ -78,19 +78,58 @@ impl Entrance {
         let peer = peer(&request);
         if !self.wrong.may_try(peer, self.now()) {
             let why = "Too many wrong tokens were shown from your address. Try again in a minute.";
-            return page(StatusCode::TOO_MANY_REQUESTS, &asking(None, Some(why)));
+            return page(StatusCode::TOO_MANY_REQUESTS, &self.asking(None, Some(why)));
         }
         let filled = Filled::of(request, FORM_BYTES_MAX).await.unwrap_or_default();
         let begun = self.sessions.begin(&self.ring, filled.get("token").trim(), self.now());
         match begun {
-            Some((name, _)) => self.lead_on("/", &name, AGE_MAX),
+            Some((name, _)) => self.lead_on("/", &name, self.sessions.limits().age),
             None => {
                 event::caller_refused("unknown");
                 self.wrong.count(peer, self.now());
                 let why = "Nobody has this token. It may have been changed.";
-                page(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+                page(StatusCode::UNAUTHORIZED, &self.asking(None, Some(why)))
             }
         }
+    }
+
+    /// The page that asks for a token.
+    pub(super) fn asking(&self, caller: Option<&Caller>, why: Option<&str>) -> Page {
+        let mut section = Section::new("");
+        if let Some(why) = why {
+            section = section.with(Block::Notice(State::Bad, why.to_owned()));
+        }
+        if let Some(Caller { name, role }) = caller {
+            let out = Form {
+                action: "/logout".to_owned(),
+                submit: "Log out".to_owned(),
+                state: State::Watch,
+                ..Form::default()
+            };
+            let home = vec![NavLink::new("Portfolio", "/")];
+            section = section
+                .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
+                .with(Block::Form(out))
+                .with(Block::Links(home));
+        } else {
+            let form = Form {
+                action: "/login".to_owned(),
+                fields: vec![Field::new("token", "Token", Input::Secret(200))],
+                submit: "Log in".to_owned(),
+                state: State::Good,
+                is_question: false,
+            };
+            section = section.with(Block::Form(form));
+        }
+        let Limits { idle, age } = self.sessions.limits();
+        Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section).with_footer(
+            format!(
+                "A session ends when nobody used it for {}, after {}, when its token is struck out, \
+                 and when the service is started again.",
+                lasting(idle),
+                lasting(age)
+            ),
+        )
     }
 
     /// On to a page, with a session or without one from now on.
@@ -107,6 +146,18 @@ impl Entrance {
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
         (StatusCode::SEE_OTHER, headers).into_response()
+    }
+}
+
+/// A length of time in words, in its largest whole unit.
+fn lasting(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+    let (unit, word) = whole.unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
     }
 }
 
@@ -127,40 +178,6 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 pub(super) fn is_person(headers: &HeaderMap) -> bool {
     let accepts = headers.get(header::ACCEPT).and_then(|accepts| accepts.to_str().ok());
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
-}
-
-/// The page that asks for a token.
-pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
-    let mut section = Section::new("");
-    if let Some(why) = why {
-        section = section.with(Block::Notice(State::Bad, why.to_owned()));
-    }
-    if let Some(Caller { name, role }) = caller {
-        let out = Form {
-            action: "/logout".to_owned(),
-            submit: "Log out".to_owned(),
-            state: State::Watch,
-            ..Form::default()
-        };
-        let home = vec![NavLink::new("Portfolio", "/")];
-        section = section
-            .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
-            .with(Block::Form(out))
-            .with(Block::Links(home));
-    } else {
-        let form = Form {
-            action: "/login".to_owned(),
-            fields: vec![Field::new("token", "Token", Input::Secret(200))],
-            submit: "Log in".to_owned(),
-            state: State::Good,
-            is_question: false,
-        };
-        section = section.with(Block::Form(form));
-    }
-    Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section).with_footer(
-        "A session ends when nobody used it for half an hour, after ten hours, when its token is \
-         struck out, and when the service is started again.",
-    )
 }
 
 /// The page for somebody whom we know, and who may not do this.
@@ -185,4 +202,17 @@ pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
     ];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
     (status, headers, page.to_html()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        let told = [1, 30, 90, 1_800, 3_600, 36_000, 172_800].map(Duration::from_secs).map(lasting);
+        let due = ["1 second", "30 seconds", "90 seconds", "30 minutes", "1 hour", "10 hours"];
+        assert_eq!(told[..6], due);
+        assert_eq!(told[6], "2 days");
+    }
 }

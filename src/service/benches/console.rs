@@ -167,7 +167,9 @@ fn floor(bytes: Vec<u8>) -> SocketAddr {
 }
 
 fn look(http: SocketAddr) {
-    println!("page                                                       KB   p50 ms   p99 ms  floor p50  p50/floor");
+    println!(
+        "page                                                       KB   p50 ms   p99 ms  floor p50  p50/floor"
+    );
     let mut lines = Vec::new();
     for path in PAGES {
         let (p50, p99, answer) = looks(http, path);

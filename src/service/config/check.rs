@@ -155,6 +155,11 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     v.plain("server.tls_key_file", &mut server.tls_key_file);
     v.plain("server.tokens_file", &mut server.tokens_file);
 
+    let console = &mut config.console;
+    let (least, month) = (Span::from_secs(5), Span::DAY.times(30));
+    v.field("console.session_idle_max", &mut console.session_idle_max, Within(least, Span::DAY));
+    v.field("console.session_age_max", &mut console.session_age_max, Within(least, month));
+
     let counters = &mut config.counters;
     let (poll_min, poll_max) = (Span::from_millis(100), Span::from_secs(60));
     v.plain("counters.enabled", &mut counters.enabled);
@@ -374,6 +379,11 @@ impl Bindings<'_> {
         let rule = format!("must be at most lease.valid, {}", lease.valid.show());
         let keys = ["loop.lead", "lease.valid"];
         self.bind(&keys, looped.lead <= lease.valid, &quoted(&looped.lead), &rule);
+
+        let (idle, age) = (config.console.session_idle_max, config.console.session_age_max);
+        let rule = format!("must be at most console.session_age_max, {}", age.show());
+        let keys = ["console.session_idle_max", "console.session_age_max"];
+        self.bind(&keys, idle <= age, &quoted(&idle), &rule);
     }
 
     fn check_store(&mut self) {
