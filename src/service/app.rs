@@ -80,14 +80,14 @@ pub async fn run(
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
-    let guard = Guard { ring: ring.clone(), console: config.console };
-    let http = open_pages(&config, guard, &health, page, routes)?;
-    let watched = ring.clone().zip(config.server.tokens_file.file().cloned());
+    let guard = Guard { ring, console: config.console, limits: config.limits };
+    let http = open_pages(&config, guard.clone(), &health, page, routes)?;
     tasks.spawn(console::record(partitions.clone(), history));
-    let rpc = rpc::serve(listener, (tls, ring), &partitions, &config, &tasks).await?;
+    let rpc = rpc::serve(listener, (tls, &guard), &partitions, &config, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let mut upkeep = tend(&config, &partitions, &health, &tasks);
+    let watched = guard.ring.zip(config.server.tokens_file.file().cloned());
     upkeep.extend(watched.map(|(ring, path)| tasks.spawn(auth::follow(ring, path))));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });

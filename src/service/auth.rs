@@ -6,6 +6,7 @@
 pub mod door;
 pub mod filled;
 mod login;
+pub mod meter;
 pub(crate) mod origin;
 mod rotate;
 mod session;

@@ -58,6 +58,8 @@ pub struct Config {
     pub server: ServerConfig,
     /// The pages for people.
     pub console: ConsoleConfig,
+    /// How often each caller may ask.
+    pub limits: LimitsConfig,
     /// Spend read from cumulative counters.
     pub counters: CountersConfig,
     /// How bids are shaded.
@@ -217,6 +219,19 @@ pub struct ConsoleConfig {
     pub session_age_max: Span,
 }
 
+/// How often each caller may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Calls of the RPC port taken from one caller in a second.
+    pub calls_per_second: u32,
+    /// Calls taken at once after a pause.
+    pub calls_burst: u32,
+    /// Pages asked for by one caller in a second.
+    pub pages_per_second: u32,
+    /// Pages shown at once after a pause.
+    pub pages_burst: u32,
+}
+
 /// Spend read from cumulative counters.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CountersConfig {
@@ -316,6 +331,7 @@ impl Default for Config {
                 session_idle_max: Span::from_mins(30),
                 session_age_max: Span::from_mins(10 * 60),
             },
+            limits: LimitsConfig::default(),
             counters: CountersConfig { enabled: false, poll_interval: Span::from_secs(2) },
             shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),
@@ -363,6 +379,17 @@ impl Default for ServerConfig {
             tls_certificate_file: None,
             tls_key_file: Secret::NONE,
             tokens_file: Secret::NONE,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            calls_per_second: 10_000,
+            calls_burst: 20_000,
+            pages_per_second: 500,
+            pages_burst: 5_000,
         }
     }
 }

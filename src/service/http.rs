@@ -224,7 +224,8 @@ mod tests {
     fn started(health: &Health, routes: Router) -> HttpServer {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let guard = Guard { ring: None, console: Config::default().console };
+        let Config { console, limits, .. } = Config::default();
+        let guard = Guard { ring: None, console, limits };
         start(listener, None, guard, routes, health.clone(), page).unwrap()
     }
 

@@ -1,7 +1,7 @@
 //! The gRPC port: every service, health and reflection.
 
 use crate::admin::Admin;
-use crate::auth::{Keyring, door};
+use crate::auth::door::{self, Guard};
 use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
 use crate::partition::Partitions;
@@ -35,7 +35,7 @@ pub(super) struct Rpc {
 /// Begins to serve on a listener that is bound already, encrypted and behind a door where told so.
 pub(super) async fn serve(
     listener: TcpListener,
-    (tls, ring): (Option<ServerTlsConfig>, Option<Keyring>),
+    (tls, guard): (Option<ServerTlsConfig>, &Guard),
     partitions: &Partitions,
     config: &Config,
     tasks: &TaskTracker,
@@ -73,7 +73,7 @@ pub(super) async fn serve(
     if let Some(tls) = tls {
         server = server.tls_config(tls).context("encrypting the RPC port")?;
     }
-    let router = server.add_routes(door::guard_calls(calls, ring).into());
+    let router = server.add_routes(door::guard_calls(calls, guard).into());
     let until = stop.clone();
     let served = tasks.spawn(async move {
         router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await

@@ -162,7 +162,7 @@ fn lasting(span: Duration) -> String {
 }
 
 /// From which address somebody asks.
-fn peer(request: &Request) -> Option<IpAddr> {
+pub(super) fn peer(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
@@ -180,11 +180,11 @@ pub(super) fn is_person(headers: &HeaderMap) -> bool {
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
-/// The page for somebody whom we know, and who may not do this.
-pub(super) fn turned_away(why: &str) -> Page {
+/// The page for somebody who is not let in, under a title.
+pub(super) fn turned_away(title: &str, why: &str) -> Page {
     let links = vec![NavLink::new("Back to the portfolio", "/"), NavLink::new("Log in", "/login")];
     let section = Section::new("").with(Block::Notice(State::Bad, format!("{why}.")));
-    Page::new("Not allowed")
+    Page::new(title)
         .with_nav("paceline", Vec::new())
         .with_section(section.with(Block::Links(links)))
 }

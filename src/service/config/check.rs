@@ -160,6 +160,16 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     v.field("console.session_idle_max", &mut console.session_idle_max, Within(least, Span::DAY));
     v.field("console.session_age_max", &mut console.session_age_max, Within(least, month));
 
+    let limits = &mut config.limits;
+    v.field("limits.calls_per_second", &mut limits.calls_per_second, Within(1, 1_000_000));
+    v.field("limits.calls_burst", &mut limits.calls_burst, Within(1, 1_000_000));
+    v.field("limits.pages_per_second", &mut limits.pages_per_second, Within(1, 1_000_000));
+    v.field("limits.pages_burst", &mut limits.pages_burst, Within(1, 1_000_000));
+    visit_rest(config, v);
+}
+
+/// The keys of counters, shading, stopping, telling and the clock.
+fn visit_rest<V: Visitor>(config: &mut Config, v: &mut V) {
     let counters = &mut config.counters;
     let (poll_min, poll_max) = (Span::from_millis(100), Span::from_secs(60));
     v.plain("counters.enabled", &mut counters.enabled);
