@@ -4,6 +4,7 @@
 //! service inside another process.
 
 mod files;
+mod lines;
 mod parts;
 mod rpc;
 
@@ -16,13 +17,14 @@ use crate::config::{Config, ShutdownConfig};
 use crate::console::{self, History};
 use crate::control_loop::Ending;
 use crate::dump_log::{self, DumpRequest};
+use crate::health::Stage;
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
 use crate::measure;
 use crate::partition::Partitions;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{MetricsPage, event};
-use crate::{health::Stage, tls};
+use crate::tls::{self, Tls};
 use anyhow::Context;
 use axum::Router;
 pub use files::check_files;
@@ -68,7 +70,7 @@ pub async fn run(
         None => None,
         Some(path) => Some(Keyring::read(path)?),
     };
-    let tls = tls::server(&config.server)?;
+    let tls = Tls::read(&config.server)?;
     let grpc = config.server.grpc_listen;
     let listener = TcpListener::bind(grpc)
         .with_context(|| format!("listening on server.grpc_listen = {grpc}"))?;
@@ -81,13 +83,15 @@ pub async fn run(
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
     let guard = Guard { ring, console: config.console, limits: config.limits };
-    let http = open_pages(&config, guard.clone(), &health, page, routes)?;
+    let http = open_pages(&config, (tls.clone(), guard.clone()), &health, page, routes)?;
     tasks.spawn(console::record(partitions.clone(), history));
-    let rpc = rpc::serve(listener, (tls, &guard), &partitions, &config, &tasks).await?;
+    let rpc = rpc::serve(listener, (tls.clone(), &guard), &partitions, &config, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let mut upkeep = tend(&config, &partitions, &health, &tasks);
     let watched = guard.ring.zip(config.server.tokens_file.file().cloned());
+    let encrypted = tls.map(|tls| tls::follow(tls, config.server.clone()));
+    upkeep.extend(encrypted.map(|following| tasks.spawn(following)));
     upkeep.extend(watched.map(|(ring, path)| tasks.spawn(auth::follow(ring, path))));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
@@ -173,7 +177,7 @@ fn tell_life(health: &Health, loops: impl Iterator<Item = (PartitionId, bool)>) 
 /// The HTTP port and what stands on it.
 fn open_pages(
     config: &Config,
-    guard: Guard,
+    (tls, guard): (Option<Tls>, Guard),
     health: &Health,
     page: MetricsPage,
     routes: Router,
@@ -181,7 +185,6 @@ fn open_pages(
     let address = config.server.http_listen;
     let listener = TcpListener::bind(address)
         .with_context(|| format!("listening on server.http_listen = {address}"))?;
-    let tls = tls::acceptor(&config.server)?;
     let http = http::start(listener, tls, guard, routes, health.clone(), page)
         .context("starting the pages")?;
     event::listening("http", http.address());

@@ -206,7 +206,13 @@ pub struct ServerConfig {
     pub tls_certificate_file: Option<PathBuf>,
     /// PEM file with its private key.
     pub tls_key_file: Secret,
-    /// File with one `role name sha256:<digest of the token>` a line.
+    /// PEM file of the authorities whose word on callers' certificates counts; absent: none is
+    /// asked for.
+    pub tls_client_authority_file: Option<PathBuf>,
+    /// Whether a connection without such a certificate is refused.
+    pub tls_client_required: bool,
+    /// File with one `role name sha256:<digest of the token>` a line, or `role name dns:<name>` of
+    /// a certificate.
     pub tokens_file: Secret,
 }
 
@@ -378,6 +384,8 @@ impl Default for ServerConfig {
             insecure: false,
             tls_certificate_file: None,
             tls_key_file: Secret::NONE,
+            tls_client_authority_file: None,
+            tls_client_required: false,
             tokens_file: Secret::NONE,
         }
     }

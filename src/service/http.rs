@@ -4,9 +4,11 @@
 //! Knows `/livez`, `/readyz` and `/metrics`; other routes are handed in by `app`. The listener is
 //! handed in too, so port 0 works and a taken port is found before anything starts.
 
+use crate::auth::certificate::Certified;
 use crate::auth::door::{self, Guard};
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
+use crate::tls::Tls;
 use axum::Extension;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
@@ -25,7 +27,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once. People and scrapers are few; whoever opens more waits in the backlog
@@ -59,7 +60,7 @@ struct Facts {
 /// When the listener or the runtime is refused by the system.
 pub fn start(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     guard: Guard,
     routes: Router,
     health: Health,
@@ -120,7 +121,7 @@ impl Drop for HttpServer {
 /// Accepts until told to stop, then lets requests in hand end.
 async fn serve(
     listener: tokio::net::TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     routes: Router,
     until: CancellationToken,
 ) {
@@ -152,8 +153,10 @@ async fn serve(
                 None => converse(stream, routes, watcher, place).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) =
-                        tokio::time::timeout(HELLO_TIMEOUT, tls.accept(stream)).await
+                        tokio::time::timeout(HELLO_TIMEOUT, tls.pages().accept(stream)).await
                     {
+                        let certified = Certified::of(stream.get_ref().1.peer_certificates());
+                        let routes = routes.layer(Extension(certified));
                         converse(stream, routes, watcher, place).await;
                     }
                 }

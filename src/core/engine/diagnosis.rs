@@ -31,8 +31,8 @@ impl<L: PacingLaw + Clone> Engine<L> {
         Some(Diagnosis { campaign, now: self.state.now, causes })
     }
 
-    /// The first cause that [`Self::diagnose`] would tell, without trying any edit: little enough to
-    /// be asked of thousands.
+    /// The first cause that [`Self::diagnose`] would tell, without trying any edit: little enough
+    /// to be asked of thousands.
     #[must_use]
     pub fn first_cause(&self, campaign: CampaignId) -> Option<CauseKind> {
         let slot = self.state.ledger.slot_of(campaign)?;

@@ -1,5 +1,6 @@
 //! Both ports of the whole service behind certificate and tokens, as callers meet them.
 
+mod certificates;
 mod limits;
 mod matrix;
 mod storm;

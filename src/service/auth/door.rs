@@ -5,6 +5,7 @@
 //! keyring the door is open: configuration allows that on loopback, or where it was asked for. How
 //! often somebody asks is bounded at both, whoever they are.
 
+use super::certificate::Certified;
 pub(crate) use super::login::page as html;
 use super::login::{Entrance, is_person, peer, turned_away};
 use super::meter::{Meter, Rate};
@@ -61,7 +62,8 @@ impl Refusal {
     fn told(&self) -> String {
         match self {
             Self::Unknown => "authorization is absent or unknown and must be \
-                              `Bearer <token>` of server.tokens_file"
+                              `Bearer <token>` of server.tokens_file, or a certificate must have \
+                              a name of it"
                 .to_owned(),
             Self::Forbidden(Caller { name, role }, deed) => {
                 format!("{name} has the role {role}, which may not {}", deed.as_str())
@@ -138,6 +140,13 @@ struct PageDoor {
     meter: Meter,
 }
 
+/// What the connection of a call was vouched to be.
+fn certified(request: &Request) -> Certified {
+    let line = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+    let chain = line.and_then(TlsConnectInfo::peer_certs);
+    Certified::of(chain.as_ref().map(|chain| chain.as_slice()))
+}
+
 /// From which address a call comes.
 fn caller_address(request: &Request) -> Option<IpAddr> {
     let extensions = request.extensions();
@@ -148,8 +157,10 @@ fn caller_address(request: &Request) -> Option<IpAddr> {
 
 async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) -> Response {
     let deed = Deed::of_call(request.uri().path());
-    let shown = token(request.headers());
-    let known = |ring: &Keyring| shown.and_then(|token| ring.caller(&token));
+    let known = |ring: &Keyring| match token(request.headers()) {
+        Some(token) => ring.caller(&token),
+        None => ring.certified(&certified(&request)),
+    };
     let caller = door.ring.as_ref().and_then(known);
     if let Err(wait) = door.meter.take(deed, caller.as_ref(), caller_address(&request)) {
         return too_many_calls(wait).into_http();
@@ -221,7 +232,10 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
     // A token that is shown counts alone: who shows a wrong one is nobody, whatever the cookie.
     let caller = match token(headers) {
         Some(token) => entrance.ring.caller(&token),
-        None => entrance.caller(headers),
+        None => entrance.caller(headers).or_else(|| {
+            let certified = request.extensions().get::<Certified>();
+            certified.and_then(|certified| entrance.ring.certified(certified))
+        }),
     };
     if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request)) {
         return too_many_pages(wait, is_person);

@@ -122,14 +122,12 @@ impl Entrance {
             section = section.with(Block::Form(form));
         }
         let Limits { idle, age } = self.sessions.limits();
-        Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section).with_footer(
-            format!(
-                "A session ends when nobody used it for {}, after {}, when its token is struck out, \
-                 and when the service is started again.",
-                lasting(idle),
-                lasting(age)
-            ),
-        )
+        let (idle, age) = (lasting(idle), lasting(age));
+        let page = Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section);
+        page.with_footer(format!(
+            "A session ends when nobody used it for {idle}, after {age}, when its token is struck \
+             out, and when the service is started again."
+        ))
     }
 
     /// On to a page, with a session or without one from now on.

@@ -168,7 +168,8 @@ fn floor(bytes: Vec<u8>) -> SocketAddr {
 
 fn look(http: SocketAddr) {
     println!(
-        "page                                                       KB   p50 ms   p99 ms  floor p50  p50/floor"
+        "{:57} {:>5}  {:>7}  {:>7}  {:>9}  p50/floor",
+        "page", "KB", "p50 ms", "p99 ms", "floor p50"
     );
     let mut lines = Vec::new();
     for path in PAGES {

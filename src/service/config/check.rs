@@ -153,6 +153,8 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     v.plain("server.insecure", &mut server.insecure);
     v.plain("server.tls_certificate_file", &mut server.tls_certificate_file);
     v.plain("server.tls_key_file", &mut server.tls_key_file);
+    v.plain("server.tls_client_authority_file", &mut server.tls_client_authority_file);
+    v.plain("server.tls_client_required", &mut server.tls_client_required);
     v.plain("server.tokens_file", &mut server.tokens_file);
 
     let console = &mut config.console;
@@ -431,6 +433,7 @@ impl Bindings<'_> {
         let keys = ["server.tls_certificate_file", "server.tls_key_file"];
         self.bind(&keys, has_certificate == has_key, &shown, rule);
 
+        self.check_callers(has_certificate && has_key);
         let is_guarded = has_certificate && has_key && server.tokens_file.file().is_some();
         let is_allowed = is_guarded || server.insecure;
         let rule = "is not a loopback address: set server.tls_certificate_file, \
@@ -449,6 +452,22 @@ impl Bindings<'_> {
         let rule = "must differ from server.grpc_listen";
         let holds = grpc != http || grpc.port() == 0;
         self.bind(&["server.http_listen", "server.grpc_listen"], holds, &quoted(&http), rule);
+    }
+
+    /// Callers' certificates: where one is asked for, there has to be ours, and names for theirs.
+    fn check_callers(&mut self, is_encrypted: bool) {
+        let server = &self.config.server;
+        let authority = &server.tls_client_authority_file;
+        let has_tokens = server.tokens_file.file().is_some();
+        let holds = authority.is_none() || is_encrypted && has_tokens;
+        let rule = "needs server.tls_certificate_file, server.tls_key_file, and \
+                    server.tokens_file, which says who has which name";
+        let file = "server.tls_client_authority_file";
+        let ours = ["server.tls_certificate_file", "server.tls_key_file", "server.tokens_file"];
+        self.bind(&[file, ours[0], ours[1], ours[2]], holds, &quoted(authority), rule);
+        let holds = authority.is_some() || !server.tls_client_required;
+        let rule = "needs server.tls_client_authority_file: whose word counts";
+        self.bind(&["server.tls_client_required", file], holds, "true", rule);
     }
 }
 

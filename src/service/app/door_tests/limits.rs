@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::LimitsConfig;
-use paceline_core::units::Span;
+use crate::config::value::Value;
 use paceline_proto::v1::multiplier_service_client::MultiplierServiceClient;
 use paceline_proto::v1::watch_multipliers_request::Message as Watching;
 use tokio_stream::StreamExt as _;
@@ -11,6 +11,10 @@ use tonic_types::StatusExt as _;
 /// Three at once, and then one a second.
 const FEW: LimitsConfig =
     LimitsConfig { calls_per_second: 1, calls_burst: 3, pages_per_second: 1, pages_burst: 3 };
+
+fn parsed<T: Value>(text: &str) -> T {
+    T::parse(text).unwrap()
+}
 
 /// A stream of a bidder's, whose other calls are too many.
 async fn a_stream_goes_on(channel: Channel) {
@@ -81,7 +85,7 @@ async fn whoever_asks_too_often_is_told_to_wait_and_open_streams_go_on() {
     let folder = tempfile::tempdir().unwrap();
     let (mut config, pem) = guarded(folder.path());
     config.limits = FEW;
-    config.control_loop.tick = Span::from_secs(1);
+    config.control_loop.tick = parsed("1s");
     let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
     let (hand, signals) = Signals::manual();
     let (announce, announced) = oneshot::channel::<Addresses>();
