@@ -66,15 +66,14 @@ async fn finds_who_is_behind_and_why(visit: &Visit) {
     visit.sound("portfolio", &[]).await;
     browser.follow("Search and filter").await;
     browser.choose("Spend against plan", "behind").await;
-    browser.choose("Main cause", "bid limited").await;
     browser.fill("Name, advertiser or id", "FAR").await;
     visit.sound("search", &[]).await;
     browser.press("Show").await;
-    let sought = "/?search=FAR&status=&pace=behind&held=&cause=bid_limited";
+    let sought = "/?search=FAR&status=&pace=behind&held=&cause=";
     let address = browser.address().await;
     assert!(address.starts_with(sought), "everything stands in the address: {address}");
     let found = browser.comes_to_read(&visit.url(&address), "1 of 2 campaigns").await;
-    assert!(found.contains("first cause bid limited"), "{found}");
+    assert!(found.contains("behind plan"), "{found}");
     visit.sound("found", &[]).await;
     browser.follow("spent EUR").await;
     let script = "return document.querySelector('th[aria-sort]')?.innerText.split(' ')[0] \
@@ -88,6 +87,15 @@ async fn finds_who_is_behind_and_why(visit: &Visit) {
         assert!(text.contains(due), "{due} is not in {text}");
     }
     visit.sound("behind-and-why", &[]).await;
+    // Who else has the same cause.
+    let is_asked = !text.contains("is asked too little");
+    let cause = if is_asked { "bid limited" } else { "supply limited" };
+    browser.go(&visit.url("/?form=open")).await;
+    browser.choose("Main cause", cause).await;
+    browser.press("Show").await;
+    let text = browser.reads(&format!("first cause {cause}")).await;
+    assert!(text.contains("1 of 2 campaigns") && text.contains(BEHIND), "{text}");
+    visit.sound("same-cause", &[]).await;
 }
 
 /// Who pays for whom, what each has left and what binds; by keyboard as by mouse.

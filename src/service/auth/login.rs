@@ -151,7 +151,8 @@ impl Entrance {
 fn lasting(span: Duration) -> String {
     let seconds = span.as_secs();
     let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
-    let whole = units.into_iter().find(|(unit, _)| seconds >= *unit && seconds % unit == 0);
+    let whole =
+        units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
     let (unit, word) = whole.unwrap_or((1, "second"));
     match seconds / unit {
         1 => format!("1 {word}"),

@@ -116,7 +116,7 @@ impl Books {
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK)),
-        short => short,
+        short @ IpAddr::V4(_) => short,
     }
 }
 

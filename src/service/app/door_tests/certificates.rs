@@ -14,13 +14,38 @@ fn authority() -> Authority {
 }
 
 /// A certificate of this name and its key, good until that year.
-fn vouched(by: &Authority, name: &str, year: i32) -> Identity {
+fn made(by: &Authority, name: &str, year: i32) -> (String, String) {
     let mut params = CertificateParams::new(vec![name.to_owned()]).unwrap();
     params.not_before = rcgen::date_time_ymd(2020, 1, 1);
     params.not_after = rcgen::date_time_ymd(year, 1, 1);
     let key = KeyPair::generate().unwrap();
     let made = params.signed_by(&key, by).unwrap();
-    Identity::from_pem(made.pem(), key.serialize_pem())
+    (made.pem(), key.serialize_pem())
+}
+
+fn vouched(by: &Authority, name: &str, year: i32) -> Identity {
+    let (certificate, key) = made(by, name, year);
+    Identity::from_pem(certificate, key)
+}
+
+/// What `paceline ctl status` makes of a certificate.
+async fn status_by_command(grpc: SocketAddr, folder: &Path, by: &Authority) -> String {
+    let write = |name: &str, text: String| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (certificate, key) = made(by, "viewer.example", 2090);
+    let endpoint = format!("https://localhost:{}", grpc.port());
+    let ca = folder.join("chain.pem").display().to_string();
+    let (certificate, key) = (write("own.pem", certificate), write("own-key.pem", key));
+    let flags = ["--ca-file", &ca, "--certificate-file", &certificate, "--key-file", &key];
+    let line = ["paceline", "ctl", "--endpoint", &endpoint].into_iter().chain(flags);
+    let read = crate::args::Arguments::try_parse_from(line.chain(["status"])).unwrap();
+    match read.command {
+        crate::args::Command::Ctl(args) => crate::ctl::run(*args).await.text,
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Settings under which callers of `by` are known, and the authority of the service's own.
@@ -52,7 +77,7 @@ async fn looks(
     let endpoint = Endpoint::from_shared(format!("https://{grpc}")).unwrap();
     let mut admin = AdminServiceClient::new(endpoint.tls_config(tls).unwrap().connect_lazy());
     let asked = v1::GetStatusRequest {};
-    let asked = role.map_or_else(|| Request::new(asked.clone()), |role| from(role, asked.clone()));
+    let asked = role.map_or_else(|| Request::new(asked), |role| from(role, asked));
     admin.get_status(asked).await.map(|_| ()).map_err(|status| status.code())
 }
 
@@ -146,6 +171,8 @@ async fn where_a_certificate_is_required_nobody_connects_without() {
     while_it_runs(config, async |Addresses { grpc, http }| {
         let viewer = vouched(&ours, "viewer.example", 2090);
         assert_eq!(looks(grpc, &pem, Some(viewer), None).await, Ok(()));
+        let told = status_by_command(grpc, folder.path(), &ours).await;
+        assert!(told.contains("leading"), "{told}");
         let told = looks(grpc, &pem, None, Some("viewer")).await.unwrap_err();
         assert!(![Code::Unauthenticated, Code::PermissionDenied].contains(&told), "{told:?}");
         assert_eq!(page_for(http, &pem, None).await, "");
