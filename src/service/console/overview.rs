@@ -7,6 +7,7 @@ use super::filter::Filter;
 use super::first_causes::FirstCauses;
 use super::notices::Notices;
 use super::sort::Order;
+use crate::clock::Stopwatch;
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use paceline_core::campaign::CampaignStatus;
@@ -18,11 +19,16 @@ use paceline_core::units::{
     CampaignId, Currency, Generation, Name, Nanos, PaceRatio, PartitionId, Ppm, Timestamp,
 };
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Rows gathered beyond those asked for before the hindmost are dropped: few enough to hold, many
 /// enough that dropping is rare.
 const SURPLUS: usize = 2_000;
+
+/// How long causes are looked for before the page tells what is known. Real time: well within what
+/// a page may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sums over campaigns of one currency; a portfolio may exceed what one budget may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -171,12 +177,23 @@ pub(super) struct Question {
 }
 
 /// Asks every partition; rows `skip..skip + take` of the campaigns that pass, in order. Archived
-/// campaigns are left out. Sums and states are of all campaigns, whatever the filter says.
+/// campaigns are left out. Sums and states are of all campaigns, whatever the filter says. Where
+/// causes are asked for that are not known yet, it asks again, so that rounds come in between.
 pub(super) async fn ask(
     partitions: &Partitions,
     question: &Question,
     causes: &FirstCauses,
 ) -> Portfolio {
+    let asking = Stopwatch::start();
+    loop {
+        let told = ask_once(partitions, question, causes).await;
+        if told.undiagnosed == 0 || asking.elapsed() >= PATIENCE {
+            return told;
+        }
+    }
+}
+
+async fn ask_once(partitions: &Partitions, question: &Question, causes: &FirstCauses) -> Portfolio {
     let (order, skip) = (question.order, question.skip);
     let most = skip.saturating_add(question.take);
     let mut asked = JoinSet::new();
