@@ -8,9 +8,9 @@ use paceline_core::diagnosis::CauseKind;
 use paceline_core::report::Reason;
 use paceline_core::table::EntryState;
 
-/// How many there are in a hundred of what is planned that is worth a look: spend less than that
-/// behind or ahead is near its plan.
-const NEAR_PER_CENT: i128 = 5;
+/// Spend that differs from what is planned by no more than this share of it is near its plan: what
+/// differs by more is worth a look.
+pub(super) const NEAR_PER_CENT: u8 = 5;
 /// Digits of an id.
 const ID_DIGITS: usize = 16;
 
@@ -86,7 +86,7 @@ impl Pace {
     fn of(row: &Row) -> Self {
         let Some(planned) = row.planned else { return Self::Unplanned };
         let (planned, actual) = (i128::from(planned.get()), i128::from(row.actual.get()));
-        let room = planned * NEAR_PER_CENT;
+        let room = planned * i128::from(NEAR_PER_CENT);
         match (planned - actual) * 100 {
             short if short > room => Self::Behind,
             short if -short > room => Self::Ahead,

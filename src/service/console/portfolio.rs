@@ -2,6 +2,7 @@
 //!
 //! Knows what was asked of the engines and how to show it. Called by `console`.
 
+use super::filter::NEAR_PER_CENT;
 use super::first_causes::FirstCauses;
 use super::history::{self, History};
 use super::overview::{self, Amounts, Portfolio, Question, Row};
@@ -18,8 +19,6 @@ use paceline_view::{
 
 /// Rows of a page: what a person can scroll through, and what keeps a page under a megabyte.
 const ROWS: usize = 200;
-/// Spend less than this share of the plan's, or as much more, is worth a look.
-const CORRIDOR: f64 = 0.05;
 
 /// One question to each partition.
 pub(super) async fn ask(partitions: &Partitions, view: &View, causes: &FirstCauses) -> Portfolio {
@@ -100,7 +99,7 @@ fn progress(amounts: &Amounts, currency: Currency) -> [Tile; 2] {
         return [spent.with_state(State::Idle), none];
     }
     let ratio = ratio(amounts.paced_actual, amounts.planned);
-    let is_near = (ratio - 1.0).abs() <= CORRIDOR || amounts.planned == 0;
+    let is_near = (ratio - 1.0).abs() * 100.0 <= f64::from(NEAR_PER_CENT) || amounts.planned == 0;
     let others = match amounts.campaigns - amounts.paced {
         0 => String::new(),
         count => format!("; {count} without a plan now"),
