@@ -4,10 +4,12 @@
 //! service inside another process.
 
 mod files;
+mod lines;
 mod parts;
 mod rpc;
 
 use crate::admin::{Admin, keep_calendar};
+use crate::auth::door::Guard;
 use crate::auth::{self, Keyring};
 use crate::catalog;
 use crate::clock::Clock;
@@ -15,13 +17,14 @@ use crate::config::{Config, ShutdownConfig};
 use crate::console::{self, History};
 use crate::control_loop::Ending;
 use crate::dump_log::{self, DumpRequest};
+use crate::health::Stage;
 use crate::health::{Condition, Health};
 use crate::http::{self, HttpServer};
 use crate::measure;
 use crate::partition::Partitions;
 use crate::shutdown::{Shutdown, Signals};
 use crate::telemetry::{MetricsPage, event};
-use crate::{health::Stage, tls};
+use crate::tls::{self, Tls};
 use anyhow::Context;
 use axum::Router;
 pub use files::check_files;
@@ -67,7 +70,7 @@ pub async fn run(
         None => None,
         Some(path) => Some(Keyring::read(path)?),
     };
-    let tls = tls::server(&config.server)?;
+    let tls = Tls::read(&config.server)?;
     let grpc = config.server.grpc_listen;
     let listener = TcpListener::bind(grpc)
         .with_context(|| format!("listening on server.grpc_listen = {grpc}"))?;
@@ -79,13 +82,16 @@ pub async fn run(
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
-    let http = open_pages(&config, ring.clone(), &health, page, routes)?;
-    let watched = ring.clone().zip(config.server.tokens_file.file().cloned());
+    let guard = Guard { ring, console: config.console, limits: config.limits };
+    let http = open_pages(&config, (tls.clone(), guard.clone()), &health, page, routes)?;
     tasks.spawn(console::record(partitions.clone(), history));
-    let rpc = rpc::serve(listener, (tls, ring), &partitions, &config, &tasks).await?;
+    let rpc = rpc::serve(listener, (tls.clone(), &guard), &partitions, &config, &tasks).await?;
     event::listening("grpc", rpc.address);
     health.report(Condition::RpcListening, Ok(()));
     let mut upkeep = tend(&config, &partitions, &health, &tasks);
+    let watched = guard.ring.zip(config.server.tokens_file.file().cloned());
+    let encrypted = tls.map(|tls| tls::follow(tls, config.server.clone()));
+    upkeep.extend(encrypted.map(|following| tasks.spawn(following)));
     upkeep.extend(watched.map(|(ring, path)| tasks.spawn(auth::follow(ring, path))));
     // Nobody need listen.
     let _ = announce.send(Addresses { http: http.address(), grpc: rpc.address });
@@ -171,7 +177,7 @@ fn tell_life(health: &Health, loops: impl Iterator<Item = (PartitionId, bool)>) 
 /// The HTTP port and what stands on it.
 fn open_pages(
     config: &Config,
-    ring: Option<Keyring>,
+    (tls, guard): (Option<Tls>, Guard),
     health: &Health,
     page: MetricsPage,
     routes: Router,
@@ -179,8 +185,7 @@ fn open_pages(
     let address = config.server.http_listen;
     let listener = TcpListener::bind(address)
         .with_context(|| format!("listening on server.http_listen = {address}"))?;
-    let tls = tls::acceptor(&config.server)?;
-    let http = http::start(listener, tls, ring, routes, health.clone(), page)
+    let http = http::start(listener, tls, guard, routes, health.clone(), page)
         .context("starting the pages")?;
     event::listening("http", http.address());
     Ok(http)

@@ -34,7 +34,7 @@ pub enum Command {
     /// Run the controller until told to stop by SIGTERM or SIGINT (twice: at once).
     Run(RunArgs),
     /// Look at a running controller and steer it.
-    Ctl(CtlArgs),
+    Ctl(Box<CtlArgs>),
     /// Write a partition's log to a file, for the simulator to run again.
     DumpLog(DumpLogArgs),
     /// Check a configuration file without starting; tells every fault.

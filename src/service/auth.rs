@@ -1,17 +1,21 @@
-//! Who calls, and what they may do: a file of tokens, five roles and one table of rights.
+//! Who calls, and what they may do: a file of tokens and names of certificates, five roles and one
+//! table of rights.
 //!
 //! Knows neither sockets nor what a call does; [`door`] asks for every request of both ports. The
 //! table below is the one printed in `docs/OPERATIONS.md`. Made by `app` from `server.tokens_file`.
 
+pub mod certificate;
 pub mod door;
 pub mod filled;
 mod login;
+pub mod meter;
 pub(crate) mod origin;
 mod rotate;
 mod session;
 mod wrong;
 
 use crate::hex;
+use certificate::Certified;
 use ring::digest::{SHA256, SHA256_OUTPUT_LEN, digest};
 pub use rotate::follow;
 use std::collections::BTreeMap;
@@ -188,17 +192,27 @@ pub enum AuthError {
         rule: String,
     },
     /// When no line names anybody: nobody could enter.
-    #[error("server.tokens_file: names nobody: a line is `role name sha256:…`")]
+    #[error("server.tokens_file: names nobody: a line is `role name sha256:…`, dns:… or uri:…")]
     Empty,
 }
 
-/// Everyone who has a token. Holds digests alone, so nothing that opens a door lies in memory or
-/// on disk; and since they are looked up by digest, how long that takes tells nothing of a token.
-/// A copy is the same ring: what [`Keyring::adopt`] changes holds for all.
+/// Everyone who has a token, or a name that a certificate may show. Of tokens it holds digests
+/// alone, so nothing that opens a door lies in memory or on disk; and since they are looked up by
+/// digest, how long that takes tells nothing of a token. A copy is the same ring: what
+/// [`Keyring::adopt`] changes holds for all.
 #[derive(Debug, Clone)]
 pub struct Keyring(Arc<RwLock<Callers>>);
 
-type Callers = BTreeMap<[u8; SHA256_OUTPUT_LEN], Caller>;
+/// By what somebody is known.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Credential {
+    /// The digest of a token.
+    Token([u8; SHA256_OUTPUT_LEN]),
+    /// A name of a certificate, with its kind before it.
+    Name(String),
+}
+
+type Callers = BTreeMap<Credential, Caller>;
 
 impl Keyring {
     /// Reads a file of tokens.
@@ -215,7 +229,8 @@ impl Keyring {
         Self::parse(&text)
     }
 
-    /// Reads lines of `role name sha256:<64 hexadecimal digits>`; `#` begins a comment.
+    /// Reads lines of `role name sha256:<64 hexadecimal digits>`, or with `dns:` or `uri:` and a
+    /// name of a certificate instead; `#` begins a comment.
     ///
     /// # Errors
     /// As [`Self::read`].
@@ -228,9 +243,10 @@ impl Keyring {
                 continue;
             }
             let refuse = |field, rule| AuthError::Line { line: at + 1, field, rule };
-            let (digest, caller) = entry(&words).map_err(|(field, rule)| refuse(field, rule))?;
-            if callers.insert(digest, caller).is_some() {
-                let rule = "is the same as on an earlier line: a token is one caller's";
+            let (credential, caller) =
+                entry(&words).map_err(|(field, rule)| refuse(field, rule))?;
+            if callers.insert(credential, caller).is_some() {
+                let rule = "is the same as on an earlier line: a token, or a name, is one caller's";
                 return Err(refuse("digest", rule.to_owned()));
             }
         }
@@ -248,7 +264,18 @@ impl Keyring {
 
     /// Whose token has this digest.
     fn by_digest(&self, digest: &[u8; SHA256_OUTPUT_LEN]) -> Option<Caller> {
-        self.callers().get(digest).cloned()
+        self.callers().get(&Credential::Token(*digest)).cloned()
+    }
+
+    /// Whose certificate this is. Nobody's, where its names are those of several callers: which of
+    /// them is meant cannot be told.
+    #[must_use]
+    pub fn certified(&self, certified: &Certified) -> Option<Caller> {
+        let callers = self.callers();
+        let named = certified.names();
+        let mut known = named.filter_map(|name| callers.get(&Credential::Name(name.to_owned())));
+        let first = known.next()?;
+        known.all(|other| other == first).then(|| first.clone())
     }
 
     /// Everyone who has a token, as it is now.
@@ -276,11 +303,14 @@ fn token_digest(token: &str) -> [u8; SHA256_OUTPUT_LEN] {
     digest(&SHA256, token.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
 }
 
-type Entry = ([u8; SHA256_OUTPUT_LEN], Caller);
+type Entry = (Credential, Caller);
 
 fn entry(words: &[&str]) -> Result<Entry, (&'static str, String)> {
-    let &[role, name, digest] = words else {
-        let rule = format!("has {} words, must be `role name sha256:…`", words.len());
+    let &[role, name, credential] = words else {
+        let rule = format!(
+            "has {} words, must be `role name sha256:…`, or dns:… or uri:… instead",
+            words.len()
+        );
         return Err(("the line", rule));
     };
     let known = Role::ALL.into_iter().find(|known| known.as_str() == role);
@@ -294,11 +324,14 @@ fn entry(words: &[&str]) -> Result<Entry, (&'static str, String)> {
     }
     let rule = || {
         let rule = "must be sha256: and 64 hexadecimal digits, of the token without a line end; \
-                    the token itself must not stand here";
+                    the token itself must not stand here; or dns: or uri: and a name of a \
+                    certificate, of at most 253 plain characters";
         ("digest", rule.to_owned())
     };
-    let digest = digest.strip_prefix(DIGEST_PREFIX).and_then(hex::digest).ok_or_else(rule)?;
-    Ok((digest, Caller { name: name.into(), role }))
+    let digest = credential.strip_prefix(DIGEST_PREFIX).and_then(hex::digest);
+    let named = || certificate::name(credential).map(Credential::Name);
+    let credential = digest.map(Credential::Token).or_else(named).ok_or_else(rule)?;
+    Ok((credential, Caller { name: name.into(), role }))
 }
 
 #[cfg(test)]

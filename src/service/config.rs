@@ -56,6 +56,10 @@ pub struct Config {
     pub ingest: IngestConfig,
     /// Who may reach us, and where.
     pub server: ServerConfig,
+    /// The pages for people.
+    pub console: ConsoleConfig,
+    /// How often each caller may ask.
+    pub limits: LimitsConfig,
     /// Spend read from cumulative counters.
     pub counters: CountersConfig,
     /// How bids are shaded.
@@ -202,8 +206,36 @@ pub struct ServerConfig {
     pub tls_certificate_file: Option<PathBuf>,
     /// PEM file with its private key.
     pub tls_key_file: Secret,
-    /// File with one `role name sha256:<digest of the token>` a line.
+    /// PEM file of the authorities whose word on callers' certificates counts; absent: none is
+    /// asked for.
+    pub tls_client_authority_file: Option<PathBuf>,
+    /// Whether a connection without such a certificate is refused.
+    pub tls_client_required: bool,
+    /// File with one `role name sha256:<digest of the token>` a line, or `role name dns:<name>` of
+    /// a certificate.
     pub tokens_file: Secret,
+}
+
+/// The pages for people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConsoleConfig {
+    /// A session that was not used for so long has ended.
+    pub session_idle_max: Span,
+    /// A session ends after so long, however it is used.
+    pub session_age_max: Span,
+}
+
+/// How often each caller may ask.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LimitsConfig {
+    /// Calls of the RPC port taken from one caller in a second.
+    pub calls_per_second: u32,
+    /// Calls taken at once after a pause.
+    pub calls_burst: u32,
+    /// Pages asked for by one caller in a second.
+    pub pages_per_second: u32,
+    /// Pages shown at once after a pause.
+    pub pages_burst: u32,
 }
 
 /// Spend read from cumulative counters.
@@ -301,6 +333,11 @@ impl Default for Config {
                 batch_bytes_max: Bytes::new(4_000_000),
             },
             server: ServerConfig::default(),
+            console: ConsoleConfig {
+                session_idle_max: Span::from_mins(30),
+                session_age_max: Span::from_mins(10 * 60),
+            },
+            limits: LimitsConfig::default(),
             counters: CountersConfig { enabled: false, poll_interval: Span::from_secs(2) },
             shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),
@@ -347,7 +384,20 @@ impl Default for ServerConfig {
             insecure: false,
             tls_certificate_file: None,
             tls_key_file: Secret::NONE,
+            tls_client_authority_file: None,
+            tls_client_required: false,
             tokens_file: Secret::NONE,
+        }
+    }
+}
+
+impl Default for LimitsConfig {
+    fn default() -> Self {
+        Self {
+            calls_per_second: 10_000,
+            calls_burst: 20_000,
+            pages_per_second: 500,
+            pages_burst: 5_000,
         }
     }
 }

@@ -10,6 +10,8 @@ mod campaign;
 mod changes;
 mod effect;
 mod elsewhere;
+mod filter;
+mod first_causes;
 mod fleet;
 mod form;
 mod hand;
@@ -18,9 +20,12 @@ mod named;
 mod notices;
 mod overview;
 mod portfolio;
+mod search;
+mod sort;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod view;
 mod words;
 
 use crate::admin::{Admin, saving_of};
@@ -35,6 +40,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use first_causes::FirstCauses;
 use form::{Filled, Marks};
 pub use history::{History, record};
 use paceline_core::units::{CampaignId, PartitionId};
@@ -52,6 +58,7 @@ struct Console {
     history: History,
     admin: Admin,
     marks: Marks,
+    causes: FirstCauses,
 }
 
 /// The pages. Charts are drawn from `history`, which somebody has to [`record`].
@@ -71,17 +78,30 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
         .route("/login", get(open_to_all))
         .fallback(nowhere)
         .layer(from_fn(in_time))
-        .with_state(Console { partitions, history, admin, marks: Marks::new() })
+        .with_state(Console {
+            partitions,
+            history,
+            admin,
+            marks: Marks::new(),
+            causes: FirstCauses::default(),
+        })
 }
 
 async fn portfolio(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
-    let view = portfolio::View::of(query.as_deref().unwrap_or_default());
-    let told = portfolio::ask(&console.partitions, view).await;
+    let view = match view::View::read(query.as_deref().unwrap_or_default()) {
+        Ok(view) => view,
+        Err(wrong) => {
+            let why = format!("{wrong}. Nothing was looked for.");
+            let page = notice("Not understood", Judged::Bad, why);
+            return respond(StatusCode::BAD_REQUEST, &page);
+        }
+    };
+    let told = portfolio::ask(&console.partitions, &view, &console.causes).await;
     let is_led = !told.tables.is_empty();
     match told.missing.first() {
         Some((partition, error)) if !is_led => unled(*partition, error),
         _ => {
-            let page = portfolio::page(&told, view, &console.history, &console.partitions);
+            let page = portfolio::page(&told, &view, &console.history, &console.partitions);
             respond(StatusCode::OK, &page)
         }
     }

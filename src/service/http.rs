@@ -4,9 +4,11 @@
 //! Knows `/livez`, `/readyz` and `/metrics`; other routes are handed in by `app`. The listener is
 //! handed in too, so port 0 works and a taken port is found before anything starts.
 
-use crate::auth::{Keyring, door};
+use crate::auth::certificate::Certified;
+use crate::auth::door::{self, Guard};
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
+use crate::tls::Tls;
 use axum::Extension;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
@@ -25,7 +27,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::JoinSet;
-use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Connections at once. People and scrapers are few; whoever opens more waits in the backlog
@@ -53,14 +54,14 @@ struct Facts {
     page: MetricsPage,
 }
 
-/// Begins to serve, on a thread of its own. With a `ring`, all but the probes asks for a token.
+/// Begins to serve, on a thread of its own, all but the probes behind the door.
 ///
 /// # Errors
 /// When the listener or the runtime is refused by the system.
 pub fn start(
     listener: TcpListener,
-    tls: Option<TlsAcceptor>,
-    ring: Option<Keyring>,
+    tls: Option<Tls>,
+    guard: Guard,
     routes: Router,
     health: Health,
     page: MetricsPage,
@@ -74,7 +75,7 @@ pub fn start(
         .route("/metrics", get(metrics))
         .with_state(Facts { health, page });
     let is_loopback = address.ip().is_loopback();
-    let routes = door::guard_pages(routes.merge(probes), ring, tls.is_some(), is_loopback);
+    let routes = door::guard_pages(routes.merge(probes), guard, tls.is_some(), is_loopback);
     let (stop, ended_tx, ended);
     stop = CancellationToken::new();
     (ended_tx, ended) = oneshot::channel();
@@ -120,7 +121,7 @@ impl Drop for HttpServer {
 /// Accepts until told to stop, then lets requests in hand end.
 async fn serve(
     listener: tokio::net::TcpListener,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     routes: Router,
     until: CancellationToken,
 ) {
@@ -152,8 +153,10 @@ async fn serve(
                 None => converse(stream, routes, watcher, place).await,
                 Some(tls) => {
                     if let Ok(Ok(stream)) =
-                        tokio::time::timeout(HELLO_TIMEOUT, tls.accept(stream)).await
+                        tokio::time::timeout(HELLO_TIMEOUT, tls.pages().accept(stream)).await
                     {
+                        let certified = Certified::of(stream.get_ref().1.peer_certificates());
+                        let routes = routes.layer(Extension(certified));
                         converse(stream, routes, watcher, place).await;
                     }
                 }
@@ -202,6 +205,7 @@ async fn metrics(State(facts): State<Facts>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
     use crate::health::{Condition, Stage};
     use metrics_exporter_prometheus::PrometheusBuilder;
     use std::io::{Read, Write};
@@ -223,7 +227,9 @@ mod tests {
     fn started(health: &Health, routes: Router) -> HttpServer {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        start(listener, None, None, routes, health.clone(), page).unwrap()
+        let Config { console, limits, .. } = Config::default();
+        let guard = Guard { ring: None, console, limits };
+        start(listener, None, guard, routes, health.clone(), page).unwrap()
     }
 
     #[tokio::test]

@@ -43,7 +43,7 @@ fn main() -> ExitCode {
             let file = args.settings.config.clone();
             configured(&args.settings, |effective| run(effective, file.as_deref()))
         }
-        Command::Ctl(args) => ctl(args),
+        Command::Ctl(args) => ctl(*args),
         Command::Completions(args) => tell_bytes(&papers::completions(args.shell)),
         Command::Man(args) => man(&args.folder),
         Command::DumpLog(args) => configured(&args.settings, |effective| dump(&effective, &args)),

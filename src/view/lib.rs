@@ -40,4 +40,4 @@ pub use page::{
 };
 pub use series::{Place, Reference, Series, Shape, Tone};
 pub use sparkline::Sparkline;
-pub use table::{Align, Cell, Column, State, Table};
+pub use table::{Align, Cell, Column, Sorted, Sorting, State, Table};

@@ -17,6 +17,24 @@ pub enum Align {
     Right,
 }
 
+/// Which way a column is sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sorted {
+    /// The least first.
+    Rising,
+    /// The greatest first.
+    Falling,
+}
+
+/// A heading that leads to the same table in another order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sorting {
+    /// The address of the table sorted by this column, or the other way round.
+    pub href: String,
+    /// Which way it is sorted by this column now; `None` when it is by another.
+    pub sorted: Option<Sorted>,
+}
+
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
@@ -26,19 +44,28 @@ pub struct Column {
     pub unit: String,
     /// How its cells stand.
     pub align: Align,
+    /// How to sort by it; `None` when there is no way.
+    pub sorting: Option<Sorting>,
 }
 
 impl Column {
     /// For text, links, states and pictures.
     #[must_use]
     pub fn text(name: impl Into<String>) -> Self {
-        Self { name: name.into(), unit: String::new(), align: Align::Left }
+        Self { name: name.into(), unit: String::new(), align: Align::Left, sorting: None }
     }
 
     /// For numbers in a unit, which may be empty.
     #[must_use]
     pub fn number(name: impl Into<String>, unit: impl Into<String>) -> Self {
-        Self { name: name.into(), unit: unit.into(), align: Align::Right }
+        Self { name: name.into(), unit: unit.into(), align: Align::Right, sorting: None }
+    }
+
+    /// The same, whose heading leads to the table sorted by it.
+    #[must_use]
+    pub fn with_sorting(mut self, href: impl Into<String>, sorted: Option<Sorted>) -> Self {
+        self.sorting = Some(Sorting { href: href.into(), sorted });
+        self
     }
 }
 

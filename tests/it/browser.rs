@@ -22,6 +22,8 @@ const DRIVER: &str = "chromedriver";
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 /// The key that moves the focus on.
 const TAB: char = '\u{E004}';
+/// The key that opens what has the focus.
+pub(crate) const ENTER: char = '\u{E007}';
 
 /// Which of these programs is there; none where there is none, except in CI.
 fn installed<'a>(names: &[&'a str]) -> Option<&'a str> {
@@ -257,12 +259,24 @@ impl Browser {
         self.on(&xpath, "click", &json!({})).await;
     }
 
-    /// Presses the tabulator, and tells what has the focus then: its text, label or name.
-    pub(crate) async fn tab(&self) -> String {
-        let press = |kind: &str| json!({ "type": kind, "value": TAB });
+    /// Presses a key.
+    pub(crate) async fn key(&self, key: char) {
+        let press = |kind: &str| json!({ "type": kind, "value": key });
         let keys = json!({ "type": "key", "id": "keys",
             "actions": [press("keyDown"), press("keyUp")] });
         self.command("actions", &json!({ "actions": [keys] })).await.unwrap();
+    }
+
+    /// A cookie as it is sent, also one that scripts cannot read; nothing where there is none.
+    pub(crate) async fn cookie(&self, name: &str) -> Option<String> {
+        let path = format!("/session/{}/cookie/{name}", self.session);
+        let told = self.ask("GET", &path, &Value::Null).await.ok()?;
+        Some(format!("{name}={}", told["value"].as_str()?))
+    }
+
+    /// Presses the tabulator, and tells what has the focus then: its text, label or name.
+    pub(crate) async fn tab(&self) -> String {
+        self.key(TAB).await;
         let script = "const on = document.activeElement; return on === document.body ? '' : \
                       (on.tagName + ' ' + (on.labels?.[0] ?? on).innerText.trim().split('\\n')[0])";
         self.script(script, &[]).await.as_str().unwrap().to_owned()

@@ -4,6 +4,7 @@
 //! One program, one browser, one market on a fast clock; each journey begins where the one before
 //! ended. Pictures of every stop stay beside the build, under `console-journeys`.
 
+mod sessions;
 mod visit;
 
 use crate::browser::Browser;
@@ -23,6 +24,8 @@ async fn people_find_ask_change_and_undo_in_a_real_browser() {
     tell("logged in");
     finds_who_is_behind_and_why(&visit).await;
     tell("found who is behind");
+    sees_what_every_budget_has_left(&visit).await;
+    tell("saw the budgets");
     pauses_and_resumes(&visit).await;
     tell("paused and resumed");
     fixes_for_an_hour_and_watches_it_end(&visit).await;
@@ -49,7 +52,8 @@ async fn asks_who_is_there(visit: &Visit) {
     visit.browser.reads("Spent so far").await;
 }
 
-/// First in the portfolio stands who is furthest behind; its page says why and what would help.
+/// First in the portfolio stands who is furthest behind, and a filter leaves nobody else; its page
+/// says why and what would help.
 async fn finds_who_is_behind_and_why(visit: &Visit) {
     let Visit { browser, .. } = visit;
     browser.comes_to_read(&visit.url("/"), BEHIND).await;
@@ -60,6 +64,26 @@ async fn finds_who_is_behind_and_why(visit: &Visit) {
     })
     .await;
     visit.sound("portfolio", &[]).await;
+    browser.follow("Search and filter").await;
+    browser.choose("Spend against plan", "behind").await;
+    browser.fill("Name, advertiser or id", "FAR").await;
+    visit.sound("search", &[]).await;
+    browser.press("Show").await;
+    let sought = "/?search=FAR&status=&pace=behind&held=&cause=";
+    let address = browser.address().await;
+    assert!(address.starts_with(sought), "everything stands in the address: {address}");
+    let found = browser.comes_to_read(&visit.url(&address), "1 of 2 campaigns").await;
+    assert!(found.contains("behind plan"), "{found}");
+    visit.sound("found", &[]).await;
+    browser.follow("spent EUR").await;
+    let script = "return document.querySelector('th[aria-sort]')?.innerText.split(' ')[0] \
+                  + ' ' + document.querySelector('th[aria-sort]')?.ariaSort";
+    // A table that has just been planned anew has nobody behind: the page loads itself again.
+    until("it is sorted by spend", async || {
+        (browser.script(script, &[]).await == "spent descending").then_some(())
+    })
+    .await;
+    browser.reads("1 of 2 campaigns").await;
     browser.follow(BEHIND).await;
     browser.comes_to_read(&visit.campaign(BEHIND), "it bids as high as it may").await;
     let text = browser.text().await;
@@ -67,6 +91,43 @@ async fn finds_who_is_behind_and_why(visit: &Visit) {
         assert!(text.contains(due), "{due} is not in {text}");
     }
     visit.sound("behind-and-why", &[]).await;
+    // Who else has the same cause: one of these two, whenever its reports are not late.
+    let mut causes = ["supply limited", "bid limited"].into_iter().cycle();
+    until("it is found by its cause", async || {
+        let cause = causes.next()?;
+        browser.go(&visit.url("/?form=open")).await;
+        browser.choose("Main cause", cause).await;
+        browser.press("Show").await;
+        let text = browser.reads(&format!("first cause {cause}")).await;
+        (text.contains("1 of 2 campaigns") && text.contains(BEHIND)).then_some(())
+    })
+    .await;
+    visit.sound("same-cause", &[]).await;
+}
+
+/// Who pays for whom, what each has left and what binds; by keyboard as by mouse.
+async fn sees_what_every_budget_has_left(visit: &Visit) {
+    let Visit { browser, .. } = visit;
+    browser.go(&visit.url("/")).await;
+    browser.follow("Budgets").await;
+    let text = browser.reads("advertisers, groups and campaigns").await;
+    for due in ["advertiser", BEHIND, STEADY, "follows flight of campaign"] {
+        assert!(text.contains(due), "{due} is not in {text}");
+    }
+    visit.sound("budgets-tree", &[]).await;
+    visit.walks_by_keyboard().await;
+    // Closed at first; opened where the focus is.
+    browser.go(&visit.url("/budgets")).await;
+    visit.opens_by_keyboard(&format!("campaign {STEADY}")).await;
+    let text = browser.reads(&format!("Edit a budget of {STEADY}")).await;
+    for due in ["100.00", "left", "tight"] {
+        assert!(text.contains(due), "{due} is not in {text}");
+    }
+    visit.sound("budgets-open", &[]).await;
+    browser.follow(&format!("Campaign {STEADY}")).await;
+    browser.follow("What it spends from").await;
+    browser.reads(&format!("What {STEADY} spends from")).await;
+    visit.sound("budgets-of-one", &[]).await;
 }
 
 /// A pause is seen before it is done, reaches every bidder, and is taken off.

@@ -6,7 +6,8 @@ use super::Engine;
 use crate::budget::{BudgetOwner, Horizon};
 use crate::campaign::CampaignStatus;
 use crate::diagnosis::{
-    Case, Diagnosis, Hand, Limits, Phase, Planned, RAISE_MAX, Shared, SpentBudget, causes,
+    Case, CauseKind, Diagnosis, Hand, Limits, Phase, Planned, RAISE_MAX, Shared, SpentBudget,
+    causes,
 };
 use crate::forecast::Forecast;
 use crate::ledger::Slot;
@@ -28,6 +29,14 @@ impl<L: PacingLaw + Clone> Engine<L> {
             cause.effect = edit.and_then(|edit| self.effect(slot, &stood, edit, trial.as_ref()));
         }
         Some(Diagnosis { campaign, now: self.state.now, causes })
+    }
+
+    /// The first cause that [`Self::diagnose`] would tell, without trying any edit: little enough
+    /// to be asked of thousands.
+    #[must_use]
+    pub fn first_cause(&self, campaign: CampaignId) -> Option<CauseKind> {
+        let slot = self.state.ledger.slot_of(campaign)?;
+        causes(&self.case(slot)).first().map(|cause| cause.kind)
     }
 
     /// A copy whose [`Self::diagnose`] of the campaign is the same, where edits have to be tried:

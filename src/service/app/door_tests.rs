@@ -1,5 +1,7 @@
 //! Both ports of the whole service behind certificate and tokens, as callers meet them.
 
+mod certificates;
+mod limits;
 mod matrix;
 mod storm;
 
@@ -157,7 +159,7 @@ async fn ctl(grpc: SocketAddr, folder: &Path, role: &str, words: &[&str]) -> cra
     let line = ["paceline", "ctl", "--endpoint", &endpoint, "--ca-file", ca, "--token-file", token];
     let line = line.iter().chain(words);
     match crate::args::Arguments::try_parse_from(line).unwrap().command {
-        crate::args::Command::Ctl(args) => crate::ctl::run(args).await,
+        crate::args::Command::Ctl(args) => crate::ctl::run(*args).await,
         other => panic!("{other:?}"),
     }
 }

@@ -8,7 +8,7 @@ use super::parts::{authority, password};
 use crate::auth::{AuthError, Keyring};
 use crate::config::value::Value;
 use crate::config::{Complaint, Config, ConfigError, Effective, Origin, StoreKind};
-use crate::tls::{self, TlsError};
+use crate::tls::Tls;
 use paceline_catalogue::CatalogueError;
 
 /// Looks into every file that this configuration would have read.
@@ -61,14 +61,13 @@ fn faults(config: &Config) -> Vec<Fault> {
         };
         add("catalog.file", path.show(), format!("must be a sound catalogue: {why}"));
     }
-    if let Err(error) = tls::acceptor(server) {
-        let (key, value) = match &error {
-            TlsError::File { key: key @ "server.tls_key_file", .. } => {
-                (*key, server.tls_key_file.show())
-            }
-            _ => ("server.tls_certificate_file", server.tls_certificate_file.show()),
+    if let Err(error) = Tls::read(server) {
+        let value = match error.key() {
+            "server.tls_key_file" => server.tls_key_file.show(),
+            "server.tls_client_authority_file" => server.tls_client_authority_file.show(),
+            _ => server.tls_certificate_file.show(),
         };
-        add(key, value, unusable(&error));
+        add(error.key(), value, unusable(&error));
     }
     if let Some(path) = server.tokens_file.file()
         && let Err(error) = Keyring::read(path)

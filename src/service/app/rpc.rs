@@ -1,23 +1,26 @@
 //! The gRPC port: every service, health and reflection.
 
+use super::lines;
 use crate::admin::Admin;
-use crate::auth::{Keyring, door};
+use crate::auth::door::{self, Guard};
 use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
+use crate::tls::Tls;
 use anyhow::Context;
 use paceline_proto::v1::FILE_DESCRIPTOR_SET;
 use paceline_proto::v1::admin_service_server::AdminServiceServer;
 use paceline_proto::v1::multiplier_service_server::MultiplierServiceServer;
 use paceline_proto::v1::spend_service_server::SpendServiceServer;
 use std::net::{SocketAddr, TcpListener};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::TcpListenerStream;
+use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
-use tonic::transport::{Server, ServerTlsConfig};
+use tonic::transport::Server;
 
 /// The largest message taken but for reports, which have a setting: a catalogue at its bounds is
 /// half of this.
@@ -35,7 +38,7 @@ pub(super) struct Rpc {
 /// Begins to serve on a listener that is bound already, encrypted and behind a door where told so.
 pub(super) async fn serve(
     listener: TcpListener,
-    (tls, ring): (Option<ServerTlsConfig>, Option<Keyring>),
+    (tls, guard): (Option<Tls>, &Guard),
     partitions: &Partitions,
     config: &Config,
     tasks: &TaskTracker,
@@ -43,9 +46,7 @@ pub(super) async fn serve(
     let ingest = &config.ingest;
     let address = listener.local_addr().context("asking for the RPC port")?;
     listener.set_nonblocking(true).context("preparing the RPC port")?;
-    let incoming = TcpListenerStream::new(
-        tokio::net::TcpListener::from_std(listener).context("preparing the RPC port")?,
-    );
+    let listener = tokio::net::TcpListener::from_std(listener).context("preparing the RPC port")?;
     let (stop, streams) = (CancellationToken::new(), CancellationToken::new());
     let multipliers = Multipliers::new(partitions.clone(), tasks.clone(), streams.clone());
     let admin = Admin::new(partitions.clone(), format!("{address}#{}", std::process::id()));
@@ -69,15 +70,22 @@ pub(super) async fn serve(
     let mut routes = Routes::new(health_service);
     routes = routes.add_service(reflection).add_service(spend).add_service(admin);
     let calls = routes.add_service(tables).into_axum_router();
-    let mut server = Server::builder();
-    if let Some(tls) = tls {
-        server = server.tls_config(tls).context("encrypting the RPC port")?;
-    }
-    let router = server.add_routes(door::guard_calls(calls, ring).into());
+    let router = Server::builder().add_routes(door::guard_calls(calls, guard).into());
     let until = stop.clone();
-    let served = tasks.spawn(async move {
-        router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
-    });
+    let served = match tls {
+        None => tasks.spawn(async move {
+            let incoming = TcpListenerStream::new(listener);
+            router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
+        }),
+        Some(tls) => {
+            let (ready, incoming) = mpsc::channel(lines::READY_MAX);
+            tasks.spawn(lines::accept(listener, tls, ready, until.clone()));
+            tasks.spawn(async move {
+                let incoming = ReceiverStream::new(incoming);
+                router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
+            })
+        }
+    };
     Ok(Rpc { address, streams, stop, reports, served })
 }
 

@@ -37,6 +37,12 @@ pub struct CtlArgs {
     /// For an https endpoint: PEM file of whoever vouches for its certificate.
     #[arg(long, value_name = "FILE", global = true)]
     pub ca_file: Option<PathBuf>,
+    /// PEM file of a certificate of your own, where the service asks for one; with --key-file.
+    #[arg(long, value_name = "FILE", global = true, requires = "key_file")]
+    pub certificate_file: Option<PathBuf>,
+    /// PEM file of that certificate's key.
+    #[arg(long, value_name = "FILE", global = true, requires = "certificate_file")]
+    pub key_file: Option<PathBuf>,
     /// File that holds your token and nothing else, where the service asks for one.
     #[arg(long, value_name = "FILE", global = true)]
     pub token_file: Option<PathBuf>,

@@ -2,11 +2,16 @@
 //!
 //! One layer for the RPC services and one for the pages, both over the same [`Keyring`]. A caller
 //! that was let in is noted in the request, so that what they do bears their name. Without a
-//! keyring the door is open: configuration allows that on loopback, or where it was asked for.
+//! keyring the door is open: configuration allows that on loopback, or where it was asked for. How
+//! often somebody asks is bounded at both, whoever they are.
 
+use super::certificate::Certified;
 pub(crate) use super::login::page as html;
-use super::login::{Entrance, asking, is_person, turned_away};
+use super::login::{Entrance, is_person, peer, turned_away};
+use super::meter::{Meter, Rate};
+use super::session::Limits;
 use super::{Caller, Deed, Keyring};
+use crate::config::{ConsoleConfig, LimitsConfig};
 use crate::telemetry::event;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -15,7 +20,34 @@ use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use tonic::Status;
+use std::net::IpAddr;
+use std::time::Duration;
+use tonic::transport::server::{TcpConnectInfo, TlsConnectInfo};
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// What the doors go by.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    /// Everyone who has a token; `None`: nobody need say who they are.
+    pub ring: Option<Keyring>,
+    /// How long a browser's session lasts.
+    pub console: ConsoleConfig,
+    /// How often each caller may ask.
+    pub limits: LimitsConfig,
+}
+
+impl Guard {
+    fn meter_of_calls(&self) -> Meter {
+        let LimitsConfig { calls_per_second, calls_burst, .. } = self.limits;
+        Meter::new(Rate { per_second: calls_per_second, burst: calls_burst })
+    }
+
+    fn meter_of_pages(&self) -> Meter {
+        let LimitsConfig { pages_per_second, pages_burst, .. } = self.limits;
+        Meter::new(Rate { per_second: pages_per_second, burst: pages_burst })
+    }
+}
 
 /// Why a request does not pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,7 +62,8 @@ impl Refusal {
     fn told(&self) -> String {
         match self {
             Self::Unknown => "authorization is absent or unknown and must be \
-                              `Bearer <token>` of server.tokens_file"
+                              `Bearer <token>` of server.tokens_file, or a certificate must have \
+                              a name of it"
                 .to_owned(),
             Self::Forbidden(Caller { name, role }, deed) => {
                 format!("{name} has the role {role}, which may not {}", deed.as_str())
@@ -44,11 +77,6 @@ impl Refusal {
             Self::Forbidden(..) => "forbidden",
         }
     }
-}
-
-/// Who may pass, if anybody must show a token.
-fn admit(ring: &Keyring, headers: &HeaderMap, deed: Deed) -> Result<Option<Caller>, Refusal> {
-    judge(token(headers).and_then(|token| ring.caller(&token)), deed)
 }
 
 /// Whether this caller may do it.
@@ -76,35 +104,69 @@ fn token(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Puts the door before RPC services.
-pub fn guard_calls(routes: Router, ring: Option<Keyring>) -> Router {
-    match ring {
-        None => routes,
-        Some(ring) => routes.layer(from_fn_with_state(ring, call)),
-    }
+pub fn guard_calls(routes: Router, guard: &Guard) -> Router {
+    let door = CallDoor { ring: guard.ring.clone(), meter: guard.meter_of_calls() };
+    routes.layer(from_fn_with_state(door, call))
 }
 
 /// Puts the door before pages. A session's cookie is sent over an encrypted line alone, where there
 /// is one. Where nobody need say who they are, pages of this machine alone answer to its own names
 /// alone.
-pub fn guard_pages(
-    routes: Router,
-    ring: Option<Keyring>,
-    is_encrypted: bool,
-    is_loopback: bool,
-) -> Router {
-    match ring {
-        None if is_loopback => routes.layer(from_fn(super::origin::local)),
-        None => routes,
+pub fn guard_pages(routes: Router, guard: Guard, is_encrypted: bool, is_loopback: bool) -> Router {
+    let meter = guard.meter_of_pages();
+    match guard.ring {
+        None => {
+            let routes = routes.layer(from_fn_with_state(meter, open_page));
+            if is_loopback { routes.layer(from_fn(super::origin::local)) } else { routes }
+        }
         Some(ring) => {
-            let entrance = Entrance::new(ring, is_encrypted);
-            routes.layer(from_fn_with_state(entrance, page))
+            let entrance = Entrance::new(ring, is_encrypted, Limits::of(guard.console));
+            routes.layer(from_fn_with_state(PageDoor { entrance, meter }, page))
         }
     }
 }
 
-async fn call(State(ring): State<Keyring>, mut request: Request, next: Next) -> Response {
+/// The door of the RPC port.
+#[derive(Debug, Clone)]
+struct CallDoor {
+    ring: Option<Keyring>,
+    meter: Meter,
+}
+
+/// The door of the pages, where tokens are asked for.
+#[derive(Debug, Clone)]
+struct PageDoor {
+    entrance: Entrance,
+    meter: Meter,
+}
+
+/// What the connection of a call was vouched to be.
+fn certified(request: &Request) -> Certified {
+    let line = request.extensions().get::<TlsConnectInfo<TcpConnectInfo>>();
+    let chain = line.and_then(TlsConnectInfo::peer_certs);
+    Certified::of(chain.as_ref().map(|chain| chain.as_slice()))
+}
+
+/// From which address a call comes.
+fn caller_address(request: &Request) -> Option<IpAddr> {
+    let extensions = request.extensions();
+    let encrypted = extensions.get::<TlsConnectInfo<TcpConnectInfo>>().map(TlsConnectInfo::get_ref);
+    let line = encrypted.or_else(|| extensions.get::<TcpConnectInfo>());
+    line.and_then(TcpConnectInfo::remote_addr).map(|address| address.ip())
+}
+
+async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) -> Response {
     let deed = Deed::of_call(request.uri().path());
-    match admit(&ring, request.headers(), deed) {
+    let known = |ring: &Keyring| match token(request.headers()) {
+        Some(token) => ring.caller(&token),
+        None => ring.certified(&certified(&request)),
+    };
+    let caller = door.ring.as_ref().and_then(known);
+    if let Err(wait) = door.meter.take(deed, caller.as_ref(), caller_address(&request)) {
+        return too_many_calls(wait).into_http();
+    }
+    let judged = if door.ring.is_some() { judge(caller, deed) } else { Ok(None) };
+    match judged {
         Ok(caller) => {
             note(&mut request, caller);
             next.run(request).await
@@ -121,19 +183,67 @@ async fn call(State(ring): State<Keyring>, mut request: Request, next: Next) -> 
     }
 }
 
-async fn page(State(entrance): State<Entrance>, request: Request, next: Next) -> Response {
+/// Whole seconds to wait, at least one.
+fn seconds(wait: Duration) -> u64 {
+    wait.as_secs().saturating_add(1)
+}
+
+/// What is told to whoever asks too often.
+fn told_to_wait(wait: Duration, key: &str) -> String {
+    let seconds = seconds(wait);
+    format!("more requests than limits.{key} allows one caller; try again in {seconds} s")
+}
+
+fn too_many_calls(wait: Duration) -> Status {
+    event::caller_refused("limited");
+    let details = ErrorDetails::with_retry_info(Some(wait));
+    let told = told_to_wait(wait, "calls_per_second");
+    let mut status = Status::with_error_details(Code::ResourceExhausted, told, details);
+    status.metadata_mut().insert("retry-after", seconds(wait).into());
+    status
+}
+
+fn too_many_pages(wait: Duration, is_person: bool) -> Response {
+    event::caller_refused("limited");
+    let told = told_to_wait(wait, "pages_per_second");
+    let mut answer = if is_person {
+        html(StatusCode::TOO_MANY_REQUESTS, &turned_away("Too many requests", &told))
+    } else {
+        (StatusCode::TOO_MANY_REQUESTS, told + "\n").into_response()
+    };
+    answer.headers_mut().insert(header::RETRY_AFTER, seconds(wait).into());
+    answer
+}
+
+/// Where nobody need say who they are.
+async fn open_page(State(meter): State<Meter>, request: Request, next: Next) -> Response {
+    let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
+    match meter.take(deed, None, peer(&request)) {
+        Ok(()) => next.run(request).await,
+        Err(wait) => too_many_pages(wait, is_person(request.headers())),
+    }
+}
+
+async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Response {
+    let PageDoor { entrance, meter } = door;
+    let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
+    let headers = request.headers();
+    let is_person = is_person(headers);
+    // A token that is shown counts alone: who shows a wrong one is nobody, whatever the cookie.
+    let caller = match token(headers) {
+        Some(token) => entrance.ring.caller(&token),
+        None => entrance.caller(headers).or_else(|| {
+            let certified = request.extensions().get::<Certified>();
+            certified.and_then(|certified| entrance.ring.certified(certified))
+        }),
+    };
+    if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request)) {
+        return too_many_pages(wait, is_person);
+    }
     let mut request = match entrance.answer(request).await {
         Ok(answer) => return answer,
         Err(request) => request,
     };
-    let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
-    let headers = request.headers();
-    // A token that is shown counts alone: who shows a wrong one is nobody, whatever the cookie.
-    let caller = match token(headers) {
-        Some(token) => entrance.ring.caller(&token),
-        None => entrance.caller(headers),
-    };
-    let is_person = is_person(headers);
     match judge(caller, deed) {
         Ok(caller) => {
             note(&mut request, caller);
@@ -145,14 +255,14 @@ async fn page(State(entrance): State<Entrance>, request: Request, next: Next) ->
             match refusal {
                 Refusal::Unknown if is_person => {
                     let why = "This needs a session, and there is none, or it has ended.";
-                    html(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+                    html(StatusCode::UNAUTHORIZED, &entrance.asking(None, Some(why)))
                 }
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];
                     (StatusCode::UNAUTHORIZED, ask, told).into_response()
                 }
                 Refusal::Forbidden(..) if is_person => {
-                    html(StatusCode::FORBIDDEN, &turned_away(told.trim_end()))
+                    html(StatusCode::FORBIDDEN, &turned_away("Not allowed", told.trim_end()))
                 }
                 Refusal::Forbidden(..) => (StatusCode::FORBIDDEN, told).into_response(),
             }

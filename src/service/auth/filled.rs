@@ -32,6 +32,11 @@ impl Filled {
         pairs.map(read).collect::<Option<_>>().map(Self)
     }
 
+    /// Every name, in their own order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
     /// What stands under a name; empty when there is none.
     #[must_use]
     pub fn get(&self, name: &str) -> &str {

@@ -4,7 +4,7 @@
 
 use super::filled::Filled;
 use super::origin::is_from_here;
-use super::session::{AGE_MAX, COOKIE, Sessions};
+use super::session::{COOKIE, Limits, Sessions};
 use super::wrong::WrongTokens;
 use super::{Caller, Keyring};
 use crate::clock::Stopwatch;
@@ -32,10 +32,10 @@ pub(super) struct Entrance {
 }
 
 impl Entrance {
-    pub(super) fn new(ring: Keyring, is_encrypted: bool) -> Self {
+    pub(super) fn new(ring: Keyring, is_encrypted: bool, limits: Limits) -> Self {
         Self {
             ring,
-            sessions: Sessions::default(),
+            sessions: Sessions::new(limits),
             started: Stopwatch::start(),
             is_encrypted,
             wrong: WrongTokens::default(),
@@ -57,11 +57,11 @@ impl Entrance {
         match (request.uri().path(), is_post) {
             ("/login", false) => {
                 let caller = self.caller(request.headers());
-                Ok(page(StatusCode::OK, &asking(caller.as_ref(), None)))
+                Ok(page(StatusCode::OK, &self.asking(caller.as_ref(), None)))
             }
             ("/login" | "/logout", true) if !is_from_here(request.headers()) => {
                 let why = "This form does not come from a page of this console. Nothing was done.";
-                Ok(page(StatusCode::FORBIDDEN, &asking(None, Some(why))))
+                Ok(page(StatusCode::FORBIDDEN, &self.asking(None, Some(why))))
             }
             ("/login", true) => Ok(self.log_in(request).await),
             ("/logout", true) => {
@@ -78,19 +78,56 @@ impl Entrance {
         let peer = peer(&request);
         if !self.wrong.may_try(peer, self.now()) {
             let why = "Too many wrong tokens were shown from your address. Try again in a minute.";
-            return page(StatusCode::TOO_MANY_REQUESTS, &asking(None, Some(why)));
+            return page(StatusCode::TOO_MANY_REQUESTS, &self.asking(None, Some(why)));
         }
         let filled = Filled::of(request, FORM_BYTES_MAX).await.unwrap_or_default();
         let begun = self.sessions.begin(&self.ring, filled.get("token").trim(), self.now());
         match begun {
-            Some((name, _)) => self.lead_on("/", &name, AGE_MAX),
+            Some((name, _)) => self.lead_on("/", &name, self.sessions.limits().age),
             None => {
                 event::caller_refused("unknown");
                 self.wrong.count(peer, self.now());
                 let why = "Nobody has this token. It may have been changed.";
-                page(StatusCode::UNAUTHORIZED, &asking(None, Some(why)))
+                page(StatusCode::UNAUTHORIZED, &self.asking(None, Some(why)))
             }
         }
+    }
+
+    /// The page that asks for a token.
+    pub(super) fn asking(&self, caller: Option<&Caller>, why: Option<&str>) -> Page {
+        let mut section = Section::new("");
+        if let Some(why) = why {
+            section = section.with(Block::Notice(State::Bad, why.to_owned()));
+        }
+        if let Some(Caller { name, role }) = caller {
+            let out = Form {
+                action: "/logout".to_owned(),
+                submit: "Log out".to_owned(),
+                state: State::Watch,
+                ..Form::default()
+            };
+            let home = vec![NavLink::new("Portfolio", "/")];
+            section = section
+                .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
+                .with(Block::Form(out))
+                .with(Block::Links(home));
+        } else {
+            let form = Form {
+                action: "/login".to_owned(),
+                fields: vec![Field::new("token", "Token", Input::Secret(200))],
+                submit: "Log in".to_owned(),
+                state: State::Good,
+                is_question: false,
+            };
+            section = section.with(Block::Form(form));
+        }
+        let Limits { idle, age } = self.sessions.limits();
+        let (idle, age) = (lasting(idle), lasting(age));
+        let page = Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section);
+        page.with_footer(format!(
+            "A session ends when nobody used it for {idle}, after {age}, when its token is struck \
+             out, and when the service is started again."
+        ))
     }
 
     /// On to a page, with a session or without one from now on.
@@ -110,8 +147,21 @@ impl Entrance {
     }
 }
 
+/// A length of time in words, in its largest whole unit.
+fn lasting(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let units = [(86_400, "day"), (3_600, "hour"), (60, "minute"), (1, "second")];
+    let whole =
+        units.into_iter().find(|(unit, _)| seconds >= *unit && seconds.is_multiple_of(*unit));
+    let (unit, word) = whole.unwrap_or((1, "second"));
+    match seconds / unit {
+        1 => format!("1 {word}"),
+        count => format!("{count} {word}s"),
+    }
+}
+
 /// From which address somebody asks.
-fn peer(request: &Request) -> Option<IpAddr> {
+pub(super) fn peer(request: &Request) -> Option<IpAddr> {
     request.extensions().get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip())
 }
 
@@ -129,45 +179,11 @@ pub(super) fn is_person(headers: &HeaderMap) -> bool {
     accepts.is_some_and(|accepts| accepts.contains("text/html"))
 }
 
-/// The page that asks for a token.
-pub(super) fn asking(caller: Option<&Caller>, why: Option<&str>) -> Page {
-    let mut section = Section::new("");
-    if let Some(why) = why {
-        section = section.with(Block::Notice(State::Bad, why.to_owned()));
-    }
-    if let Some(Caller { name, role }) = caller {
-        let out = Form {
-            action: "/logout".to_owned(),
-            submit: "Log out".to_owned(),
-            state: State::Watch,
-            ..Form::default()
-        };
-        let home = vec![NavLink::new("Portfolio", "/")];
-        section = section
-            .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
-            .with(Block::Form(out))
-            .with(Block::Links(home));
-    } else {
-        let form = Form {
-            action: "/login".to_owned(),
-            fields: vec![Field::new("token", "Token", Input::Secret(200))],
-            submit: "Log in".to_owned(),
-            state: State::Good,
-            is_question: false,
-        };
-        section = section.with(Block::Form(form));
-    }
-    Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section).with_footer(
-        "A session ends when nobody used it for half an hour, after ten hours, when its token is \
-         struck out, and when the service is started again.",
-    )
-}
-
-/// The page for somebody whom we know, and who may not do this.
-pub(super) fn turned_away(why: &str) -> Page {
+/// The page for somebody who is not let in, under a title.
+pub(super) fn turned_away(title: &str, why: &str) -> Page {
     let links = vec![NavLink::new("Back to the portfolio", "/"), NavLink::new("Log in", "/login")];
     let section = Section::new("").with(Block::Notice(State::Bad, format!("{why}.")));
-    Page::new("Not allowed")
+    Page::new(title)
         .with_nav("paceline", Vec::new())
         .with_section(section.with(Block::Links(links)))
 }
@@ -185,4 +201,17 @@ pub(crate) fn page(status: StatusCode, page: &Page) -> Response {
     ];
     let headers = headers.map(|(name, value)| (name, HeaderValue::from_static(value)));
     (status, headers, page.to_html()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_read_well() {
+        let told = [1, 30, 90, 1_800, 3_600, 36_000, 172_800].map(Duration::from_secs).map(lasting);
+        let due = ["1 second", "30 seconds", "90 seconds", "30 minutes", "1 hour", "10 hours"];
+        assert_eq!(told[..6], due);
+        assert_eq!(told[6], "2 days");
+    }
 }

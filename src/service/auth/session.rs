@@ -2,10 +2,12 @@
 //!
 //! A session is a random name in a cookie that scripts cannot read and other sites cannot send. It
 //! holds the token's digest, so that it ends with the token; it ends by itself when nobody used it
-//! for half an hour, and after a working day in any case. Kept in memory: a restart ends them all.
+//! for a while, and after a longer while in any case. Kept in memory: a restart ends them all.
 //! Asked by the door; knows no page.
 
 use super::{Caller, Keyring, token_digest};
+use crate::config::ConsoleConfig;
+use paceline_core::units::Span;
 use ring::digest::SHA256_OUTPUT_LEN;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
@@ -14,10 +16,6 @@ use std::time::Duration;
 
 /// Under which name the cookie is sent.
 pub(super) const COOKIE: &str = "paceline_session";
-/// A session that was not used for so long has ended.
-const IDLE_MAX: Duration = Duration::from_secs(30 * 60);
-/// A session ends after so long, however it is used.
-pub(super) const AGE_MAX: Duration = Duration::from_secs(10 * 60 * 60);
 /// Sessions at once; the one used longest ago gives way. People are few.
 const SESSIONS_MAX: usize = 1_000;
 /// Of one token: whoever begins more ends their own, not those of others.
@@ -32,11 +30,41 @@ struct Session {
     used: Duration,
 }
 
+/// How long a session lasts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Limits {
+    /// Without use.
+    pub idle: Duration,
+    /// However it is used.
+    pub age: Duration,
+}
+
+impl Limits {
+    /// As configured.
+    pub(super) fn of(config: ConsoleConfig) -> Self {
+        let real =
+            |span: Span| Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default());
+        Self { idle: real(config.session_idle_max), age: real(config.session_age_max) }
+    }
+}
+
 /// All sessions. Cheap to clone. Times are since some moment that is the same for all calls.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Sessions(Arc<Mutex<BTreeMap<String, Session>>>);
+#[derive(Debug, Clone)]
+pub(super) struct Sessions {
+    all: Arc<Mutex<BTreeMap<String, Session>>>,
+    limits: Limits,
+}
 
 impl Sessions {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { all: Arc::default(), limits }
+    }
+
+    /// How long they last.
+    pub(super) const fn limits(&self) -> Limits {
+        self.limits
+    }
+
     /// Begins a session for whoever has this token; its name, and who that is.
     pub(super) fn begin(
         &self,
@@ -49,8 +77,8 @@ impl Sessions {
         SystemRandom::new().fill(&mut bytes).ok()?;
         let name: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
         let session = Session { digest: token_digest(token), begun: now, used: now };
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sessions.retain(|_, session| session.lasts(now));
+        let mut sessions = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|_, session| session.lasts(self.limits, now));
         let is_own = |other: &Session| other.digest == session.digest;
         make_room(&mut sessions, OWN_MAX, is_own);
         make_room(&mut sessions, SESSIONS_MAX, |_| true);
@@ -60,9 +88,10 @@ impl Sessions {
 
     /// Whose session this is, if it has not ended; and notes that it was used.
     pub(super) fn caller(&self, ring: &Keyring, name: &str, now: Duration) -> Option<Caller> {
-        let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.all.lock().unwrap_or_else(PoisonError::into_inner);
         let session = sessions.get_mut(name)?;
-        let caller = if session.lasts(now) { ring.by_digest(&session.digest) } else { None };
+        let caller =
+            if session.lasts(self.limits, now) { ring.by_digest(&session.digest) } else { None };
         if caller.is_none() {
             sessions.remove(name);
         } else {
@@ -73,7 +102,7 @@ impl Sessions {
 
     /// Ends a session.
     pub(super) fn end(&self, name: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
     }
 }
 
@@ -94,14 +123,18 @@ fn make_room(
 }
 
 impl Session {
-    fn lasts(&self, now: Duration) -> bool {
-        now.saturating_sub(self.used) <= IDLE_MAX && now.saturating_sub(self.begun) <= AGE_MAX
+    fn lasts(&self, limits: Limits, now: Duration) -> bool {
+        let since = |then| now.saturating_sub(then);
+        since(self.used) <= limits.idle && since(self.begun) <= limits.age
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const LIMITS: Limits =
+        Limits { idle: Duration::from_secs(30 * 60), age: Duration::from_secs(10 * 60 * 60) };
 
     fn line(token: &str) -> String {
         let digest = token_digest(token).into_iter().map(|byte| format!("{byte:02x}"));
@@ -118,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_session_ends_when_it_is_idle_old_closed_or_without_its_token() {
-        let (ring, sessions) = (ring("sesame"), Sessions::default());
+        let (ring, sessions) = (ring("sesame"), Sessions::new(LIMITS));
         let begin = |now| sessions.begin(&ring, "sesame", now).unwrap().0;
         let is_known = |name: &str, now| sessions.caller(&ring, name, now).is_some();
         assert!(sessions.begin(&ring, "wrong", minutes(0)).is_none());
@@ -141,9 +174,24 @@ mod tests {
     }
 
     #[test]
+    fn sessions_last_as_long_as_is_configured() {
+        let minutes = |count| Span::from_mins(count);
+        let config = ConsoleConfig { session_idle_max: minutes(1), session_age_max: minutes(3) };
+        let (ring, sessions) = (ring("sesame"), Sessions::new(Limits::of(config)));
+        let seconds = Duration::from_secs;
+        let begin = || sessions.begin(&ring, "sesame", seconds(0)).unwrap().0;
+        let is_known = |name: &str, now| sessions.caller(&ring, name, seconds(now)).is_some();
+        let name = begin();
+        assert!(is_known(&name, 60) && !is_known(&name, 121), "idle");
+        let name = begin();
+        let used = (1..=3).all(|step| is_known(&name, 60 * step));
+        assert!(used && !is_known(&name, 181), "old");
+    }
+
+    #[test]
     fn the_one_used_longest_ago_gives_way_to_another_of_the_same_token() {
         let ring = Keyring::parse(&(line("anna") + &line("bert"))).unwrap();
-        let sessions = Sessions::default();
+        let sessions = Sessions::new(LIMITS);
         let begin = |token, now| sessions.begin(&ring, token, now).unwrap().0;
         let bert = begin("bert", minutes(0));
         let names: Vec<String> = (0..=OWN_MAX).map(|_| begin("anna", minutes(1))).collect();
@@ -157,10 +205,10 @@ mod tests {
         let tokens: Vec<String> = (0..=SESSIONS_MAX).map(|number| format!("t{number}")).collect();
         let lines: String = tokens.iter().map(|token| line(token)).collect();
         let ring = Keyring::parse(&lines).unwrap();
-        let sessions = Sessions::default();
+        let sessions = Sessions::new(LIMITS);
         for token in &tokens {
             sessions.begin(&ring, token, minutes(1)).unwrap();
         }
-        assert_eq!(sessions.0.lock().unwrap().len(), SESSIONS_MAX);
+        assert_eq!(sessions.all.lock().unwrap().len(), SESSIONS_MAX);
     }
 }

@@ -89,6 +89,54 @@ fn the_rights_in_the_docs_are_those_in_force() {
 }
 
 #[test]
+fn the_docs_name_every_call_beside_what_it_amounts_to() {
+    use prost::Message as _;
+    let docs = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/OPERATIONS.md");
+    let docs = std::fs::read_to_string(docs).unwrap();
+    let set = FileDescriptorSet::decode(paceline_proto::v1::FILE_DESCRIPTOR_SET).unwrap();
+    for deed in [Deed::Steer, Deed::Enter, Deed::Report, Deed::Bid] {
+        let begin = format!("- *{}*: ", deed.as_str());
+        let told = docs.lines().find(|line| line.starts_with(&begin)).expect("a line of its own");
+        let mut named: Vec<&str> = told.split('`').skip(1).step_by(2).collect();
+        named.sort_unstable();
+        let mut due = Vec::new();
+        for file in &set.file {
+            for service in &file.service {
+                let path = |name: &str| format!("/{}.{}/{name}", file.package(), service.name());
+                let names = service.method.iter().map(|method| method.name());
+                due.extend(names.filter(|name| Deed::of_call(&path(name)) == deed));
+            }
+        }
+        due.sort_unstable();
+        assert_eq!(named, due, "{}", deed.as_str());
+    }
+}
+
+#[test]
+fn certificates_are_known_by_one_name_of_the_file_and_never_by_two_callers() {
+    let text = "bidder fleet dns:Bidder.Example # by its name\nadmin ada uri:spiffe://shop/ada\n";
+    let ring = Keyring::parse(text).unwrap();
+    let of = |names: &[&str]| {
+        let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        for name in names {
+            params.subject_alt_names.push(match name.split_once(':') {
+                Some(("dns", name)) => rcgen::SanType::DnsName(name.try_into().unwrap()),
+                _ => rcgen::SanType::URI(name[4..].try_into().unwrap()),
+            });
+        }
+        let made = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        let certified = Certified::of(Some(std::slice::from_ref(made.der())));
+        ring.certified(&certified).map(|caller| caller.name.to_string())
+    };
+    assert_eq!(of(&["dns:bidder.example"]).as_deref(), Some("fleet"));
+    assert_eq!(of(&["dns:other.example", "uri:spiffe://shop/ada"]).as_deref(), Some("ada"));
+    assert_eq!(of(&["uri:spiffe://shop/ADA"]), None, "URIs have a size of letters");
+    assert_eq!(of(&["dns:bidder.example", "uri:spiffe://shop/ada"]), None, "which of them?");
+    assert_eq!(of(&[]), None);
+    assert_eq!(ring.caller("dns:bidder.example"), None, "a name is no token");
+}
+
+#[test]
 fn pages_are_looked_at_and_only_posts_steer() {
     assert_eq!(Deed::of_page("/livez", true), Deed::Probe);
     assert_eq!(Deed::of_page("/metrics", true), Deed::Look);

@@ -30,10 +30,17 @@ const BATCH: u64 = 1_000;
 const LOOKS: usize = 200;
 /// The target for the portfolio.
 const MOST: Duration = Duration::from_millis(300);
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 16] = [
     "/",
     "/?sort=name&page=25",
     "/?sort=spend&page=50",
+    "/?sort=advertiser&order=falling&page=50",
+    "/?sort=pace&page=25",
+    "/?search=c99",
+    "/?search=nobody",
+    "/?search=a7&status=running&pace=near&sort=budget&form=open",
+    "/?cause=on_plan&sort=name",
+    "/?cause=bid_limited",
     "/budgets",
     "/budgets?page=60",
     "/budgets?campaign=c5000",
@@ -131,9 +138,9 @@ fn get(address: SocketAddr, path: &str) -> (Vec<u8>, Duration) {
     (bytes, watch.elapsed())
 }
 
-/// p50 and p99 of many looks, and the last answer.
-fn looks(address: SocketAddr, path: &str) -> (Duration, Duration, Vec<u8>) {
-    let (mut answer, _) = get(address, path);
+/// How long the first look took, p50 and p99 of many after it, and the last answer.
+fn looks(address: SocketAddr, path: &str) -> ([Duration; 3], Vec<u8>) {
+    let (mut answer, first) = get(address, path);
     let mut took = Vec::new();
     for _ in 0..LOOKS {
         let (bytes, elapsed) = get(address, path);
@@ -141,7 +148,7 @@ fn looks(address: SocketAddr, path: &str) -> (Duration, Duration, Vec<u8>) {
         took.push(elapsed);
     }
     took.sort();
-    (took[LOOKS / 2], took[LOOKS * 99 / 100], answer)
+    ([first, took[LOOKS / 2], took[LOOKS * 99 / 100]], answer)
 }
 
 /// Writes the same bytes to whoever connects, as often as it is looked at.
@@ -160,22 +167,28 @@ fn floor(bytes: Vec<u8>) -> SocketAddr {
 }
 
 fn look(http: SocketAddr) {
-    println!("page                          KB   p50 ms   p99 ms  floor p50  p50/floor");
+    println!(
+        "{:57} {:>5}  {:>8}  {:>7}  {:>7}  {:>9}  p50/floor",
+        "page", "KB", "first ms", "p50 ms", "p99 ms", "floor p50"
+    );
     let mut lines = Vec::new();
     for path in PAGES {
-        let (p50, p99, answer) = looks(http, path);
+        let ([first, p50, p99], answer) = looks(http, path);
         assert!(answer.starts_with(b"HTTP/1.1 200 "), "{path} is shown");
         let bytes = answer.len();
-        let (least, ..) = looks(floor(answer), path);
-        let [p50_ms, p99_ms, floor_ms] = [p50, p99, least].map(|took| took.as_secs_f64() * 1e3);
+        let ([_, least, _], _) = looks(floor(answer), path);
+        let [first_ms, p50_ms, p99_ms, floor_ms] =
+            [first, p50, p99, least].map(|took| took.as_secs_f64() * 1e3);
         let ratio = p50_ms / floor_ms;
         println!(
-            "{path:27} {:5}  {p50_ms:7.2}  {p99_ms:7.2}  {floor_ms:9.3}  {ratio:9.1}",
+            "{path:57} {:5}  {first_ms:8.2}  {p50_ms:7.2}  {p99_ms:7.2}  {floor_ms:9.3}  \
+             {ratio:9.1}",
             bytes / 1_000
         );
         lines.push(format!(
-            "{{\"page\":\"{path}\",\"bytes\":{bytes},\"p50_ms\":{p50_ms:.3},\
-             \"p99_ms\":{p99_ms:.3},\"floor_p50_ms\":{floor_ms:.4},\"is_within\":{}}}",
+            "{{\"page\":\"{path}\",\"bytes\":{bytes},\"first_ms\":{first_ms:.3},\
+             \"p50_ms\":{p50_ms:.3},\"p99_ms\":{p99_ms:.3},\
+             \"floor_p50_ms\":{floor_ms:.4},\"is_within\":{}}}",
             p99 < MOST
         ));
     }

@@ -153,8 +153,25 @@ fn visit_outside<V: Visitor>(config: &mut Config, v: &mut V) {
     v.plain("server.insecure", &mut server.insecure);
     v.plain("server.tls_certificate_file", &mut server.tls_certificate_file);
     v.plain("server.tls_key_file", &mut server.tls_key_file);
+    v.plain("server.tls_client_authority_file", &mut server.tls_client_authority_file);
+    v.plain("server.tls_client_required", &mut server.tls_client_required);
     v.plain("server.tokens_file", &mut server.tokens_file);
 
+    let console = &mut config.console;
+    let (least, month) = (Span::from_secs(5), Span::DAY.times(30));
+    v.field("console.session_idle_max", &mut console.session_idle_max, Within(least, Span::DAY));
+    v.field("console.session_age_max", &mut console.session_age_max, Within(least, month));
+
+    let limits = &mut config.limits;
+    v.field("limits.calls_per_second", &mut limits.calls_per_second, Within(1, 1_000_000));
+    v.field("limits.calls_burst", &mut limits.calls_burst, Within(1, 1_000_000));
+    v.field("limits.pages_per_second", &mut limits.pages_per_second, Within(1, 1_000_000));
+    v.field("limits.pages_burst", &mut limits.pages_burst, Within(1, 1_000_000));
+    visit_rest(config, v);
+}
+
+/// The keys of counters, shading, stopping, telling and the clock.
+fn visit_rest<V: Visitor>(config: &mut Config, v: &mut V) {
     let counters = &mut config.counters;
     let (poll_min, poll_max) = (Span::from_millis(100), Span::from_secs(60));
     v.plain("counters.enabled", &mut counters.enabled);
@@ -374,6 +391,11 @@ impl Bindings<'_> {
         let rule = format!("must be at most lease.valid, {}", lease.valid.show());
         let keys = ["loop.lead", "lease.valid"];
         self.bind(&keys, looped.lead <= lease.valid, &quoted(&looped.lead), &rule);
+
+        let (idle, age) = (config.console.session_idle_max, config.console.session_age_max);
+        let rule = format!("must be at most console.session_age_max, {}", age.show());
+        let keys = ["console.session_idle_max", "console.session_age_max"];
+        self.bind(&keys, idle <= age, &quoted(&idle), &rule);
     }
 
     fn check_store(&mut self) {
@@ -411,6 +433,7 @@ impl Bindings<'_> {
         let keys = ["server.tls_certificate_file", "server.tls_key_file"];
         self.bind(&keys, has_certificate == has_key, &shown, rule);
 
+        self.check_callers(has_certificate && has_key);
         let is_guarded = has_certificate && has_key && server.tokens_file.file().is_some();
         let is_allowed = is_guarded || server.insecure;
         let rule = "is not a loopback address: set server.tls_certificate_file, \
@@ -429,6 +452,22 @@ impl Bindings<'_> {
         let rule = "must differ from server.grpc_listen";
         let holds = grpc != http || grpc.port() == 0;
         self.bind(&["server.http_listen", "server.grpc_listen"], holds, &quoted(&http), rule);
+    }
+
+    /// Callers' certificates: where one is asked for, there has to be ours, and names for theirs.
+    fn check_callers(&mut self, is_encrypted: bool) {
+        let server = &self.config.server;
+        let authority = &server.tls_client_authority_file;
+        let has_tokens = server.tokens_file.file().is_some();
+        let holds = authority.is_none() || is_encrypted && has_tokens;
+        let rule = "needs server.tls_certificate_file, server.tls_key_file, and \
+                    server.tokens_file, which says who has which name";
+        let file = "server.tls_client_authority_file";
+        let ours = ["server.tls_certificate_file", "server.tls_key_file", "server.tokens_file"];
+        self.bind(&[file, ours[0], ours[1], ours[2]], holds, &quoted(authority), rule);
+        let holds = authority.is_some() || !server.tls_client_required;
+        let rule = "needs server.tls_client_authority_file: whose word counts";
+        self.bind(&["server.tls_client_required", file], holds, "true", rule);
     }
 }
 

@@ -3,57 +3,32 @@
 //!
 //! Knows engines and loops, no pages. Called by `portfolio` and `history`.
 
+use super::filter::Filter;
+use super::first_causes::FirstCauses;
 use super::notices::Notices;
+use super::sort::Order;
+use crate::clock::Stopwatch;
 use crate::control_loop::LoopError;
 use crate::partition::Partitions;
 use paceline_core::campaign::CampaignStatus;
+use paceline_core::diagnosis::CauseKind;
 use paceline_core::engine::Engine;
 use paceline_core::report::{CampaignOverview, Reason, StateCounts};
 use paceline_core::table::{EntryState, Lease};
 use paceline_core::units::{
-    CampaignId, Currency, Generation, Name, Nanos, PartitionId, Ppm, Timestamp,
+    CampaignId, Currency, Generation, Name, Nanos, PaceRatio, PartitionId, Ppm, Timestamp,
 };
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// Rows gathered beyond those asked for before the hindmost are dropped: few enough to hold, many
 /// enough that dropping is rare.
 const SURPLUS: usize = 2_000;
 
-/// Which campaigns come first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
-    /// The furthest behind its plan, in days of its budget.
-    Behind,
-    /// By name.
-    Name,
-    /// The greatest spend so far.
-    Spend,
-}
-
-impl Sort {
-    /// All of them, as they are offered.
-    pub(super) const ALL: [Self; 3] = [Self::Behind, Self::Name, Self::Spend];
-
-    /// The word for it in addresses.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Behind => "behind",
-            Self::Name => "name",
-            Self::Spend => "spend",
-        }
-    }
-
-    fn compare(self, one: &Row, other: &Row) -> Ordering {
-        let first = match self {
-            Self::Behind => other.behind.total_cmp(&one.behind),
-            Self::Name => Ordering::Equal,
-            Self::Spend => other.actual.cmp(&one.actual),
-        };
-        first.then_with(|| one.name.cmp(&other.name))
-    }
-}
+/// How long causes are looked for before the page tells what is known. Real time: well within what
+/// a page may take.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Sums over campaigns of one currency; a portfolio may exceed what one budget may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -87,14 +62,15 @@ impl Amounts {
 pub(super) struct Row {
     pub id: CampaignId,
     pub name: Name,
+    pub advertiser: Option<Name>,
     pub state: Option<EntryState>,
     pub reason: Reason,
     pub currency: Currency,
     pub budget: Option<Nanos>,
     pub planned: Option<Nanos>,
     pub actual: Nanos,
-    /// In days of its budget; below zero is ahead.
-    behind: f64,
+    /// In days of its budget; below zero is ahead. Nothing while there is no plan.
+    pub behind: Option<f64>,
     pub multiplier: Option<Ppm>,
     pub participation: Option<Ppm>,
     pub in_flight: Nanos,
@@ -117,6 +93,10 @@ pub(super) struct Portfolio {
     pub states: StateCounts,
     pub totals: BTreeMap<Currency, Amounts>,
     pub rows: Vec<Row>,
+    /// Campaigns that pass the filter, on this page and others.
+    pub found: u64,
+    /// Campaigns whose cause was asked for and is not known yet.
+    pub undiagnosed: u64,
     pub notices: Notices,
     /// Partitions that gave no answer, and why.
     pub missing: Vec<(PartitionId, LoopError)>,
@@ -128,6 +108,8 @@ struct Answer {
     states: StateCounts,
     totals: BTreeMap<Currency, Amounts>,
     rows: Vec<Row>,
+    found: u64,
+    undiagnosed: u64,
     notices: Notices,
 }
 
@@ -159,17 +141,17 @@ pub(super) fn amounts(held: &CampaignOverview<'_>) -> Amounts {
 }
 
 impl Row {
-    fn of(held: &CampaignOverview<'_>, now: Timestamp) -> Self {
-        let behind = held.plan.map_or(f64::NEG_INFINITY, |plan| {
-            (plan.planned - plan.measured).ratio_to(plan.day_budget)
-        });
+    fn of(held: &CampaignOverview<'_>, engine: &Engine) -> Self {
+        let behind = held.plan.map(|plan| (plan.planned - plan.measured).ratio_to(plan.day_budget));
+        let payer = engine.advertiser(held.spec.advertiser);
         Self {
             id: held.spec.id,
             name: held.spec.name.clone(),
+            advertiser: payer.map(|payer| payer.name.clone()),
             state: held.entry.map(|entry| entry.state),
             reason: held.reason,
             currency: held.currency,
-            budget: held.spec.flight_at(now).and_then(|flight| flight.budget),
+            budget: held.spec.flight_at(engine.now()).and_then(|flight| flight.budget),
             planned: planned(held),
             actual: actual(held),
             behind,
@@ -178,23 +160,55 @@ impl Row {
             in_flight: held.totals.in_flight,
         }
     }
+
+    /// Spend as a share of what is planned; nothing while there is no plan.
+    pub(super) fn pace(&self) -> Option<f64> {
+        self.planned.map(|planned| PaceRatio::of(self.actual, planned, Nanos::ZERO).get())
+    }
 }
 
-/// Asks every partition; rows `skip..skip + take` of all campaigns in order. Archived campaigns are
-/// left out.
+/// What is asked: which campaigns, in which order, and which of these.
+#[derive(Debug, Clone)]
+pub(super) struct Question {
+    pub filter: Filter,
+    pub order: Order,
+    pub skip: usize,
+    pub take: usize,
+}
+
+/// Asks every partition; rows `skip..skip + take` of the campaigns that pass, in order. Archived
+/// campaigns are left out. Sums and states are of all campaigns, whatever the filter says. Where
+/// causes are asked for that are not known yet, it asks again, so that rounds come in between.
 pub(super) async fn ask(
     partitions: &Partitions,
-    sort: Sort,
-    skip: usize,
-    take: usize,
+    question: &Question,
+    causes: &FirstCauses,
 ) -> Portfolio {
-    let most = skip.saturating_add(take);
+    let asking = Stopwatch::start();
+    loop {
+        let told = ask_once(partitions, question, causes).await;
+        if told.undiagnosed == 0 || asking.elapsed() >= PATIENCE {
+            return told;
+        }
+    }
+}
+
+async fn ask_once(partitions: &Partitions, question: &Question, causes: &FirstCauses) -> Portfolio {
+    let (order, skip) = (question.order, question.skip);
+    let most = skip.saturating_add(question.take);
     let mut asked = JoinSet::new();
     for handle in partitions.all() {
-        let handle = handle.clone();
+        let (handle, causes, filter) = (handle.clone(), causes.clone(), question.filter.clone());
         asked.spawn(async move {
-            let answer = handle.ask(move |engine| look(engine, sort, most)).await;
-            (handle.partition(), answer)
+            let partition = handle.partition();
+            let look = move |engine: &Engine| {
+                let mut told = causes.begin(partition, engine);
+                let mut cause = |id| told.of(engine, id);
+                let answer = look(engine, &filter, order, most, &mut cause);
+                causes.keep(partition, told);
+                answer
+            };
+            (partition, handle.ask(look).await)
         });
     }
     let mut answers = asked.join_all().await;
@@ -211,7 +225,7 @@ pub(super) async fn ask(
         }
     }
     all.watermark = marks.into_iter().min().flatten();
-    all.rows.sort_unstable_by(|one, other| sort.compare(one, other));
+    all.rows.sort_unstable_by(|one, other| order.compare(one, other));
     all.rows.truncate(most);
     all.rows.drain(..skip.min(all.rows.len()));
     all
@@ -228,6 +242,8 @@ impl Portfolio {
             self.totals.entry(currency).or_default().add(&amounts);
         }
         self.rows.extend(answer.rows);
+        self.found += answer.found;
+        self.undiagnosed += answer.undiagnosed;
         self.notices.add(answer.notices);
     }
 
@@ -237,8 +253,14 @@ impl Portfolio {
     }
 }
 
-/// The answer of one engine, with its first `most` rows.
-fn look(engine: &Engine, sort: Sort, most: usize) -> Answer {
+/// The answer of one engine, with the first `most` rows that pass.
+fn look(
+    engine: &Engine,
+    filter: &Filter,
+    order: Order,
+    most: usize,
+    cause: &mut dyn FnMut(CampaignId) -> Option<CauseKind>,
+) -> Answer {
     let table = engine.table();
     let mut answer = Answer {
         table: Table { generation: table.generation, as_of: table.as_of, lease: table.lease },
@@ -246,6 +268,8 @@ fn look(engine: &Engine, sort: Sort, most: usize) -> Answer {
         states: StateCounts::default(),
         totals: BTreeMap::new(),
         rows: Vec::new(),
+        found: 0,
+        undiagnosed: 0,
         notices: Notices::of(engine),
     };
     for held in engine.overviews() {
@@ -254,9 +278,21 @@ fn look(engine: &Engine, sort: Sort, most: usize) -> Answer {
         }
         count(&mut answer.states, held.entry.map(|entry| entry.state));
         answer.totals.entry(held.currency).or_default().add(&amounts(&held));
-        answer.rows.push(Row::of(&held, engine.now()));
+        let row = Row::of(&held, engine);
+        if !filter.admits(&row) {
+            continue;
+        }
+        if let Some(wanted) = filter.cause {
+            let found = cause(row.id);
+            answer.undiagnosed += u64::from(found.is_none());
+            if found != Some(wanted) {
+                continue;
+            }
+        }
+        answer.found += 1;
+        answer.rows.push(row);
         if answer.rows.len() > most.saturating_add(SURPLUS) {
-            answer.rows.select_nth_unstable_by(most, |one, other| sort.compare(one, other));
+            answer.rows.select_nth_unstable_by(most, |one, other| order.compare(one, other));
             answer.rows.truncate(most);
         }
     }
@@ -269,5 +305,29 @@ fn count(states: &mut StateCounts, state: Option<EntryState>) {
         Some(EntryState::Exhausted) => states.exhausted += 1,
         Some(EntryState::Safe) => states.safe += 1,
         Some(EntryState::Paused) | None => states.paused += 1,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// A campaign that has just been entered.
+    pub(in crate::console) fn row(name: &str, advertiser: &str) -> Row {
+        Row {
+            id: CampaignId::of(name),
+            name: Name::try_new(name).unwrap(),
+            advertiser: Name::try_new(advertiser).ok(),
+            state: None,
+            reason: Reason::OutsideFlight,
+            currency: Currency::NONE,
+            budget: None,
+            planned: None,
+            actual: Nanos::ZERO,
+            behind: None,
+            multiplier: None,
+            participation: None,
+            in_flight: Nanos::ZERO,
+        }
     }
 }

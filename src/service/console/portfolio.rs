@@ -2,12 +2,16 @@
 //!
 //! Knows what was asked of the engines and how to show it. Called by `console`.
 
+use super::filter::NEAR_PER_CENT;
+use super::first_causes::FirstCauses;
 use super::history::{self, History};
-use super::overview::{self, Amounts, Portfolio, Row, Sort};
-use super::{absence, frame, words};
+use super::overview::{self, Amounts, Portfolio, Question, Row};
+use super::sort::{Order, Sort};
+use super::view::View;
+use super::{absence, frame, search, words};
 use crate::partition::Partitions;
 use paceline_core::table::EntryState;
-use paceline_core::units::{Currency, Nanos, PaceRatio, Ppm, Span, Timestamp};
+use paceline_core::units::{Currency, Nanos, Ppm, Span, Timestamp};
 use paceline_view::number::percent;
 use paceline_view::{
     Block, Cell, Chart, Column, NavLink, Page, Section, Series, Sparkline, State, Table, Tile,
@@ -15,51 +19,17 @@ use paceline_view::{
 
 /// Rows of a page: what a person can scroll through, and what keeps a page under a megabyte.
 const ROWS: usize = 200;
-/// Spend less than this share of the plan's, or as much more, is worth a look.
-const CORRIDOR: f64 = 0.05;
-
-/// What the reader asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct View {
-    sort: Sort,
-    /// From 1.
-    page: usize,
-}
-
-impl View {
-    /// From the address; what it does not say, or says wrongly, is as by default.
-    pub(super) fn of(query: &str) -> Self {
-        let mut view = Self { sort: Sort::Behind, page: 1 };
-        for (name, value) in query.split('&').filter_map(|pair| pair.split_once('=')) {
-            match name {
-                "sort" => {
-                    let sort = Sort::ALL.into_iter().find(|sort| sort.as_str() == value);
-                    view.sort = sort.unwrap_or(view.sort);
-                }
-                "page" => view.page = value.parse().unwrap_or(1).max(1),
-                _ => {}
-            }
-        }
-        view
-    }
-
-    fn href(self) -> String {
-        format!("/?sort={}&page={}", self.sort.as_str(), self.page)
-    }
-
-    const fn skip(self) -> usize {
-        (self.page - 1).saturating_mul(ROWS)
-    }
-}
 
 /// One question to each partition.
-pub(super) async fn ask(partitions: &Partitions, view: View) -> Portfolio {
-    overview::ask(partitions, view.sort, view.skip(), ROWS).await
+pub(super) async fn ask(partitions: &Partitions, view: &View, causes: &FirstCauses) -> Portfolio {
+    let (filter, order) = (view.filter.clone(), view.order);
+    let skip = (view.page - 1).saturating_mul(ROWS);
+    overview::ask(partitions, &Question { filter, order, skip, take: ROWS }, causes).await
 }
 
 pub(super) fn page(
     told: &Portfolio,
-    view: View,
+    view: &View,
     history: &History,
     partitions: &Partitions,
 ) -> Page {
@@ -73,8 +43,9 @@ pub(super) fn page(
     let top = top.with(Block::Tiles(tiles(told, now, partitions.count())));
     let page = frame("Portfolio", "/")
         .with_subtitle(format!("{count} {noun} · {}", words::moment(now)))
-        .with_refresh(super::REFRESH)
         .with_section(top);
+    // Whoever is filling in the form keeps what they have typed.
+    let page = if view.is_asking { page } else { page.with_refresh(super::REFRESH) };
     let page = match told.notices.section() {
         Some(notices) => page.with_section(notices),
         None => page,
@@ -128,7 +99,7 @@ fn progress(amounts: &Amounts, currency: Currency) -> [Tile; 2] {
         return [spent.with_state(State::Idle), none];
     }
     let ratio = ratio(amounts.paced_actual, amounts.planned);
-    let is_near = (ratio - 1.0).abs() <= CORRIDOR || amounts.planned == 0;
+    let is_near = (ratio - 1.0).abs() * 100.0 <= f64::from(NEAR_PER_CENT) || amounts.planned == 0;
     let others = match amounts.campaigns - amounts.paced {
         0 => String::new(),
         count => format!("; {count} without a plan now"),
@@ -218,29 +189,24 @@ fn charts(told: &Portfolio, history: &History) -> Block {
     Block::Charts(charts)
 }
 
-fn campaigns(told: &Portfolio, view: View, history: &History) -> Section {
+fn campaigns(told: &Portfolio, view: &View, history: &History) -> Section {
     let section = Section::new("Campaigns");
     if told.campaigns() == 0 {
         let empty = "There are no campaigns yet.".to_owned();
         return section.with(Block::Paragraph(empty));
     }
-    let by = |sort: Sort, text: &str| {
-        let href = View { sort, page: 1 }.href();
-        if sort == view.sort { NavLink::current(text, href) } else { NavLink::new(text, href) }
-    };
-    let sorts = vec![
-        by(Sort::Behind, "Furthest behind first"),
-        by(Sort::Spend, "Greatest spend first"),
-        by(Sort::Name, "By name"),
-    ];
-    let pages = usize::try_from(told.campaigns()).unwrap_or(usize::MAX).div_ceil(ROWS);
-    let section = section.with(Block::Links(sorts)).with(Block::Table(table(told, history)));
+    let section = search::blocks(section, told, view);
+    if told.found == 0 {
+        return section;
+    }
+    let pages = usize::try_from(told.found).unwrap_or(usize::MAX).div_ceil(ROWS);
+    let section = section.with(Block::Table(table(told, view, history)));
     if pages > 1 { section.with(Block::Links(pager(view, pages))) } else { section }
 }
 
 /// First, previous, this, next, last.
-fn pager(view: View, pages: usize) -> Vec<NavLink> {
-    let to = |page: usize, text: &str| NavLink::new(text, View { page, ..view }.href());
+fn pager(view: &View, pages: usize) -> Vec<NavLink> {
+    let to = |page: usize, text: &str| NavLink::new(text, view.at(page).href());
     let mut links = Vec::new();
     if view.page > 1 {
         links.push(to(1, "First"));
@@ -254,27 +220,37 @@ fn pager(view: View, pages: usize) -> Vec<NavLink> {
     links
 }
 
-fn table(told: &Portfolio, history: &History) -> Table {
+/// A heading that leads to the campaigns sorted by it, or the other way round.
+fn sorted(column: Column, sort: Sort, view: &View) -> Column {
+    let is_by = view.order.sort == sort;
+    let order = if is_by { view.order.turned() } else { Order::by(sort) };
+    let way = is_by.then(|| view.order.way.sorted());
+    column.with_sorting(view.sorted(order).href(), way)
+}
+
+fn table(told: &Portfolio, view: &View, history: &History) -> Table {
     // The unit stands in the head when there is but one, else beside each name of a currency.
     let single = (told.totals.len() == 1).then(|| told.totals.keys().next()).flatten();
     let unit = single.map_or_else(String::new, ToString::to_string);
+    let by = |sort: Sort, column: Column| sorted(column, sort, view);
     let mut columns = vec![
-        Column::text("campaign"),
-        Column::text("state"),
-        Column::number("budget", unit.as_str()),
-        Column::number("planned", unit.as_str()),
-        Column::number("spent", unit.as_str()),
-        Column::text("spent of plan"),
-        Column::number("multiplier", "×"),
+        by(Sort::Name, Column::text("campaign")),
+        by(Sort::Advertiser, Column::text("advertiser")),
+        by(Sort::Status, Column::text("state")),
+        by(Sort::Budget, Column::number("budget", unit.as_str())),
+        by(Sort::Planned, Column::number("planned", unit.as_str())),
+        by(Sort::Spend, Column::number("spent", unit.as_str())),
+        by(Sort::Pace, Column::text("spent of plan")),
+        by(Sort::Multiplier, Column::number("multiplier", "×")),
         Column::text("of late"),
-        Column::number("participation", ""),
-        Column::number("in flight", unit.as_str()),
+        by(Sort::Participation, Column::number("participation", "")),
+        by(Sort::InFlight, Column::number("in flight", unit.as_str())),
     ];
     if single.is_none() {
-        columns.push(Column::text("currency"));
+        columns.push(by(Sort::Currency, Column::text("currency")));
     }
     let ids: Vec<_> = told.rows.iter().map(|row| row.id).collect();
-    let mut table = Table::new("", columns);
+    let mut table = Table::new(search::caption(view), columns);
     for (row, course) in told.rows.iter().zip(history.multipliers(&ids)) {
         table = table.with_row(cells(row, course, single.is_none()));
     }
@@ -288,12 +264,11 @@ fn table(told: &Portfolio, history: &History) -> Table {
 fn cells(row: &Row, course: Vec<f64>, has_currency: bool) -> Vec<Cell> {
     let share = |ppm: Option<Ppm>| ppm.map_or(f64::NAN, Ppm::as_f64);
     let money = |amount: Option<Nanos>| amount.map_or(Cell::Empty, words::cell);
-    let pace = row
-        .planned
-        .map_or(f64::NAN, |planned| PaceRatio::of(row.actual, planned, Nanos::ZERO).get());
+    let pace = row.pace().unwrap_or(f64::NAN);
     let is_off = matches!(row.state, Some(EntryState::Paused) | None);
     let mut cells = vec![
         Cell::link(row.name.as_str(), words::campaign_href(row.name.as_str())),
+        row.advertiser.as_ref().map_or(Cell::Empty, |name| Cell::text(name.as_str())),
         words::badge(row.state, row.reason),
         money(row.budget),
         money(row.planned),
@@ -319,22 +294,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_that_makes_no_sense_shows_the_first_page() {
-        let first = View { sort: Sort::Behind, page: 1 };
-        for query in ["", "page=0", "page=-3", "page=x", "sort=evil", "&&=&=", "page"] {
-            assert_eq!(View::of(query), first, "{query}");
-        }
-        assert_eq!(View::of("sort=name&page=7"), View { sort: Sort::Name, page: 7 });
-        assert_eq!(View::of("page=18446744073709551615").skip(), usize::MAX);
-    }
-
-    #[test]
-    fn the_pager_leads_everywhere_from_anywhere() {
-        let at = |page| {
-            let links = pager(View { sort: Sort::Name, page }, 3);
+    fn the_pager_leads_everywhere_from_anywhere_and_keeps_the_rest() {
+        let at = |page: usize| {
+            let view = View::read(&format!("sort=name&pace=behind&page={page}")).unwrap();
+            let links = pager(&view, 3);
             links.into_iter().map(|link| link.href).collect::<Vec<_>>().join(" ")
         };
-        assert_eq!(at(1), "/?sort=name&page=1 /?sort=name&page=2 /?sort=name&page=3");
-        assert!(at(9).contains("/?sort=name&page=3"), "back from beyond the end");
+        let base = "/?pace=behind&sort=name";
+        assert_eq!(at(1), format!("{base} {base}&page=2 {base}&page=3"));
+        assert!(at(9).contains("&page=3"), "back from beyond the end");
     }
 }

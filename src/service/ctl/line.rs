@@ -14,7 +14,7 @@ use std::time::Duration;
 use tonic::metadata::{Ascii, MetadataValue};
 use tonic::service::Interceptor;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint};
+use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
 use tonic::{Code, Request, Response, Status};
 
 /// The longest wait for a connection, unless a shorter time was asked for: a machine that is not
@@ -54,6 +54,15 @@ impl Interceptor for Token {
     }
 }
 
+/// Files by which both sides of a line are known to each other.
+#[derive(Debug, Clone, Default)]
+struct Certificates {
+    /// Of whoever vouches for the service's.
+    ca_file: Option<PathBuf>,
+    /// A certificate of our own and its key, where the service asks for one.
+    own: Option<(PathBuf, PathBuf)>,
+}
+
 /// Asks a controller.
 #[derive(Clone)]
 pub(super) struct Caller {
@@ -62,7 +71,7 @@ pub(super) struct Caller {
     /// It is one of several, of which each is asked for what it leads.
     pub(super) is_led_only: bool,
     endpoint: String,
-    ca_file: Option<PathBuf>,
+    certificates: Certificates,
     timeout: Duration,
     token: Token,
 }
@@ -73,8 +82,9 @@ impl Caller {
         let timeout = u64::try_from(args.timeout.as_micros()).unwrap_or_default();
         let timeout = Duration::from_micros(timeout);
         let token = Token::read(args.token_file.as_deref())?;
-        let ca_file = args.ca_file.clone();
-        Self::at(args.endpoint.clone(), (ca_file, token, timeout), args.json)
+        let own = args.certificate_file.clone().zip(args.key_file.clone());
+        let certificates = Certificates { ca_file: args.ca_file.clone(), own };
+        Self::at(args.endpoint.clone(), (certificates, token, timeout), args.json)
     }
 
     /// Where it asks.
@@ -84,20 +94,20 @@ impl Caller {
 
     fn at(
         endpoint: String,
-        (ca_file, token, timeout): (Option<PathBuf>, Token, Duration),
+        (certificates, token, timeout): (Certificates, Token, Duration),
         is_json: bool,
     ) -> Result<Self, CtlError> {
-        let line = way(&endpoint, ca_file.as_deref())?;
+        let line = mutual(&endpoint, &certificates)?;
         let line = line.connect_timeout(CONNECT_TIMEOUT.min(timeout)).timeout(timeout);
         let client = AdminServiceClient::with_interceptor(line.connect_lazy(), token.clone())
             .max_decoding_message_size(ANSWER_BYTES_MAX);
-        Ok(Self { client, is_json, is_led_only: false, endpoint, ca_file, timeout, token })
+        Ok(Self { client, is_json, is_led_only: false, endpoint, certificates, timeout, token })
     }
 
     /// Another instance, asked in the same way for what it leads.
     pub(super) fn beside(&self, address: &str) -> Result<Self, CtlError> {
         let scheme = self.endpoint.split_once("://").map_or("http", |(scheme, _)| scheme);
-        let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
+        let manner = (self.certificates.clone(), self.token.clone(), self.timeout);
         let other = Self::at(format!("{scheme}://{address}"), manner, self.is_json)?;
         Ok(Self { is_led_only: true, ..other })
     }
@@ -132,7 +142,7 @@ impl Caller {
         let mut leaders: Vec<Self> =
             others.keys().map(|address| self.beside(address)).collect::<Result<_, _>>()?;
         if others.is_empty() || led.values().any(Option::is_none) {
-            let manner = (self.ca_file.clone(), self.token.clone(), self.timeout);
+            let manner = (self.certificates.clone(), self.token.clone(), self.timeout);
             let own = Self::at(self.endpoint.clone(), manner, self.is_json)?;
             leaders.insert(0, Self { is_led_only: !others.is_empty(), ..own });
         }
@@ -172,6 +182,12 @@ impl Caller {
 /// [`CtlError::Endpoint`] and [`CtlError::Unvouched`] when it leads nowhere,
 /// [`CtlError::InTheClear`] and [`CtlError::Credential`] when the file does not help.
 pub fn way(endpoint: &str, ca_file: Option<&Path>) -> Result<Endpoint, CtlError> {
+    mutual(endpoint, &Certificates { ca_file: ca_file.map(Path::to_owned), own: None })
+}
+
+/// The same, with a certificate of our own where there is one.
+fn mutual(endpoint: &str, certificates: &Certificates) -> Result<Endpoint, CtlError> {
+    let ca_file = certificates.ca_file.as_deref();
     let named = || endpoint.to_owned();
     let is_secret = endpoint.starts_with("https://");
     let is_address = is_secret || endpoint.starts_with("http://");
@@ -183,8 +199,13 @@ pub fn way(endpoint: &str, ca_file: Option<&Path>) -> Result<Endpoint, CtlError>
     }
     let path = ca_file.ok_or_else(|| CtlError::Unvouched { endpoint: named() })?;
     let ca = Certificate::from_pem(read("--ca-file", path)?);
-    let tls = line.tls_config(ClientTlsConfig::new().ca_certificate(ca));
-    tls.map_err(|error| unusable("--ca-file", path, innermost(&error)))
+    let mut tls = ClientTlsConfig::new().ca_certificate(ca);
+    if let Some((certificate, key)) = &certificates.own {
+        let certificate = read("--certificate-file", certificate)?;
+        tls = tls.identity(Identity::from_pem(certificate, read("--key-file", key)?));
+    }
+    let told = line.tls_config(tls);
+    told.map_err(|error| unusable("--ca-file", path, innermost(&error)))
 }
 
 fn unusable(flag: &'static str, path: &Path, why: String) -> CtlError {

@@ -180,6 +180,19 @@ pub fn tokens_refused(why: &dyn Error) {
     );
 }
 
+/// The files of certificates say something else, and that is in force.
+pub fn certificates_read() {
+    info!("certificates were read again");
+}
+
+/// A file of certificates has a fault; the last good ones stay in force.
+pub fn certificates_refused(why: &dyn Error) {
+    warn!(
+        error = error_chain(why),
+        "a file of certificates was refused; those before stay in force"
+    );
+}
+
 /// Bidders told of auctions.
 pub fn opportunities_seen(asked: u64, bid: u64, won: u64) {
     metric::OPPORTUNITIES.add(asked, [word("asked")]);

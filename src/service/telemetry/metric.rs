@@ -86,7 +86,7 @@ const SINK: Label = Label::Of("sink", &["grpc", "redis", "redis_shading"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
-const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden"]);
+const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden", "limited"]);
 const FIT: Label =
     Label::Of("gate", &["refused_loss", "refused_calibration", "motion_bounded", "motion_lifted"]);
 const OUTCOME: Label = Label::Of(
@@ -136,7 +136,7 @@ table! {
     SUSPENSE_MICROS: Gauge, "paceline_suspense_micros", "micros", [Label::Currency],
         "Money of late events that wait for an operator to post or drop it.";
     CALLERS_REFUSED: Counter, "paceline_callers_refused_total", "requests", [REFUSAL],
-        "Requests turned away: without a known token, or without the right to do this.";
+        "Requests turned away: without a known token, without the right, or too many of them.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],

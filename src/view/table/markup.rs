@@ -2,7 +2,7 @@
 //!
 //! Called by `table` and by `page`.
 
-use super::{Align, Cell, Column, State, Table};
+use super::{Align, Cell, Column, Sorted, State, Table};
 use crate::chart::pixel;
 use crate::number;
 use crate::text::{printable, safe_href};
@@ -18,14 +18,7 @@ pub(crate) fn table(table: &Table) -> Markup {
                 @if !table.caption.is_empty() { caption { (printable(&table.caption)) } }
                 thead {
                     tr {
-                        @for column in &table.columns {
-                            th class=[class(column)] scope="col" {
-                                (printable(&column.name))
-                                @if !column.unit.is_empty() {
-                                    " " span.unit { (printable(&column.unit)) }
-                                }
-                            }
-                        }
+                        @for column in &table.columns { (heading(column)) }
                     }
                 }
                 tbody {
@@ -43,6 +36,30 @@ pub(crate) fn table(table: &Table) -> Markup {
             }
         }
         @if !table.note.is_empty() { p.note { (printable(&table.note)) } }
+    }
+}
+
+fn heading(column: &Column) -> Markup {
+    let text = html! {
+        (printable(&column.name))
+        @if !column.unit.is_empty() { " " span.unit { (printable(&column.unit)) } }
+    };
+    let sorting = column.sorting.as_ref();
+    let place = sorting.and_then(|sorting| safe_href(&sorting.href));
+    let sorted = sorting.and_then(|sorting| sorting.sorted);
+    let (told, sign) = match sorted {
+        Some(Sorted::Rising) => (Some("ascending"), " ▲"),
+        Some(Sorted::Falling) => (Some("descending"), " ▼"),
+        None => (None, ""),
+    };
+    html! {
+        th class=[class(column)] scope="col" aria-sort=[told] {
+            @match place {
+                Some(href) => a href=(href) { (text) },
+                None => (text),
+            }
+            @if !sign.is_empty() { span aria-hidden="true" { (sign) } }
+        }
     }
 }
 
@@ -145,6 +162,21 @@ mod tests {
         assert!(html.contains("<th class=\"num\" scope=\"col\">b <span class=\"unit\">EUR</span>"));
         assert!(html.contains("<th scope=\"row\">x</th>"), "{html}");
         assert!(html.contains("<td class=\"num\"><span class=\"quiet\">–</span></td>"), "{html}");
+    }
+
+    #[test]
+    fn a_heading_that_sorts_is_a_link_and_says_which_way() {
+        let columns = vec![
+            Column::text("name").with_sorting("/?sort=name", None),
+            Column::number("spent", "EUR").with_sorting("/?sort=spend", Some(Sorted::Falling)),
+            Column::text("evil").with_sorting("javascript:alert(1)", None),
+        ];
+        let html = Table::new("", columns).to_html();
+        assert!(html.contains("scope=\"col\"><a href=\"/?sort=name\">name</a></th>"), "{html}");
+        let due = "scope=\"col\" aria-sort=\"descending\"><a href=\"/?sort=spend\">spent \
+                   <span class=\"unit\">EUR</span></a><span aria-hidden=\"true\"> ▼</span>";
+        assert!(html.contains(due), "{html}");
+        assert!(html.contains("<th scope=\"col\">evil</th>"), "{html}");
     }
 
     #[test]

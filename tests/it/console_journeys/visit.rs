@@ -3,7 +3,7 @@
 //!
 //! Knows what pages must never do, not what is done on them. Called by the journeys.
 
-use crate::browser::Browser;
+use crate::browser::{Browser, ENTER};
 use crate::harness::{Service, Setup, until};
 use crate::market::{Bidder, FastClock, Order, catalogue};
 use paceline_client::Builder;
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tonic::metadata::{Ascii, MetadataValue};
 
 /// A budget that no market of this kind can take.
@@ -60,12 +62,18 @@ fn line(role: &str, name: &str) -> String {
 
 impl Visit {
     pub(crate) async fn begin(browser: Browser) -> Self {
+        Self::begin_with(browser, &[]).await
+    }
+
+    /// The same with settings of its own.
+    pub(crate) async fn begin_with(browser: Browser, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let tokens = folder.path().join("tokens");
         std::fs::write(&tokens, people(&["anna", "vera"])).unwrap();
         let clock = FastClock::new(FACTOR);
         let setup = Setup::embedded().with("clock.kind", &clock.setting());
         let setup = setup.with("partitions", "1");
+        let setup = settings.iter().fold(setup, |setup, (key, value)| setup.with(key, value));
         let service = setup.with("server.tokens_file", &tokens.display().to_string()).start().await;
         let order = |name: &str, budget: i64| Order {
             name: name.to_owned(),
@@ -115,6 +123,21 @@ impl Visit {
     pub(crate) async fn ask_as(&self, name: &str) -> tonic::Code {
         let told = self.service.admin().get_status(of(name, v1::GetStatusRequest {})).await;
         told.map_or_else(|status| status.code(), |_| tonic::Code::Ok)
+    }
+
+    /// What the pages answer to whoever sends this cookie.
+    pub(crate) async fn status_with(&self, cookie: &str) -> u16 {
+        let address = self.url("");
+        let address = address.strip_prefix("http://").unwrap().to_owned();
+        let head = format!(
+            "GET /budgets HTTP/1.1\r\nHost: {address}\r\nCookie: {cookie}\r\n\
+             Connection: close\r\n\r\n"
+        );
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer.split(' ').nth(1).unwrap().parse().unwrap()
     }
 
     /// Begins a session.
@@ -183,9 +206,9 @@ impl Visit {
 
     /// The tabulator reaches everything that can be used, in the order in which it is read.
     pub(crate) async fn walks_by_keyboard(&self) {
-        let script = "const all = [...document.querySelectorAll('a[href],button,select,\
+        let script = "const all = [...document.querySelectorAll('a[href],button,select,summary,\
                       input:not([type=hidden]),[tabindex=\"0\"]')];\
-                      return all.map(on => on.tagName + ' ' + \
+                      return all.filter(on => on.checkVisibility()).map(on => on.tagName + ' ' + \
                       (on.labels?.[0] ?? on).innerText.trim().split('\\n')[0])";
         let due = self.browser.script(script, &[]).await;
         let due = due.as_array().unwrap();
@@ -195,6 +218,17 @@ impl Visit {
             let script = "return getComputedStyle(document.activeElement).outlineStyle";
             assert_eq!(self.browser.script(script, &[]).await, "solid", "{place} shows its focus");
         }
+    }
+
+    /// The tabulator reaches what begins with these words, and the enter key opens it.
+    pub(crate) async fn opens_by_keyboard(&self, words: &str) {
+        let due = format!("SUMMARY {words}");
+        for _ in 0..100 {
+            if self.browser.tab().await.starts_with(&due) {
+                return self.browser.key(ENTER).await;
+            }
+        }
+        panic!("the tabulator does not reach {words:?}");
     }
 
     pub(crate) async fn end(self) {

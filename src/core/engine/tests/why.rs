@@ -43,7 +43,10 @@ fn told_minutes(world: &mut World, minutes: i64, won: f64) {
 }
 
 fn first(world: &World, id: &str) -> CauseKind {
-    world.engine.diagnose(CampaignId::of(id)).unwrap().first().unwrap().kind
+    let id = CampaignId::of(id);
+    let kind = world.engine.diagnose(id).unwrap().first().unwrap().kind;
+    assert_eq!(world.engine.first_cause(id), Some(kind), "asked for alone it is the same");
+    kind
 }
 
 fn hand(world: &World, id: &str, action: OverrideAction, hours: i64) -> Input {

@@ -90,6 +90,8 @@ async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
         "/campaigns/nobody",
         "/campaigns/nobody/hand",
         "/campaigns/nobody/budget",
+        "/budgets",
+        "/?search=nobody",
         "/overrides",
         "/overrides/00000000000000aa",
         "/audit",
