@@ -187,6 +187,11 @@ impl Bidder {
         Answer { decision, draw }
     }
 
+    /// An ask that it does not answer, counted.
+    pub fn pass_over(&mut self, campaign: usize, segment: usize) {
+        self.counts[campaign * self.segments.len() + segment].asks += 1;
+    }
+
     /// The answer to an ask that was counted before.
     #[must_use]
     pub fn weigh(&self, campaign: usize, now: Timestamp, ask: &BidAsk) -> BidDecision {

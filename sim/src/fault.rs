@@ -21,6 +21,10 @@ pub struct Fault {
     pub share: f64,
     /// By how long it delays at most.
     pub by: Span,
+    /// Which campaigns, by index, where it strikes campaigns; all when empty.
+    pub campaigns: Vec<usize>,
+    /// How many times too much is paid or told.
+    pub times: u32,
 }
 
 impl Fault {
@@ -63,6 +67,21 @@ impl FaultRules {
         self.faults.iter().any(|fault| fault.strikes(kind, bidder, now))
     }
 
+    /// By how many times a kind strikes a campaign at a bidder at `now`; absent where it does not.
+    #[must_use]
+    pub fn times(
+        &self,
+        kind: FaultKind,
+        (bidder, campaign): (usize, usize),
+        now: Timestamp,
+    ) -> Option<u32> {
+        let bidder = u32::try_from(bidder).unwrap_or(u32::MAX);
+        let is_of =
+            |fault: &Fault| fault.campaigns.is_empty() || fault.campaigns.contains(&campaign);
+        let fault = self.faults.iter().find(|one| one.strikes(kind, bidder, now) && is_of(one))?;
+        Some(fault.times)
+    }
+
     /// Whether any bidder is struck by a kind at `now`.
     #[must_use]
     pub fn is_any_struck(&self, kind: FaultKind, now: Timestamp) -> bool {
@@ -102,7 +121,13 @@ impl FaultRules {
                 }
                 FaultKind::Reorder => delivery.first = delivery.first + within,
                 FaultKind::Duplicate => delivery.second = Some(within),
-                FaultKind::Silence | FaultKind::Blind | FaultKind::Crash | FaultKind::Absent => {}
+                FaultKind::Silence
+                | FaultKind::Blind
+                | FaultKind::Crash
+                | FaultKind::Absent
+                | FaultKind::Overcharge
+                | FaultKind::Miscount
+                | FaultKind::Mute => {}
             }
         }
         if let Some(&until) = self.stuck_until.get(&bidder) {
@@ -130,7 +155,19 @@ mod tests {
             bidders: vec![1],
             share,
             by: Span::from_secs(30),
+            campaigns: Vec::new(),
+            times: 1,
         }
+    }
+
+    #[test]
+    fn a_fault_of_campaigns_strikes_its_own_alone() {
+        let of_one = Fault { campaigns: vec![2], times: 7, ..fault(FaultKind::Miscount, 1.0) };
+        let rules = FaultRules::new(&[of_one], 1);
+        let now = Timestamp::from_micros(0) + Span::from_secs(150);
+        let times = |bidder, campaign| rules.times(FaultKind::Miscount, (bidder, campaign), now);
+        assert_eq!([times(1, 2), times(1, 3), times(0, 2)], [Some(7), None, None]);
+        assert_eq!(rules.times(FaultKind::Mute, (1, 2), now), None);
     }
 
     #[test]

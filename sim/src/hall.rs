@@ -84,6 +84,11 @@ pub trait Venue {
     /// A bid lost; a bidder that does not hear of it holds its money until the time-out.
     fn lost(&mut self, seat: Seat, auction: &Auction, hold: Self::Hold, is_heard: bool);
 
+    /// How many times what it should an auction charges.
+    fn overcharge(&self, _seat: Seat, _auction: &Auction) -> u32 {
+        1
+    }
+
     /// A bid won, and this is what it will cost.
     fn won(&mut self, seat: Seat, auction: &Auction, hold: Self::Hold, charge: &Charge);
 
@@ -319,9 +324,11 @@ fn win<V: Venue>(
     held: V::Hold,
     cleared: CpmMicros,
 ) {
-    let hall = venue.hall();
     let seat = stand.seat;
-    let charge = hall.charge(seat.campaign, auction, stand.offer, cleared);
+    let times = u64::from(venue.overcharge(seat, auction));
+    let hall = venue.hall();
+    let mut charge = hall.charge(seat.campaign, auction, stand.offer, cleared);
+    charge.price = charge.price.mul_div(times, 1);
     let value = hall.buyers[seat.campaign].really(stand.offer.value, auction);
     let buyer = &hall.buyers[seat.campaign];
     // The bidder tells what it expects; the books hold what that really is on average.

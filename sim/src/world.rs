@@ -14,11 +14,12 @@ use crate::auditor::Auditor;
 use crate::bidder::{Bidder, HeldTable};
 use crate::fault::{FaultKind, FaultRules};
 use crate::hall::{self, Hall};
+use crate::lookout::Lookout;
 use crate::report::RunReport;
 use crate::report::metric::RunFacts;
 use crate::scenario::{Deed, Scenario, ScenarioError};
 use asked::{Answers, Questions};
-use host::{Host, signal_of, view_of};
+use host::{Host, miscounted, signal_of, view_of};
 use paceline_core::budget::{BudgetOwner, Cap, Horizon};
 use paceline_core::campaign::LawChoice;
 use paceline_core::engine::{Applied, EngineConfig, Tick};
@@ -145,6 +146,8 @@ struct World<'a, L: PacingLaw> {
     host: Host<L>,
     faults: FaultRules,
     auditor: Auditor,
+    /// Present where a fault is planted that somebody should be told of.
+    lookout: Option<Lookout>,
     facts: RunFacts,
     inputs: Vec<Input>,
     next_action: usize,
@@ -186,7 +189,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             agenda: Agenda::default(),
             host: Host::new(config, has_crash, options.has_record),
             faults: FaultRules::new(&scenario.faults, seed),
-            auditor: Auditor::default(),
+            auditor: Auditor::new(miscounted(scenario, &campaigns)),
+            lookout: Lookout::of(scenario, &setup.specs),
             facts: RunFacts::default(),
             next_action: 0,
             signals: vec![0.0; campaigns.len()],
@@ -219,6 +223,9 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         if let Some(applied) = self.host.apply(at, input) {
             self.facts.refused_inputs += u64::from(matches!(applied, Applied::Refused(_)));
             self.auditor.observe(at, input, &applied);
+            if let Some(lookout) = &mut self.lookout {
+                lookout.observe(at, input, &applied);
+            }
         }
     }
 
@@ -230,7 +237,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
                 Occasion::Report(bidder) => self.send_report(bidder, at),
                 Occasion::Bill { campaign, bidder, event } => {
                     self.hall.bill(campaign, event.attributed_at(), event.price);
-                    self.bidders[bidder].note(event);
+                    self.note_billing(campaign, bidder, event);
                 }
                 Occasion::Table(table, allowances) => self.spread(at, &table, &allowances),
             }
@@ -300,6 +307,9 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         }
         match self.host.apply(now, &Input::Draw(draw)) {
             Some(Applied::Granted(Some(allowance))) => {
+                if let (Some(lookout), Some(engine)) = (&mut self.lookout, self.host.engine()) {
+                    lookout.drawn(now, campaign, engine);
+                }
                 self.bidders[bidder].granted(campaign, allowance, now);
                 true
             }
@@ -431,6 +441,9 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.facts.rises_in_silence += u64::try_from(rises.count()).unwrap_or(0);
         }
         self.signals = signals;
+        if let Some(lookout) = &mut self.lookout {
+            lookout.round(&tick.report, engine, &entries);
+        }
         let held = HeldTable { generation: table.generation, lease: table.lease, entries };
         self.agenda.put(
             now + self.scenario.bidders.publish_delay,
@@ -466,6 +479,9 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         let all: u64 = Verdict::ALL.iter().map(|verdict| self.auditor.count(*verdict)).sum();
         self.facts.events_refused = all - self.facts.events_posted - self.facts.events_duplicate;
         self.facts.auctions = self.hall.auctions;
+        if let Some(lookout) = self.lookout {
+            lookout.tell(&mut self.facts);
+        }
         let campaigns = self.hall.reports();
         let pools = self.hall.pools(self.scenario, &campaigns);
         let report = RunReport::new(

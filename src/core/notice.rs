@@ -7,12 +7,15 @@
 use crate::budget::BudgetOwner;
 use crate::units::{AdvertiserId, Currency, Nanos, Span, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// Causes watched at once; what is beyond is watched once others are over. 150 bytes each.
 pub const NOTICES_MAX: usize = 10_000;
 /// Edges told in one round; what is beyond is told in the next.
 pub const EDGES_MAX: usize = 200;
+
+/// Notices that are over and still told of; a night's worth. 100 bytes each.
+pub const RECENT_MAX: usize = 200;
 
 /// What gives rise to a notice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -126,6 +129,15 @@ pub struct NoticeEdge {
     pub is_cleared: bool,
 }
 
+/// A notice that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastNotice {
+    /// Which.
+    pub notice: Notice,
+    /// When it was cleared.
+    pub cleared_at: Timestamp,
+}
+
 /// How a cause stands with an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Watched {
@@ -143,12 +155,19 @@ struct Watched {
 pub struct Notices {
     #[serde(with = "crate::pairs")]
     watched: BTreeMap<(NoticeCause, NoticeObject), Watched>,
+    /// The last to be cleared, the oldest first.
+    recent: VecDeque<PastNotice>,
 }
 
 impl Notices {
     /// What is raised, by cause and object.
     pub fn standing(&self) -> impl Iterator<Item = Notice> + '_ {
         self.watched.iter().filter_map(|(&key, watched)| notice(key, watched))
+    }
+
+    /// What was cleared of late, the newest first; at most [`RECENT_MAX`].
+    pub fn recent(&self) -> impl Iterator<Item = PastNotice> + '_ {
+        self.recent.iter().rev().copied()
     }
 
     /// Whether a cause is watched with an object: raised, or on its way.
@@ -221,6 +240,12 @@ impl Notices {
             edges.extend(notice(key, watched).map(edge));
             false
         });
+        for edge in edges.iter().filter(|edge| edge.is_cleared) {
+            if self.recent.len() >= RECENT_MAX {
+                self.recent.pop_front();
+            }
+            self.recent.push_back(PastNotice { notice: edge.notice, cleared_at: now });
+        }
         edges
     }
 }
@@ -283,6 +308,21 @@ mod tests {
         assert_eq!(notices.settle(at(0), |_| Span::HOUR).len(), EDGES_MAX);
         assert_eq!(notices.settle(at(1), |_| Span::HOUR).len(), 5);
         assert_eq!(notices.standing().count(), EDGES_MAX + 5);
+    }
+
+    #[test]
+    fn what_is_over_is_told_of_for_a_while_the_newest_first() {
+        let mut notices = Notices::default();
+        for minute in 0..250 {
+            let object = NoticeObject::Owner(BudgetOwner::Campaign(CampaignId::from_key(minute)));
+            let minute = i64::try_from(minute).unwrap();
+            notices.hold(at(minute), NoticeCause::Blackout, object, NoticeMoney::default());
+            let _ = notices.settle(at(minute), |_| Span::ZERO);
+        }
+        let recent: Vec<PastNotice> = notices.recent().collect();
+        assert_eq!((recent.len(), notices.standing().count()), (RECENT_MAX, 1));
+        assert_eq!(recent[0].notice.raised_at, at(248));
+        assert!(recent.iter().all(|past| past.cleared_at == past.notice.raised_at + Span::MINUTE));
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod causes;
 mod decide;
 mod find;
 mod list;
+mod notices;
 mod preview;
 mod saving;
 
@@ -298,6 +299,13 @@ impl AdminService for Admin {
             partition: handle.partition().0.into(),
             partitions: self.partitions.count().into(),
         }))
+    }
+
+    async fn list_notices(
+        &self,
+        request: Request<v1::ListNoticesRequest>,
+    ) -> Answer<v1::ListNoticesResponse> {
+        notices::list(&self.partitions, request.into_inner()).await.map(Response::new)
     }
 
     async fn get_catalogue(

@@ -77,7 +77,8 @@ pub async fn run(
     let listens = listener.local_addr().context("reading the address of the RPC port")?;
     let clock = Clock::of(config.clock.kind);
     let store = parts::open_store(&config).await?;
-    let (partitions, threads) = parts::start_loops(&config, &store, &clock, listens)?;
+    let (notifier, webhook) = parts::start_webhook(&config, &clock)?;
+    let (partitions, threads) = parts::start_loops(&config, &store, &clock, listens, &notifier)?;
     let tasks = TaskTracker::new();
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
@@ -100,6 +101,7 @@ pub async fn run(
     upkeep.iter().for_each(tokio::task::JoinHandle::abort);
     let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
     sinks.stop().await;
+    webhook.stop().await;
     event::stopped();
     result
 }

@@ -136,7 +136,7 @@ impl Deed {
                 "paceline.v1.AdminService",
                 "ListCampaigns" | "ExplainCampaign" | "ExplainBid" | "GetTotals" | "ListOverrides"
                 | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit"
-                | "PreviewChange",
+                | "PreviewChange" | "ListNotices",
             ) => Self::Look,
             (
                 "paceline.v1.AdminService",

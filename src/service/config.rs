@@ -66,6 +66,8 @@ pub struct Config {
     pub shading: ShadingConfig,
     /// How long each stage of stopping may take.
     pub shutdown: ShutdownConfig,
+    /// Who else hears of notices.
+    pub notices: NoticesConfig,
     /// What is told to people.
     pub telemetry: TelemetryConfig,
     /// How time passes.
@@ -277,6 +279,30 @@ pub struct ShutdownConfig {
     pub close_streams_deadline: Span,
 }
 
+/// Who else hears of notices.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoticesConfig {
+    /// Where each is posted to; empty: nowhere.
+    pub webhook_url: String,
+    /// File that holds what the posts are signed with, and nothing else.
+    pub webhook_secret_file: Secret,
+    /// PEM file with the authority that signed the receiver's certificate; absent: the system's.
+    pub webhook_authority_file: Option<PathBuf>,
+    /// Longest time for one attempt.
+    pub webhook_timeout: Span,
+}
+
+impl Default for NoticesConfig {
+    fn default() -> Self {
+        Self {
+            webhook_url: String::new(),
+            webhook_secret_file: Secret::NONE,
+            webhook_authority_file: None,
+            webhook_timeout: Span::from_secs(5),
+        }
+    }
+}
+
 /// What is told to people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TelemetryConfig {
@@ -341,6 +367,7 @@ impl Default for Config {
             counters: CountersConfig { enabled: false, poll_interval: Span::from_secs(2) },
             shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),
+            notices: NoticesConfig::default(),
             telemetry: TelemetryConfig { log_level: LogLevel::Info, log_format: LogFormat::Text },
             clock: ClockConfig { kind: ClockKind::System },
         }

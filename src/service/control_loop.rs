@@ -21,10 +21,10 @@ mod tests;
 use crate::audit::Trail;
 use crate::clock::Clock;
 use crate::directory::Directory;
+use crate::notice::webhook::Notifier;
 use crate::publish::Publisher;
 use crate::store::Store;
 use fold::Source;
-pub use herald::notice_object;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
 use paceline_core::table::Allowance;
@@ -114,6 +114,8 @@ pub struct LoopSettings {
     pub counters_interval: Option<Span>,
     /// Requests the loop may have waiting.
     pub inbox_max: usize,
+    /// Who hears of notices, beside the log.
+    pub notifier: Notifier,
 }
 
 impl Default for LoopSettings {
@@ -129,6 +131,7 @@ impl Default for LoopSettings {
             foreign_interval: Span::from_millis(200),
             counters_interval: None,
             inbox_max: 1_024,
+            notifier: Notifier::default(),
         }
     }
 }

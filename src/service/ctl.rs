@@ -11,6 +11,7 @@ mod catalogue;
 mod hands;
 mod json;
 pub mod line;
+mod notices;
 mod preview;
 mod status;
 mod text;
@@ -164,6 +165,7 @@ async fn command(args: CtlArgs) -> Result<Outcome, CtlError> {
             }
         },
         CtlCommand::Suspense(args) => books::suspense(caller, args.command).await,
+        CtlCommand::Notices(args) => notices::notices(caller, args).await,
         CtlCommand::PartitionOf(args) => status::partition_of(caller, args).await,
         CtlCommand::Status => status::status(caller).await,
     };

@@ -26,6 +26,7 @@ pub mod http;
 pub mod ingest;
 pub mod journal;
 pub mod measure;
+pub mod notice;
 pub mod papers;
 pub mod partition;
 pub mod publish;

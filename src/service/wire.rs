@@ -8,6 +8,7 @@ pub mod admin;
 pub mod audit;
 pub mod catalogue;
 pub mod multiplier;
+pub mod notice;
 pub mod outcome;
 pub mod paging;
 pub mod spend;

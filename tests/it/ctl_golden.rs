@@ -96,7 +96,7 @@ async fn seeded() -> Service {
 
 /// Every command that reads, then each that writes or fails.
 fn commands(file: &str) -> Vec<Vec<&str>> {
-    let reading: [&[&str]; 15] = [
+    let reading: [&[&str]; 16] = [
         &["list"],
         &["list", "--state", "paused"],
         &["explain", "spring"],
@@ -108,6 +108,7 @@ fn commands(file: &str) -> Vec<Vec<&str>> {
         &["audit", "show", "0-1"],
         &["audit", "verify"],
         &["diff", "-f", file],
+        &["notices"],
         &["partition-of", "spring-ltd"],
         &["status"],
         &["apply", "-f", file, "--dry-run"],

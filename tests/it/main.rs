@@ -29,6 +29,7 @@ mod log;
 mod market;
 mod metrics_page;
 mod night;
+mod notices;
 mod orders;
 mod packaging;
 mod parity;

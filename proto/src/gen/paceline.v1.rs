@@ -2820,6 +2820,46 @@ pub struct ObjectGeneration {
     #[prost(uint64, tag = "2")]
     pub generation: u64,
 }
+/// What a person should hear of: once when it begins, and once when it is over.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Notice {
+    /// Where, 0 to 255.
+    #[prost(uint32, tag = "1")]
+    pub partition: u32,
+    /// Why.
+    #[prost(enumeration = "NoticeCause", tag = "2")]
+    pub cause: i32,
+    /// campaign, group, advertiser, account (all campaigns of an advertiser), fleet (all of a currency
+    /// in this partition) or partition.
+    #[prost(string, tag = "3")]
+    pub object_kind: ::prost::alloc::string::String,
+    /// Its id; of a fleet the currency. Empty: the partition, or an object that is no more.
+    #[prost(string, tag = "4")]
+    pub object_id: ::prost::alloc::string::String,
+    /// When what gave rise to it began.
+    #[prost(message, optional, tag = "5")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was raised.
+    #[prost(message, optional, tag = "6")]
+    pub raised_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was over. Absent: it stands.
+    #[prost(message, optional, tag = "7")]
+    pub cleared_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// As of when it was raised, what was spent: of a runaway in six minutes, of behind and ahead in
+    /// two hours, of a budget used up in its window. 0 for other causes.
+    #[prost(int64, tag = "8")]
+    pub spent_nanos: i64,
+    /// What was allowed, planned or granted in the same time; of a blackout what was planned in it. 0
+    /// for other causes.
+    #[prost(int64, tag = "9")]
+    pub planned_nanos: i64,
+    /// Of both. Empty: there is no money in it.
+    #[prost(string, tag = "10")]
+    pub currency: ::prost::alloc::string::String,
+    /// What it means and what to do, in a line for people.
+    #[prost(string, tag = "11")]
+    pub advice: ::prost::alloc::string::String,
+}
 /// One change that a person made.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct AuditRecord {
@@ -3196,6 +3236,63 @@ impl AuditChange {
             "AUDIT_CHANGE_ACCEPTED" => Some(Self::Accepted),
             "AUDIT_CHANGE_POSTED" => Some(Self::Posted),
             "AUDIT_CHANGE_DROPPED" => Some(Self::Dropped),
+            _ => None,
+        }
+    }
+}
+/// What gives rise to a notice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum NoticeCause {
+    /// Not told.
+    Unspecified = 0,
+    /// Money goes out faster than any plan could: its breaker tripped.
+    Runaway = 1,
+    /// Money is left, traffic comes, and no bids are made on nobody's order.
+    Blackout = 2,
+    /// It spent far less of late than its plan had.
+    Behind = 3,
+    /// It spent far more of late than its plan had.
+    Ahead = 4,
+    /// Its numbers went bad, and it is set aside.
+    Quarantined = 5,
+    /// A budget is used up long before its window ends.
+    ExhaustedEarly = 6,
+    /// Its counter went back.
+    CounterFault = 7,
+    /// Its spend is not known for so long that safe values hold.
+    Blind = 8,
+}
+impl NoticeCause {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "NOTICE_CAUSE_UNSPECIFIED",
+            Self::Runaway => "NOTICE_CAUSE_RUNAWAY",
+            Self::Blackout => "NOTICE_CAUSE_BLACKOUT",
+            Self::Behind => "NOTICE_CAUSE_BEHIND",
+            Self::Ahead => "NOTICE_CAUSE_AHEAD",
+            Self::Quarantined => "NOTICE_CAUSE_QUARANTINED",
+            Self::ExhaustedEarly => "NOTICE_CAUSE_EXHAUSTED_EARLY",
+            Self::CounterFault => "NOTICE_CAUSE_COUNTER_FAULT",
+            Self::Blind => "NOTICE_CAUSE_BLIND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "NOTICE_CAUSE_UNSPECIFIED" => Some(Self::Unspecified),
+            "NOTICE_CAUSE_RUNAWAY" => Some(Self::Runaway),
+            "NOTICE_CAUSE_BLACKOUT" => Some(Self::Blackout),
+            "NOTICE_CAUSE_BEHIND" => Some(Self::Behind),
+            "NOTICE_CAUSE_AHEAD" => Some(Self::Ahead),
+            "NOTICE_CAUSE_QUARANTINED" => Some(Self::Quarantined),
+            "NOTICE_CAUSE_EXHAUSTED_EARLY" => Some(Self::ExhaustedEarly),
+            "NOTICE_CAUSE_COUNTER_FAULT" => Some(Self::CounterFault),
+            "NOTICE_CAUSE_BLIND" => Some(Self::Blind),
             _ => None,
         }
     }
@@ -3613,6 +3710,29 @@ pub struct GetStatusResponse {
     /// How many times faster than the world its clock passes, above 1 only in rehearsals. 0: not told.
     #[prost(uint32, tag = "5")]
     pub clock_factor: u32,
+}
+/// Which notices.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListNoticesRequest {
+    /// Of each list at most, 0 to 1000; 0: 100.
+    #[prost(uint32, tag = "1")]
+    pub most: u32,
+    /// Only what this instance leads. False: refused when another leads a part of it.
+    #[prost(bool, tag = "2")]
+    pub is_led_only: bool,
+}
+/// What stands is counted in full.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListNoticesResponse {
+    /// Those that stand, by cause as it is numbered, which is by gravity, then the oldest first.
+    #[prost(message, repeated, tag = "1")]
+    pub standing: ::prost::alloc::vec::Vec<Notice>,
+    /// How many stand, told or not.
+    #[prost(uint32, tag = "2")]
+    pub standing_count: u32,
+    /// Those that were over of late, the newest first; each partition keeps 200.
+    #[prost(message, repeated, tag = "3")]
+    pub recent: ::prost::alloc::vec::Vec<Notice>,
 }
 /// A page of what is configured.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -4398,6 +4518,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("paceline.v1.AdminService", "GetStatus"));
             self.inner.unary(req, path, codec).await
         }
+        /// What a person should hear of: what stands, and what was over of late.
+        pub async fn list_notices(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNoticesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/ListNotices",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "ListNotices"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Everything that is configured, as ApplyCatalogue would take it.
         pub async fn get_catalogue(
             &mut self,
@@ -4626,6 +4771,14 @@ pub mod admin_service_server {
             request: tonic::Request<super::GetStatusRequest>,
         ) -> std::result::Result<
             tonic::Response<super::GetStatusResponse>,
+            tonic::Status,
+        >;
+        /// What a person should hear of: what stands, and what was over of late.
+        async fn list_notices(
+            &self,
+            request: tonic::Request<super::ListNoticesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListNoticesResponse>,
             tonic::Status,
         >;
         /// Everything that is configured, as ApplyCatalogue would take it.
@@ -5354,6 +5507,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetStatusSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/ListNotices" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListNoticesSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ListNoticesRequest>
+                    for ListNoticesSvc<T> {
+                        type Response = super::ListNoticesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListNoticesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::list_notices(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListNoticesSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

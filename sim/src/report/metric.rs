@@ -139,6 +139,17 @@ metrics! {
         runaways: u64,
         /// Campaigns that went dark.
         blackouts: u64,
+        /// Campaigns that were told to be far behind.
+        behinds: u64,
+        /// Most rounds from the first report that showed a runaway to the table that cut it; absent
+        /// where none was cut, and where no fault is planted that is watched.
+        trip_rounds: Option<u64>,
+        /// The greatest loss by a trip over its bound, CONTROL.md (84); absent likewise.
+        trip_loss_ratio: Option<f64>,
+        /// The greatest factor by which participation rose within a minute after a trip.
+        recovery_per_minute: Option<f64>,
+        /// Longest time from the beginning of a planted silence of bids to its notice, in minutes.
+        blackout_minutes: Option<f64>,
         /// Published tables that differed when the log was folded again after a crash.
         digest_mismatches: u64,
         /// Campaigns, overrides and the like that the engine refused.
@@ -158,6 +169,7 @@ impl RunFacts {
         for edge in edges.iter().filter(|edge| !edge.is_cleared) {
             self.runaways += u64::from(edge.notice.cause == NoticeCause::Runaway);
             self.blackouts += u64::from(edge.notice.cause == NoticeCause::Blackout);
+            self.behinds += u64::from(edge.notice.cause == NoticeCause::Behind);
         }
     }
 }

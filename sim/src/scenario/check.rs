@@ -133,7 +133,7 @@ pub(super) fn check(
         "must be 1s to 10m",
     );
     let faults = each(&raw.faults, "fault", |at, fault| {
-        self::fault(at, fault, window, bidders.count, &mut complaints)
+        self::fault(at, fault, window, (bidders.count, &names), &mut complaints)
     });
     let expectations = expect::check(&raw.expect, &names, &mut complaints);
     finish(file, complaints)?;
@@ -347,11 +347,14 @@ fn action(
     Some(Action { at: when, campaign: campaign?, deed: deed? })
 }
 
+/// More copies of every event than this would be a test of memory.
+const TIMES_MAX: u32 = 1_000;
+
 fn fault(
     at: &str,
     raw: &RawFault,
     window: Window,
-    bidders: u32,
+    (bidders, names): (u32, &[String]),
     complaints: &mut Complaints,
 ) -> Option<Fault> {
     let key = |field: &str| format!("{at}.{field}");
@@ -363,9 +366,19 @@ fn fault(
     for bidder in raw.bidders.iter().filter(|&&bidder| bidder >= bidders) {
         complaints.add(key("bidders"), bidder, "must be below bidders.count");
     }
+    let times = raw.times.unwrap_or(1);
+    complaints.require(times <= TIMES_MAX, key("times"), times, "must be 0 to 1000");
+    let mut campaigns = Vec::new();
+    for name in &raw.campaigns {
+        match names.iter().position(|known| known == name) {
+            Some(place) => campaigns.push(place),
+            None => complaints.add(key("campaigns"), name, "must be names of campaigns"),
+        }
+    }
     let window = Window::try_new(from, from + lasts);
     if window.is_err() {
         complaints.add(key("lasts"), shown(raw.lasts.as_ref()), "must be above zero");
     }
-    Some(Fault { kind: raw.kind, window: window.ok()?, bidders: raw.bidders.clone(), share, by })
+    let (kind, bidders) = (raw.kind, raw.bidders.clone());
+    Some(Fault { kind, window: window.ok()?, bidders, share, by, campaigns, times })
 }

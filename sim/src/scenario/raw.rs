@@ -456,6 +456,11 @@ pub struct RawFault {
     pub share: Option<f64>,
     /// By how long it delays at most; `"5m"` when absent.
     pub by: Option<String>,
+    /// Which campaigns, by name, where it strikes campaigns; all when absent.
+    #[serde(default)]
+    pub campaigns: Vec<String>,
+    /// How many times too much is paid or told; 1 when absent.
+    pub times: Option<u32>,
 }
 
 /// Kinds of fault.
@@ -478,4 +483,10 @@ pub enum RawFaultKind {
     Crash,
     /// Bidders are not there, and their share of auctions goes to the others.
     Absent,
+    /// Auctions charge so many times what they should; bidders know no better and pay.
+    Overcharge,
+    /// Bidders tell of each billing so many times, as if each were another; of none at zero times.
+    Miscount,
+    /// Bidders are asked and make no bids.
+    Mute,
 }

@@ -3,13 +3,16 @@
 //! Called by the world. What the engine is told here is exactly what a service would tell it, and
 //! in one order.
 
+use crate::fault::{Fault, FaultKind};
 use crate::report::tally::MinuteView;
+use crate::scenario::Scenario;
 use paceline_core::engine::{Applied, Engine, EngineConfig, EngineState, Tick};
 use paceline_core::hash::Digest;
 use paceline_core::input::{Input, Stamped};
 use paceline_core::pace::PacingLaw;
 use paceline_core::table::{EntryState, TableEntry};
 use paceline_core::units::{ArmId, CampaignId, Epoch, Span, Timestamp};
+use std::collections::BTreeSet;
 
 /// How often a snapshot is taken where a crash is to come.
 const SNAPSHOT_EVERY: Span = Span::from_mins(5);
@@ -133,6 +136,16 @@ impl<L: PacingLaw + Copy> Host<L> {
         let _ = self.apply(at, &lead);
         waited
     }
+}
+
+/// Campaigns whose events are planted to be told of too often.
+pub(super) fn miscounted(scenario: &Scenario, campaigns: &[CampaignId]) -> BTreeSet<CampaignId> {
+    let faults = scenario.faults.iter().filter(|fault| fault.kind == FaultKind::Miscount);
+    let struck =
+        |fault: &Fault, place| fault.campaigns.is_empty() || fault.campaigns.contains(&place);
+    let all = campaigns.iter().enumerate();
+    let told = all.filter(|&(place, _)| faults.clone().any(|fault| struck(fault, place)));
+    told.map(|(_, &id)| id).collect()
 }
 
 /// Multiplier × participation as published; zero where there are no bids.

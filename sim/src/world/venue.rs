@@ -4,13 +4,15 @@
 
 use super::{Occasion, World};
 use crate::bidder::Submitted;
+use crate::fault::FaultKind;
 use crate::hall::{Hall, Seat, Venue, place_of};
 use crate::market::auction::Auction;
 use crate::market::billing::{Billing, Charge};
-use paceline_core::bid::{BidAsk, BidDecision};
+use paceline_core::bid::{BidAsk, BidDecision, SkipReason};
 use paceline_core::event::{SpendEvent, SpendKind};
+use paceline_core::hash;
 use paceline_core::pace::PacingLaw;
-use paceline_core::units::{Nanos, Span, Timestamp};
+use paceline_core::units::{EventId, Nanos, Span, Timestamp};
 
 impl<L: PacingLaw + Copy> Venue for World<'_, L> {
     type Hold = Nanos;
@@ -28,6 +30,10 @@ impl<L: PacingLaw + Copy> Venue for World<'_, L> {
     /// Short of money the bidder draws, and where draws are waited for, answers again.
     fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Nanos>) {
         let Seat { campaign, bidder, segment } = seat;
+        if self.faults.times(FaultKind::Mute, (bidder, campaign), auction.at).is_some() {
+            self.bidders[bidder].pass_over(campaign, segment);
+            return (BidDecision::Skip(SkipReason::Unknown), None);
+        }
         let answer = self.bidders[bidder].ask(campaign, segment, auction.at, ask);
         let mut decision = answer.decision;
         if let Some(price) = answer.draw {
@@ -50,6 +56,11 @@ impl<L: PacingLaw + Copy> Venue for World<'_, L> {
         self.bidders[bidder].submit(auction.at, lost);
     }
 
+    fn overcharge(&self, seat: Seat, auction: &Auction) -> u32 {
+        let struck = (seat.bidder, seat.campaign);
+        self.faults.times(FaultKind::Overcharge, struck, auction.at).unwrap_or(1)
+    }
+
     fn won(&mut self, seat: Seat, auction: &Auction, reserve: Nanos, charge: &Charge) {
         let Seat { campaign, bidder, segment } = seat;
         let commit = charge.probability.expected(charge.price);
@@ -68,7 +79,23 @@ impl<L: PacingLaw + Copy> Venue for World<'_, L> {
                 return;
             }
             self.hall.bill(campaign, event.attributed_at(), event.price);
+            self.note_billing(seat.campaign, bidder, event);
+            return;
         }
         self.bidders[bidder].note(event);
+    }
+}
+
+impl<L: PacingLaw + Copy> World<'_, L> {
+    /// A billing goes into the bidder's next report, as often as it counts it.
+    pub(super) fn note_billing(&mut self, campaign: usize, bidder: usize, event: SpendEvent) {
+        let struck = (bidder, campaign);
+        let times = self.faults.times(FaultKind::Miscount, struck, event.attributed_at());
+        for copy in 0..times.unwrap_or(1) {
+            // The first is the true one; the others are told as if each were another.
+            let key = event.event_id.key();
+            let key = if copy == 0 { key } else { hash::mix(key ^ hash::mix(copy.into())) };
+            self.bidders[bidder].note(SpendEvent { event_id: EventId::from_key(key), ..event });
+        }
     }
 }

@@ -51,6 +51,39 @@ impl Crowd {
     }
 }
 
+/// An owner's breaker, if it tripped and is not forgiven.
+pub(super) fn tripped<S>(owner: &Owner<S>) -> Option<Breaker> {
+    let breaker = &owner.pace.as_ref()?.breaker;
+    breaker.trip().is_some().then(|| breaker.clone())
+}
+
+/// Bad numbers are no way out of a breaker either. It is kept while its owner has no plan, lets go
+/// by the clock as ever, and goes with the next plan. `tripped`: of an owner set aside just now.
+pub(super) fn keep_trip<S>(
+    (now, mark): (Timestamp, Option<Timestamp>),
+    owner: &mut Owner<S>,
+    tripped: Option<Breaker>,
+    aside: &mut BTreeMap<BudgetOwner, Breaker>,
+) {
+    if let Some(breaker) = tripped {
+        aside.insert(owner.owner, breaker);
+    }
+    if aside.is_empty() {
+        return;
+    }
+    if let Some(pace) = &mut owner.pace {
+        if let Some(breaker) = aside.remove(&owner.owner) {
+            pace.breaker = breaker;
+        }
+    } else if let Some(breaker) = aside.get_mut(&owner.owner) {
+        // Without a plan there is nothing to judge it by.
+        let _ = breaker.step(now, mark, None);
+        if breaker.trip().is_none() {
+            aside.remove(&owner.owner);
+        }
+    }
+}
+
 /// Whether a breaker above an owner holds it; `before` are the owners entered before it.
 pub(super) fn is_clamped<S>(
     before: &[Owner<S>],
@@ -88,8 +121,11 @@ impl<L: PacingLaw> Engine<L> {
         }
         let owners = self.state.ledger.campaign(slot).owners;
         for owner in owners.iter() {
-            if let Some(pace) = &mut self.state.owners[owner].pace {
+            let state = &mut self.state;
+            if let Some(pace) = &mut state.owners[owner].pace {
                 pace.breaker.post_over(now, served, amount);
+            } else if let Some(breaker) = state.aside.get_mut(&state.owners[owner].owner) {
+                breaker.post_over(now, served, amount);
             }
         }
         let own = self.state.owners[owners.own()].pace.as_ref();
@@ -178,9 +214,24 @@ impl<L: PacingLaw> Engine<L> {
         }
     }
 
-    /// What the breakers of a campaign's account and fleet let through.
+    /// What the breakers of a campaign's account and fleet let through, and those of its owners
+    /// that are set aside.
     pub(super) fn crowd_participation(&self, owners: OwnerSlots) -> f64 {
-        self.crowds(owners).map(|(_, breaker)| breaker.participation()).fold(1.0, f64::min)
+        let aside = owners.iter().filter_map(|owner| self.aside_of(owner));
+        let aside = aside.filter(|_| self.config.has_breaker);
+        let all = self.crowds(owners).map(|(_, breaker)| breaker).chain(aside);
+        all.map(Breaker::participation).fold(1.0, f64::min)
+    }
+
+    fn aside_of(&self, slot: Slot) -> Option<&Breaker> {
+        let aside = &self.state.aside;
+        if aside.is_empty() { None } else { aside.get(&self.state.owners[slot].owner) }
+    }
+
+    /// An owner's own breaker; none while it bounds nothing and had not tripped before.
+    pub(super) fn breaker_of(&self, slot: Slot) -> Option<&Breaker> {
+        let pace = self.state.owners[slot].pace.as_ref();
+        pace.map(|pace| &pace.breaker).or_else(|| self.aside_of(slot))
     }
 
     fn crowds(&self, owners: OwnerSlots) -> impl Iterator<Item = (BreakerScope, &Breaker)> {
@@ -195,8 +246,8 @@ impl<L: PacingLaw> Engine<L> {
     pub(super) fn trip_on(&self, slot: Slot) -> Option<(BreakerScope, Trip)> {
         let owners = self.state.ledger.campaign(slot).owners;
         let own = owners.iter().filter_map(|owner| {
-            let pace = self.state.owners[owner].pace.as_ref()?;
-            self.config.has_breaker.then_some((BreakerScope::Owner, &pace.breaker))
+            let breaker = self.breaker_of(owner)?;
+            self.config.has_breaker.then_some((BreakerScope::Owner, breaker))
         });
         let all = own.chain(self.crowds(owners));
         let held = all.filter_map(|(scope, breaker)| Some((scope, *breaker.trip()?)));

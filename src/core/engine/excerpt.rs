@@ -87,6 +87,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
             table: MultiplierTable::empty(self.config.partition, lease),
             shading: None,
             fleets: state.fleets.clone(),
+            aside: state.aside.clone(),
             // A copy tells nobody.
             notices: Notices::default(),
         };

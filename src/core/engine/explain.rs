@@ -73,7 +73,7 @@ impl<L: PacingLaw> Engine<L> {
             sample: owner.pace.as_ref().map(|pace| pace.sample),
             traffic: owner.traffic.weight(),
             brake: owner.pace.as_ref().map_or(1.0, |pace| pace.brake.participation()),
-            breaker: owner.pace.as_ref().and_then(|pace| pace.breaker.trip().copied()),
+            breaker: self.breaker_of(slot).and_then(|breaker| breaker.trip().copied()),
             quarantined_until: owner.quarantined_until,
         }
     }

@@ -1,7 +1,7 @@
 //! One decision round: laws stepped, campaigns resolved, the delta made.
 
 use super::allowances::digest_allowances;
-use super::breakers::is_clamped;
+use super::breakers::{is_clamped, keep_trip, tripped};
 use super::campaign::{OwnerSignal, Standing};
 use super::feed::Feed;
 use super::learn::{Learner, Shapes, payer_of};
@@ -176,7 +176,8 @@ impl<L: PacingLaw> Engine<L> {
         for slot in 0..self.state.owners.len() {
             let is_bad = self.step_owner(now, (slot, campaign), marks, &mut gathered.rhythm);
             report.quarantined += usize::from(is_bad);
-            gathered.seen.look(now, slot, &self.state.owners[slot]);
+            let owner = &self.state.owners[slot];
+            gathered.seen.look(now, slot, owner, self.breaker_of(slot));
             while campaign < self.state.campaigns.len()
                 && self.state.ledger.campaign(campaign).owners.own() == slot
             {
@@ -257,9 +258,11 @@ impl<L: PacingLaw> Engine<L> {
             step_minutes_max,
             config: &self.config,
         };
+        let tripped = tripped(owner);
         let is_bad = owner.step(&view, rhythm);
         owner.learner = learner;
         owner.holidays = own_holidays;
+        keep_trip((now, watermark), owner, tripped.filter(|_| is_bad), &mut state.aside);
         is_bad
     }
 

@@ -9,6 +9,7 @@ use super::learn::Learner;
 use super::outcomes::Shading;
 use super::owner::Owner;
 use super::reports::Reports;
+use crate::budget::BudgetOwner;
 use crate::campaign::{AdvertiserSpec, GroupSpec};
 use crate::days::KnownDays;
 use crate::guard::Grants;
@@ -16,6 +17,7 @@ use crate::ledger::{Slot, SpendLedger};
 use crate::notice::Notices;
 use crate::object::ObjectId;
 use crate::overrides::OverrideSet;
+use crate::pace::breaker::Breaker;
 use crate::plan::TrafficShape;
 use crate::sources::Sources;
 use crate::table::{Lease, MultiplierTable};
@@ -74,6 +76,9 @@ pub struct EngineState<S> {
     pub(super) shading: Option<Box<Shading>>,
     /// Velocity breakers over all campaigns of a currency.
     pub(super) fleets: BTreeMap<Currency, Crowd>,
+    /// Breakers that had tripped when their owner's numbers went bad, until it has a plan again.
+    #[serde(with = "crate::pairs")]
+    pub(super) aside: BTreeMap<BudgetOwner, Breaker>,
     /// What a person should hear of.
     pub(super) notices: Notices,
 }
@@ -111,6 +116,7 @@ impl<S> EngineState<S> {
             table: MultiplierTable::empty(config.partition, lease),
             shading: None,
             fleets: BTreeMap::new(),
+            aside: BTreeMap::new(),
             notices: Notices::default(),
         }
     }

@@ -13,7 +13,7 @@ use crate::event::OpportunityCount;
 use crate::ledger::Slot;
 use crate::notice::{NoticeCause, NoticeMoney, NoticeObject};
 use crate::pace::PacingLaw;
-use crate::pace::breaker::{BreakerScope, Trip};
+use crate::pace::breaker::{Breaker, BreakerScope, Trip};
 use crate::report::{Reason, TickReport};
 use crate::table::EntryState;
 use crate::units::{Nanos, Span, Timestamp};
@@ -135,8 +135,14 @@ pub(super) struct Seen {
 
 impl Seen {
     /// An owner that was just stepped.
-    pub(super) fn look<S>(&mut self, now: Timestamp, slot: Slot, owner: &Owner<S>) {
-        if owner.pace.as_ref().is_some_and(|pace| pace.breaker.is_tripped()) {
+    pub(super) fn look<S>(
+        &mut self,
+        now: Timestamp,
+        slot: Slot,
+        owner: &Owner<S>,
+        breaker: Option<&Breaker>,
+    ) {
+        if breaker.is_some_and(Breaker::is_tripped) {
             self.tripped.push(slot);
         }
         if owner.quarantined_until.is_some_and(|until| now < until) {
@@ -272,8 +278,8 @@ impl<L: PacingLaw> Engine<L> {
         }
         let state = &self.state;
         let owners = seen.tripped.iter().filter_map(|&slot| {
-            let owner = &state.owners[slot];
-            Some((NoticeObject::Owner(owner.owner), *owner.pace.as_ref()?.breaker.trip()?))
+            let owner = state.owners[slot].owner;
+            Some((NoticeObject::Owner(owner), *self.breaker_of(slot)?.trip()?))
         });
         let accounts = state.advertisers.iter().filter_map(|(&id, (_, slot))| {
             let trip = state.owners[*slot].crowd.as_ref()?.breaker.trip()?;
@@ -352,14 +358,17 @@ impl<L: PacingLaw> Engine<L> {
         self.state.notices.standing()
     }
 
+    /// Notices that were cleared of late, the newest first.
+    pub fn past_notices(&self) -> impl Iterator<Item = crate::notice::PastNotice> + '_ {
+        self.state.notices.recent()
+    }
+
     /// Breakers that hold something back, by what they cover.
     #[must_use]
     pub fn tripped(&self) -> [(BreakerScope, usize); 3] {
-        let owners = self.state.owners.iter();
-        let own = owners
-            .clone()
-            .filter(|owner| owner.pace.as_ref().is_some_and(|pace| pace.breaker.is_tripped()));
-        let accounts = owners.filter_map(|owner| owner.crowd.as_ref());
+        let slots = 0..self.state.owners.len();
+        let own = slots.filter(|&slot| self.breaker_of(slot).is_some_and(Breaker::is_tripped));
+        let accounts = self.state.owners.iter().filter_map(|owner| owner.crowd.as_ref());
         let accounts = accounts.filter(|crowd| crowd.breaker.is_tripped());
         let fleets = self.state.fleets.values().filter(|fleet| fleet.breaker.is_tripped());
         [

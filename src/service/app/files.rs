@@ -6,8 +6,10 @@
 
 use super::parts::{authority, password};
 use crate::auth::{AuthError, Keyring};
+use crate::clock::Clock;
 use crate::config::value::Value;
 use crate::config::{Complaint, Config, ConfigError, Effective, Origin, StoreKind};
+use crate::notice::webhook::{Webhook, WebhookError};
 use crate::tls::Tls;
 use paceline_catalogue::CatalogueError;
 
@@ -68,6 +70,21 @@ fn faults(config: &Config) -> Vec<Fault> {
             _ => server.tls_certificate_file.show(),
         };
         add(error.key(), value, unusable(&error));
+    }
+    let notices = &config.notices;
+    if let Err(error) = Webhook::open(notices, Clock::of(config.clock.kind)) {
+        let (key, value) = match &error {
+            WebhookError::File { key: key @ "notices.webhook_secret_file", .. } => {
+                (*key, notices.webhook_secret_file.show())
+            }
+            WebhookError::File { key, path, .. } => (*key, path.display().to_string()),
+            _ => ("notices.webhook_url", notices.webhook_url.clone()),
+        };
+        let rule = match &error {
+            WebhookError::File { why, .. } => why.clone(),
+            _ => crate::error_chain(&error),
+        };
+        add(key, value, rule);
     }
     if let Some(path) = server.tokens_file.file()
         && let Err(error) = Keyring::read(path)

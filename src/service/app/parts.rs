@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::config::{Config, ServerConfig, StoreConfig, StoreKind};
 use crate::control_loop::{self, LoopHandle, LoopParts, LoopSettings};
 use crate::directory::Directory;
+use crate::notice::webhook::{Notifier, Webhook};
 use crate::partition::Partitions;
 use crate::publish::{self, Publisher};
 use crate::store::embedded::FILE_NAME;
@@ -163,6 +164,7 @@ pub(super) fn start_loops(
     store: &Store,
     clock: &Clock,
     listens: SocketAddr,
+    notifier: &Notifier,
 ) -> anyhow::Result<(Partitions, Vec<JoinHandle<()>>)> {
     let holder = control_loop::holder(reach(&config.server, listens).as_deref(), clock.now());
     let directory = Directory::default();
@@ -176,7 +178,10 @@ pub(super) fn start_loops(
             store: store.clone(),
             clock: clock.clone(),
             engine: engine_config(config, partition),
-            settings: loop_settings(config, store, clock, holder.clone()),
+            settings: LoopSettings {
+                notifier: notifier.clone(),
+                ..loop_settings(config, store, clock, holder.clone())
+            },
             publisher: publisher.clone(),
             directory: directory.clone(),
         })
@@ -188,7 +193,22 @@ pub(super) fn start_loops(
     Ok((partitions, threads))
 }
 
-/// What writes tables to Redis; nothing on a store that has no other readers.
+/// Starts the webhook's sink; tells nobody where none is configured.
+pub(super) fn start_webhook(config: &Config, clock: &Clock) -> anyhow::Result<(Notifier, Sinks)> {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let notifier = match Webhook::open(&config.notices, clock.clone())? {
+        None => Notifier::default(),
+        Some(webhook) => {
+            let (notifier, work) = webhook.start(stop.clone());
+            tasks.spawn(work);
+            notifier
+        }
+    };
+    Ok((notifier, Sinks { tasks, stop }))
+}
+
+/// What runs behind the loops: what writes tables to Redis, nothing on a store that has no other
+/// readers; what posts notices.
 pub(super) struct Sinks {
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -239,5 +259,6 @@ fn loop_settings(config: &Config, store: &Store, clock: &Clock, holder: String) 
         foreign_interval: FOREIGN_INTERVAL.max(FOREIGN_INTERVAL_MIN.times(clock.factor().into())),
         counters_interval: counters.enabled.then_some(counters.poll_interval),
         inbox_max: usize::try_from(config.control_loop.inbox_events_max).unwrap_or(1_024).max(1),
+        notifier: Notifier::default(),
     }
 }

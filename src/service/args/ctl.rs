@@ -99,6 +99,8 @@ pub enum CtlCommand {
     Counter(CounterArgs),
     /// Money set aside: list it, post it, drop it.
     Suspense(SuspenseArgs),
+    /// What a person should hear of: what stands, or what was over of late.
+    Notices(NoticesArgs),
     /// Which partition an advertiser lives in.
     PartitionOf(PartitionOfArgs),
     /// How the service fares, and which table each bidder runs.
@@ -309,6 +311,14 @@ pub struct ResolveArgs {
     /// Why: 1 to 500 bytes.
     #[arg(long, value_name = "TEXT")]
     pub reason: String,
+}
+
+/// `ctl notices`.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct NoticesArgs {
+    /// Those that were over of late instead, the newest first; --json always tells both.
+    #[arg(long)]
+    pub recent: bool,
 }
 
 /// `ctl partition-of`.

@@ -193,6 +193,13 @@ fn visit_rest<V: Visitor>(config: &mut Config, v: &mut V) {
     v.field("shutdown.resign_lead_deadline", &mut stop.resign_lead_deadline, deadline());
     v.field("shutdown.close_streams_deadline", &mut stop.close_streams_deadline, deadline());
 
+    let notices = &mut config.notices;
+    v.plain("notices.webhook_url", &mut notices.webhook_url);
+    v.plain("notices.webhook_secret_file", &mut notices.webhook_secret_file);
+    v.plain("notices.webhook_authority_file", &mut notices.webhook_authority_file);
+    let attempt = Within(Span::from_millis(100), Span::from_secs(60));
+    v.field("notices.webhook_timeout", &mut notices.webhook_timeout, attempt);
+
     v.plain("telemetry.log_level", &mut config.telemetry.log_level);
     v.plain("telemetry.log_format", &mut config.telemetry.log_format);
     v.plain("clock.kind", &mut config.clock.kind);
@@ -238,7 +245,7 @@ struct Reader {
 
 /// As it would stand in the file; secrets masked.
 fn shown(key: &str, raw: &RawValue) -> String {
-    let secret = key.ends_with("password_file") || key.ends_with("key_file");
+    let secret = ["password_file", "key_file", "secret_file"].iter().any(|end| key.ends_with(end));
     if secret || key.ends_with("tokens_file") || (key.ends_with("_url") && raw.text.contains('@')) {
         return "\"***\"".to_owned();
     }
@@ -362,6 +369,7 @@ impl Bindings<'_> {
         self.check_times();
         self.check_store();
         self.check_server();
+        self.check_notices();
         let bits = self.config.ledger.producer_gap_bits;
         let rule = "must be a multiple of 64";
         self.bind(&["ledger.producer_gap_bits"], bits.is_multiple_of(64), &bits.show(), rule);
@@ -468,6 +476,37 @@ impl Bindings<'_> {
         let holds = authority.is_some() || !server.tls_client_required;
         let rule = "needs server.tls_client_authority_file: whose word counts";
         self.bind(&["server.tls_client_required", file], holds, "true", rule);
+    }
+}
+
+impl Bindings<'_> {
+    fn check_notices(&mut self) {
+        let (notices, server) = (&self.config.notices, &self.config.server);
+        let url = notices.webhook_url.as_str();
+        let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
+        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next());
+        let is_near = host.flatten().is_some_and(|host| {
+            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+            let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        });
+        let is_plain = url.starts_with("http://");
+        let is_sealed = url.starts_with("https://") || is_near || (is_plain && server.insecure);
+        let rule = "must begin with https://, or with http:// and name a loopback host, or be \"\"; \
+                    server.insecure = true allows any http://";
+        let keys = ["notices.webhook_url", "server.insecure"];
+        self.bind(&keys, url.is_empty() || is_sealed, &shown, rule);
+        let rule = "must hold no user or password";
+        self.bind(&["notices.webhook_url"], !url.contains('@'), &shown, rule);
+        let has_secret = notices.webhook_secret_file.file().is_some();
+        let rule = "needs notices.webhook_secret_file: a receiver must be able to tell who posts";
+        let keys = ["notices.webhook_url", "notices.webhook_secret_file"];
+        self.bind(&keys, url.is_empty() || has_secret, &shown, rule);
+        let authority = &notices.webhook_authority_file;
+        let rule = "needs a notices.webhook_url that begins with https://";
+        let holds = authority.is_none() || url.starts_with("https://");
+        let keys = ["notices.webhook_authority_file", "notices.webhook_url"];
+        self.bind(&keys, holds, &quoted(authority), rule);
     }
 }
 

@@ -4,41 +4,26 @@
 //! `overview` and `portfolio`.
 
 use super::words;
-use crate::control_loop::notice_object;
+use crate::notice::{self, Told};
 use paceline_core::engine::Engine;
 use paceline_core::notice::NoticeCause;
-use paceline_core::units::Timestamp;
 use paceline_view::{Block, Cell, Column, Section, State, Table};
 
-/// Shown at once, the gravest first: more are a list for the log, and are counted.
+/// Shown at once, the gravest first: more are a list for `ctl notices`, and are counted.
 const SHOWN: usize = 50;
-
-/// A notice that stands, in the order it is shown: the gravest cause first, then the oldest.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Standing {
-    cause: NoticeCause,
-    since: Timestamp,
-    kind: &'static str,
-    name: String,
-}
 
 /// Those of a page, and how many there are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Notices {
-    shown: Vec<Standing>,
+    shown: Vec<Told>,
     count: usize,
 }
 
 impl Notices {
     /// What stands in an engine: as many as a page shows, in order.
     pub(super) fn of(engine: &Engine) -> Self {
-        let mut all: Vec<_> = engine.notices().collect();
-        all.sort_unstable_by_key(|notice| (notice.cause, notice.since, notice.object));
-        let standing = all.iter().take(SHOWN).map(|notice| {
-            let (kind, name) = notice_object(engine, notice.object);
-            Standing { cause: notice.cause, since: notice.since, kind, name }
-        });
-        Self { shown: standing.collect(), count: all.len() }
+        let (shown, count) = notice::standing(engine, SHOWN);
+        Self { shown, count }
     }
 
     /// With those of another partition.
@@ -66,7 +51,7 @@ impl Notices {
                 Cell::status(state(one.cause), one.cause.as_str().replace('_', " ")),
                 of,
                 Cell::text(words::moment(one.since)),
-                Cell::text(meaning(one.cause)),
+                Cell::text(notice::advice(one.cause)),
             ]);
         }
         if self.count > self.shown.len() {
@@ -83,27 +68,25 @@ const fn state(cause: NoticeCause) -> State {
     }
 }
 
-/// In a line, with what to do.
-const fn meaning(cause: NoticeCause) -> &'static str {
-    match cause {
-        NoticeCause::Runaway => "cut to 2 %: look for a price or a count that is wrong by far",
-        NoticeCause::Blackout => "has money and traffic and hardly bids: look at its bidders",
-        NoticeCause::Behind => "spent far less of late than planned: its page says why",
-        NoticeCause::Ahead => "spent far more of late than planned: its page says why",
-        NoticeCause::Quarantined => "its numbers went bad: pause it and report it",
-        NoticeCause::ExhaustedEarly => "a budget was used up long before its time",
-        NoticeCause::CounterFault => "its counter went back: accept it once you know why",
-        NoticeCause::Blind => "spend is not known: look at what reports it",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paceline_core::units::{Nanos, Timestamp};
 
-    fn standing(cause: NoticeCause, since: i64, name: &str) -> Standing {
+    fn standing(cause: NoticeCause, since: i64, name: &str) -> Told {
         let since = Timestamp::from_micros(since);
-        Standing { cause, since, kind: "campaign", name: name.to_owned() }
+        Told {
+            cause,
+            since,
+            kind: "campaign",
+            name: name.to_owned(),
+            partition: 0,
+            raised_at: since,
+            cleared_at: None,
+            spent: Nanos::ZERO,
+            planned: Nanos::ZERO,
+            currency: None,
+        }
     }
 
     #[test]

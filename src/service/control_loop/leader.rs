@@ -237,7 +237,7 @@ impl<'a> Leader<'a> {
         for tick in rounds {
             told(self.parts.partition, &tick, begun.elapsed());
             self.tell_notes(&tick);
-            tell_notices(self.parts.partition, &self.engine, &tick);
+            tell_notices(&self.parts.settings.notifier, &self.engine, &tick);
             self.parts.publisher.publish(&tick);
             let micros = u64::try_from(tick.report.now.as_micros()).unwrap_or(0);
             self.facts.last_tick.store(micros, Ordering::Release);

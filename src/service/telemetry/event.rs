@@ -277,6 +277,27 @@ pub fn notice_cleared(partition: u16, cause: NoticeCause, (kind, object): (&'sta
     info!(partition, cause = cause.as_str(), kind, object, "notice cleared");
 }
 
+/// The webhook took a notice.
+pub fn notice_sent() {
+    metric::NOTICE_POSTS.add(1, [word("sent")]);
+}
+
+/// The webhook is tried again.
+pub fn notice_retried() {
+    metric::NOTICE_POSTS.add(1, [word("retried")]);
+}
+
+/// The webhook did not take a notice, however often it was tried.
+pub fn notice_failed(cause: &'static str, object: &str, reason: &str) {
+    metric::NOTICE_POSTS.add(1, [word("failed")]);
+    warn!(cause, object, reason, "notice not posted");
+}
+
+/// A notice for the webhook was dropped: too many wait, or the service stops.
+pub fn notice_dropped() {
+    metric::NOTICE_POSTS.add(1, [word("dropped")]);
+}
+
 /// Operators' hands in force.
 pub fn overrides_counted(pause: u32, cap: u32, freeze: u32, fix: u32) {
     for (action, count) in [("pause", pause), ("cap", cap), ("freeze", freeze), ("fix", fix)] {

@@ -85,6 +85,7 @@ const CAUSE: Label = Label::Of(
 const SINK: Label = Label::Of("sink", &["grpc", "redis", "redis_shading"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
+const POSTED: Label = Label::Of("result", &["sent", "retried", "failed", "dropped"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden", "limited"]);
 const FIT: Label =
@@ -179,6 +180,8 @@ table! {
         "Campaigns set aside because their numbers went bad.";
     NOTICES: Counter, "paceline_notices_total", "notices", [CAUSE],
         "Notices raised: a cause that lasted, once for each object.";
+    NOTICE_POSTS: Counter, "paceline_notice_posts_total", "posts", [POSTED],
+        "Notices for the webhook: taken, tried again, given up, or dropped for want of room.";
     OVERRIDES: Gauge, "paceline_overrides", "overrides", [ACTION],
         "Operators' hands in force.";
     INBOX_EVENTS: Gauge, "paceline_inbox_events", "events", [],

@@ -3,6 +3,7 @@
 use super::*;
 use crate::event::CounterRead;
 use crate::notice::{NoticeCause, NoticeEdge, NoticeObject};
+use crate::pace::PaceSample;
 use crate::pace::breaker::{TRIPPED, Trip};
 use crate::report::TickReport;
 
@@ -180,6 +181,37 @@ fn a_flight_that_begins_where_another_ends_is_no_way_out_of_a_breaker() {
 }
 
 #[test]
+fn numbers_that_go_bad_are_no_way_out_of_a_breaker() {
+    let [mut world, _] = runaway_worlds(10, 1_000);
+    let wrong = |world: &mut World| vec![event(world, "c", Nanos::from_units(4))];
+    let _ = run(&mut world, 3, wrong, |_| {});
+    let before = trip(&world, "c").expect("it tripped");
+    let owner = &mut world.engine.state.owners[1];
+    let law = world.engine.config.laws.get(owner.law_choice());
+    let pace = owner.pace.as_mut().unwrap();
+    let bad = PaceSample { elasticity: f64::NAN, ..pace.sample };
+    pace.law = law.follow(&pace.law, 0.0, &bad);
+    let mut aside = 0;
+    let quiet = |_: &mut World| Vec::new();
+    // Ten minutes aside, and some more with a plan anew.
+    let told = run(&mut world, 6 * 12, quiet, |world| {
+        let told = world.engine.explain(CampaignId::of("c")).unwrap();
+        let held = told.owners[0].breaker.expect("it is not forgotten");
+        assert_eq!((held.tripped_at, held.trips), (before.tripped_at, 1));
+        let participation = world.entry("c").participation.ppm();
+        assert!(participation.as_f64() <= held.participation + 1e-6, "{participation:?}");
+        aside += i32::from(told.reason == Reason::Quarantined);
+    });
+    assert!(aside >= 50, "set aside for {aside} rounds");
+    let last = trip(&world, "c").expect("until it is forgiven");
+    assert!((last.participation - 1.0).abs() < 1e-9, "it let go meanwhile: {last:?}");
+    let edges = told.edges(NoticeCause::Runaway);
+    let own = NoticeObject::Owner(BudgetOwner::Campaign(CampaignId::of("c")));
+    let own: Vec<_> = edges.iter().filter(|(_, edge)| edge.notice.object == own).collect();
+    assert!(own.len() == 1 && own[0].1.is_cleared, "over once, and not raised again: {own:?}");
+}
+
+#[test]
 fn it_lets_go_step_by_step_and_the_law_did_not_wind_up() {
     for mut world in runaway_worlds(10, 1_000) {
         let law = world.entry("c").multiplier;
@@ -326,6 +358,38 @@ fn a_shared_law_is_helped_up_once_a_round_however_many_are_dark() {
     }
     // A tick's share of twofold a minute, and of the law's own slew.
     assert!((0.11..0.16).contains(&last), "{last}");
+}
+
+#[test]
+fn a_law_is_helped_up_only_while_it_is_dark_now() {
+    let mut world = World::new(Budgets::default(), &[(campaign("c", 10, 10_000), 0.0)]);
+    let laws = world.engine.config.laws;
+    let dark = |world: &mut World| {
+        say_asks(world, 1);
+        Vec::new()
+    };
+    // Money comes, though the law is near nothing and the blackout is not over yet.
+    let light = |world: &mut World| {
+        say_asks(world, 1);
+        vec![event(world, "c", Nanos::new(1_000_000))]
+    };
+    // How far a round lifts a law that stands near nothing, in ln(multiplier).
+    let lift = |world: &mut World, spend: &dyn Fn(&mut World) -> Vec<SpendEvent>| {
+        let owner = &mut world.engine.state.owners[1];
+        let law = laws.get(owner.law_choice());
+        let pace = owner.pace.as_mut().unwrap();
+        pace.law = law.follow(&pace.law, -8.0, &pace.sample);
+        let _ = run(world, 1, spend, |_| {});
+        let owner = &world.engine.state.owners[1];
+        law.signal(&owner.pace.as_ref().unwrap().law).x + 8.0
+    };
+    world.say(Input::Tick);
+    let lifted = (0..6 * 30).map(|_| lift(&mut world, &dark)).last().unwrap();
+    assert!((0.11..0.16).contains(&lifted), "{lifted}");
+    let lifted = (0..3).map(|_| lift(&mut world, &light)).last().unwrap();
+    assert!(world.engine.state.campaigns[0].dark.as_ref().is_some_and(|dark| dark.is_raised));
+    // The law's own slew, and no more.
+    assert!(lifted < 0.05, "{lifted}");
 }
 
 #[test]

@@ -168,6 +168,7 @@ fn every_command(file: &str) -> Vec<(Vec<String>, Deed)> {
         ("audit export".to_owned(), Deed::Look),
         ("audit verify".to_owned(), Deed::Look),
         ("undo 0-1 --reason test".to_owned(), Deed::Steer),
+        ("notices".to_owned(), Deed::Look),
         ("partition-of nobody".to_owned(), Deed::Look),
         ("status".to_owned(), Deed::Look),
     ];
