@@ -36,30 +36,7 @@ impl Joint {
     /// What was set out, and what was found.
     #[must_use]
     pub fn rules(&self) -> Vec<(bool, String)> {
-        let versus = &self.budgets.versus;
-        let least = |is_all: bool| {
-            let of = versus.iter().filter(|one| one.share.is_none() == is_all);
-            of.map(|one| one.value.mean).fold(f64::INFINITY, f64::min)
-        };
-        let ahead = least(true);
-        let mut rules = vec![
-            (
-                least(false) >= -BEHIND_MOST,
-                format!(
-                    "value at each budget at most {} behind any rival: least {}",
-                    percent(BEHIND_MOST),
-                    signed(least(false))
-                ),
-            ),
-            (
-                ahead >= AHEAD_LEAST,
-                format!(
-                    "value over all budgets at least {} ahead of each rival: least {}",
-                    percent(AHEAD_LEAST),
-                    signed(ahead)
-                ),
-            ),
-        ];
+        let mut rules = self.value_rules();
         let swaps = &self.swaps;
         rules.push((
             swaps.is_met(),
@@ -85,30 +62,61 @@ impl Joint {
                 ),
             ));
         }
-        let none = (false, "was not played".to_owned());
-        rules.push(self.slack.arm(Arm::Surplus).zip(self.slack.arm(Arm::Plain)).map_or(
-            none.clone(),
-            |(shaded, plain)| {
-                let told = format!(
-                    "shaded for surplus with budget to spare: {SURPLUS_LEAST} times the surplus \
-                     and a win {} cheaper at least: {:.3} units against {:.3}, {} cheaper",
-                    percent(1.0 - COST_MOST),
-                    shaded.figures.surplus(),
-                    plain.figures.surplus(),
-                    percent(-shaded.cost.mean)
-                );
-                (self.slack.is_surplus_met(), told)
-            },
-        ));
-        rules.push(self.slack.arm(Arm::ValueAtOne).map_or(none, |one| {
+        rules.extend(self.slack_rules());
+        rules
+    }
+
+    /// At each budget, and over all.
+    fn value_rules(&self) -> Vec<(bool, String)> {
+        let least = |is_all: bool| {
+            let versus = self.budgets.versus.iter();
+            let of = versus.filter(|one| one.share.is_none() == is_all);
+            of.map(|one| one.value.mean).fold(f64::INFINITY, f64::min)
+        };
+        let (each, all) = (least(false), least(true));
+        let (behind, ahead) = (percent(BEHIND_MOST), percent(AHEAD_LEAST));
+        vec![
+            (
+                each >= -BEHIND_MOST,
+                format!(
+                    "value at each budget at most {behind} behind any rival: least {}",
+                    signed(each)
+                ),
+            ),
+            (
+                all >= AHEAD_LEAST,
+                format!(
+                    "value over all budgets at least {ahead} ahead of each rival: least {}",
+                    signed(all)
+                ),
+            ),
+        ]
+    }
+
+    /// With budget to spare.
+    fn slack_rules(&self) -> Vec<(bool, String)> {
+        let surplus = self.slack.arm(Arm::Surplus).zip(self.slack.arm(Arm::Plain));
+        let surplus = surplus.map(|(shaded, plain)| {
+            let told = format!(
+                "shaded for surplus with budget to spare: {SURPLUS_LEAST} times the surplus and a \
+                 win {} cheaper at least: {:.3} units against {:.3}, {} cheaper",
+                percent(1.0 - COST_MOST),
+                shaded.figures.surplus(),
+                plain.figures.surplus(),
+                percent(-shaded.cost.mean)
+            );
+            (self.slack.is_surplus_met(), told)
+        });
+        let value = self.slack.arm(Arm::ValueAtOne).map(|one| {
             let told = format!(
                 "shaded for value, at least {} more for the same money, for certain: {}",
                 percent(RESULTS_LEAST),
                 interval(&one.value)
             );
             (self.slack.is_value_met(), told)
-        }));
-        rules
+        });
+        let none = || (false, "budgets to spare were not played".to_owned());
+        vec![surplus.unwrap_or_else(none), value.unwrap_or_else(none)]
     }
 
     /// The rules, then the tables.
