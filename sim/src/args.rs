@@ -17,7 +17,8 @@ use paceline_core::units::{Nanos, Span, Timestamp};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 pub use study::{
-    DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, SelfPlayArgs, ShadingArgs,
+    DiagnoseArgs, ForecastArgs, JointArgs, MarginsArgs, PreviewArgs, ReturnsArgs, SelfPlayArgs,
+    ShadingArgs,
 };
 
 /// Rehearses budget pacing: replays traces, runs scenarios, makes traces up.
@@ -55,6 +56,9 @@ pub enum Command {
     /// Bids in first-price markets, known and recorded, that learn how little wins, beside
     /// published rivals.
     Shading(ShadingArgs),
+    /// Paces and shades in first-price markets, with budgets that bind and budgets to spare, and
+    /// tells whether either disturbs the other.
+    Joint(JointArgs),
     /// Asks the engine at random moments of many flights what they will have spent, and judges what
     /// it said.
     Forecast(ForecastArgs),

@@ -3,8 +3,9 @@
 //! Asks `paceline_core::bid::decide`, the very function the client library runs. It knows what a
 //! bidder would know and nothing of the market's truth. Called by the world.
 
-use paceline_core::bid::{BidAsk, BidDecision, SkipReason, decide};
+use paceline_core::bid::{BidAsk, BidDecision, DrawnDecision, SkipReason, decide_drawn};
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent};
+use paceline_core::shade::{BidDraw, ShadingSchedule};
 use paceline_core::table::{Allowance, Lease, TableEntry};
 use paceline_core::units::{
     ArmId, BidderId, CampaignId, CpmMicros, Generation, Nanos, ProducerId, SegmentId, Span,
@@ -27,6 +28,18 @@ pub struct HeldTable {
     pub lease: Lease,
     /// By campaign index; absent for campaigns that are not in it.
     pub entries: Vec<Option<TableEntry>>,
+    /// By segment index; absent where nothing is known of a segment.
+    pub shades: Arc<[Option<ShadingSchedule>]>,
+}
+
+/// Which comes first on the way from value to bid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ShadeOrder {
+    /// Pacing, as it ships: the schedule is asked with the paced value.
+    #[default]
+    AfterPacing,
+    /// Shading: the schedule is asked with the whole value, and its bid is paced. A rival.
+    BeforePacing,
 }
 
 /// One campaign's money at this bidder.
@@ -78,6 +91,7 @@ pub struct Bidder {
     counts: Vec<Count>,
     segments: Vec<SegmentId>,
     campaigns: Vec<CampaignId>,
+    order: ShadeOrder,
 }
 
 /// What became of an ask.
@@ -85,6 +99,8 @@ pub struct Bidder {
 pub struct Answer {
     /// Bid or not.
     pub decision: BidDecision,
+    /// Which draw of a schedule the bid went by, if any.
+    pub drawn: Option<BidDraw>,
     /// It wants money for one event at this price, ahead of the tick.
     pub draw: Option<Nanos>,
 }
@@ -129,7 +145,15 @@ impl Bidder {
             counts: vec![Count::default(); campaigns.len() * segments.len()],
             segments: segments.to_vec(),
             campaigns: campaigns.to_vec(),
+            order: ShadeOrder::default(),
         }
+    }
+
+    /// The same, shading in another order.
+    #[must_use]
+    pub const fn with_order(mut self, order: ShadeOrder) -> Self {
+        self.order = order;
+        self
     }
 
     /// Who it is.
@@ -170,21 +194,22 @@ impl Bidder {
 
     /// The answer to one ask, counted.
     pub fn ask(&mut self, campaign: usize, segment: usize, now: Timestamp, ask: &BidAsk) -> Answer {
-        let decision = self.weigh(campaign, now, ask);
+        let seat = (campaign, segment);
+        let DrawnDecision { decision, draw: drawn } = self.weigh(seat, now, ask);
         let count = &mut self.counts[campaign * self.segments.len() + segment];
         count.asks += 1;
         count.below_floor += u64::from(decision == BidDecision::Skip(SkipReason::Floor));
         let is_short = decision == BidDecision::Skip(SkipReason::Allowance);
         if !is_short || now < self.purses[campaign].draw_after {
-            return Answer { decision, draw: None };
+            return Answer { decision, drawn, draw: None };
         }
         self.purses[campaign].draw_after = now + DRAW_PAUSE;
         // The price it would have bid: ask again as if money were no object.
-        let draw = match self.decide(campaign, now, None, ask) {
+        let draw = match self.decide(seat, now, None, ask).decision {
             BidDecision::Bid { reserve, .. } => Some(reserve),
             BidDecision::Skip(_) => None,
         };
-        Answer { decision, draw }
+        Answer { decision, drawn, draw }
     }
 
     /// An ask that it does not answer, counted.
@@ -192,24 +217,35 @@ impl Bidder {
         self.counts[campaign * self.segments.len() + segment].asks += 1;
     }
 
-    /// The answer to an ask that was counted before.
+    /// The answer to an ask that was counted before, of a campaign in a segment.
     #[must_use]
-    pub fn weigh(&self, campaign: usize, now: Timestamp, ask: &BidAsk) -> BidDecision {
-        let left = self.has_allowances.then(|| self.left(campaign, now));
-        self.decide(campaign, now, left, ask)
+    pub fn weigh(&self, seat: (usize, usize), now: Timestamp, ask: &BidAsk) -> DrawnDecision {
+        let left = self.has_allowances.then(|| self.left(seat.0, now));
+        self.decide(seat, now, left, ask)
     }
 
     fn decide(
         &self,
-        campaign: usize,
+        (campaign, segment): (usize, usize),
         now: Timestamp,
         left: Option<Nanos>,
         ask: &BidAsk,
-    ) -> BidDecision {
-        let Some(table) = &self.table else { return BidDecision::Skip(SkipReason::Unknown) };
-        table.entries[campaign].as_ref().map_or(BidDecision::Skip(SkipReason::Unknown), |entry| {
-            decide(entry, table.lease, now, left, None, ask)
-        })
+    ) -> DrawnDecision {
+        let unknown =
+            DrawnDecision { decision: BidDecision::Skip(SkipReason::Unknown), draw: None };
+        let Some(table) = &self.table else { return unknown };
+        let Some(entry) = &table.entries[campaign] else { return unknown };
+        let schedule = table.shades.get(segment).and_then(Option::as_ref);
+        match (self.order, schedule) {
+            (ShadeOrder::BeforePacing, Some(schedule)) => {
+                let key = (entry.salt, ask.auction, ask.impression);
+                let shaded = schedule.draw(entry.shading.level(), ask.value, key);
+                let ask = BidAsk { value: shaded.bid, ..*ask };
+                let decided = decide_drawn(entry, table.lease, now, left, None, &ask);
+                DrawnDecision { draw: Some(shaded.drawn), ..decided }
+            }
+            _ => decide_drawn(entry, table.lease, now, left, schedule, ask),
+        }
     }
 
     /// A draw was granted: it may bid at once again.
@@ -349,6 +385,7 @@ mod tests {
                 shading: EntryShading::default(),
                 salt: 1,
             })],
+            shades: Arc::new([]),
         }));
         bidder
     }

@@ -17,6 +17,7 @@ pub mod fault;
 pub mod forecast;
 pub mod generate;
 pub mod hall;
+pub mod joint;
 pub mod lookout;
 pub mod margins;
 pub mod market;

@@ -97,6 +97,7 @@ fn obey(command: Command) -> Result<(), Failure> {
         Command::Preview(args) => Ok(study::try_edits(&args)?),
         Command::Returns(args) => Ok(study::give_back(&args)?),
         Command::Shading(args) => Ok(study::shade(&args)?),
+        Command::Joint(args) => Ok(study::pace_and_shade(&args)?),
         Command::Margins(args) => Ok(study::find_margins(&args)?),
         Command::Swarm(args) => Ok(search(&args)?),
         #[cfg(feature = "live")]

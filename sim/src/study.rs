@@ -1,5 +1,5 @@
 //! Studies of worlds of their own: forecasts, returns, margins, diagnoses, previews,
-//! shading.
+//! shading, pacing and shading together.
 //!
 //! Called by `main`.
 
@@ -7,8 +7,10 @@ use crate::output::show;
 use crate::{cores, with_bar};
 use anyhow::bail;
 use paceline_sim::args::{
-    DiagnoseArgs, ForecastArgs, MarginsArgs, PreviewArgs, ReturnsArgs, ShadingArgs,
+    DiagnoseArgs, ForecastArgs, JointArgs, MarginsArgs, PreviewArgs, ReturnsArgs, ShadingArgs,
 };
+use paceline_sim::joint::{self, JointOptions};
+use paceline_sim::shading::contender::Feedback;
 use paceline_sim::shading::{self, ShadingOptions};
 use paceline_sim::{diagnose, forecast, margins, preview, returns, run};
 
@@ -41,6 +43,21 @@ pub(crate) fn shade(args: &ShadingArgs) -> anyhow::Result<()> {
     let told = with_bar(|tell| shading::play(&options, &run::data_folder(), tell))?;
     show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
     if told.is_met() { Ok(()) } else { bail!("a bound of shading does not hold") }
+}
+
+/// Paces and shades together; fails where a rule does not hold.
+pub(crate) fn pace_and_shade(args: &JointArgs) -> anyhow::Result<()> {
+    let options = JointOptions {
+        seeds: args.seeds.clone().collect(),
+        feedbacks: Feedback::ALL.to_vec(),
+        wave_seeds: joint::resonance::SEEDS,
+        per_day: args.per_day,
+        raised_percent: args.raised_percent,
+        threads: args.common.threads.unwrap_or_else(cores),
+    };
+    let told = with_bar(|tell| joint::play(&options, tell))?;
+    show(&args.common, &told.to_text(), || told.to_json(), || told.to_html())?;
+    if told.is_met() { Ok(()) } else { bail!("a rule of pacing and shading does not hold") }
 }
 
 /// Runs worlds in which the law is wrong about its plant.

@@ -7,6 +7,7 @@
 pub mod asked;
 mod host;
 pub mod setup;
+pub mod shading;
 mod venue;
 
 use crate::agenda::Agenda;
@@ -30,6 +31,7 @@ use paceline_core::overrides::{Override, OverrideChange};
 use paceline_core::pace::PacingLaw;
 use paceline_core::table::{BidderAllowances, TableEntry};
 use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, SegmentId, Span, Timestamp};
+use shading::{Model, ShadePlan, Shading};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ pub struct RunOptions {
     pub asked: Vec<(Timestamp, usize)>,
     /// What else is asked, and done, on the way.
     pub questions: Questions,
+    /// How bids of all campaigns are shaded, if they are.
+    pub shading: Option<ShadePlan>,
 }
 
 /// A finished run.
@@ -64,6 +68,8 @@ pub struct Run {
     pub foreseen: Vec<(usize, Prospect)>,
     /// What else it said when asked.
     pub answers: Answers,
+    /// The last schedules that bidders held of every segment, by segment index.
+    pub shades: Model,
 }
 
 /// Something to happen.
@@ -159,6 +165,7 @@ struct World<'a, L: PacingLaw> {
     /// What else is yet to be asked, and what was said.
     questions: Questions,
     answers: Answers,
+    shading: Shading,
 }
 
 impl<'a, L: PacingLaw + Copy> World<'a, L> {
@@ -168,7 +175,9 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         mut config: EngineConfig<L>,
     ) -> Result<Self, ScenarioError> {
         let seed = options.seed.unwrap_or(scenario.seed);
-        let setup = setup::build(scenario, options.law, seed)?;
+        let mut setup = setup::build(scenario, options.law, seed)?;
+        let shading = Shading::new(scenario, options.shading.clone(), &mut setup);
+        config.shading = shading.market();
         let segments: Vec<SegmentId> = scenario
             .segments
             .iter()
@@ -176,7 +185,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             .collect();
         let campaigns: Vec<CampaignId> = setup.specs.iter().map(|spec| spec.id).collect();
         let bidders = (0..scenario.bidders.count)
-            .map(|index| Bidder::new(index, &scenario.bidders, &campaigns, &segments));
+            .map(|index| Bidder::new(index, &scenario.bidders, &campaigns, &segments))
+            .map(|bidder| bidder.with_order(shading.order()));
         if !scenario.bidders.has_allowances {
             config.allowance_horizon = None;
         }
@@ -198,6 +208,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             foreseen: Vec::new(),
             questions: options.questions.clone(),
             answers: Answers::default(),
+            shading,
             hall: Hall::new(scenario, setup.specs, setup.buyers, setup.market),
             inputs: setup.inputs,
         })
@@ -292,6 +303,10 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.agenda.put(again, arrive(Input::Opportunities(opportunities.clone())));
         }
         self.agenda.put(arrives, arrive(Input::Spend(spend)));
+        let outcomes = self.shading.report(place, self.bidders[place].producer());
+        if let Some(report) = outcomes {
+            self.agenda.put(arrives, arrive(Input::Outcomes(report)));
+        }
         self.agenda.put(arrives, arrive(Input::Opportunities(opportunities)));
     }
 
@@ -444,7 +459,8 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         if let Some(lookout) = &mut self.lookout {
             lookout.round(&tick.report, engine, &entries);
         }
-        let held = HeldTable { generation: table.generation, lease: table.lease, entries };
+        let shades = self.shading.held(now, engine, tick.shades.is_some());
+        let held = HeldTable { generation: table.generation, lease: table.lease, entries, shades };
         self.agenda.put(
             now + self.scenario.bidders.publish_delay,
             Occasion::Table(Arc::new(held), Arc::new(tick.allowances)),
@@ -493,6 +509,7 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             self.auditor.told,
         );
         let record = self.host.into_record();
-        Run { report, record, foreseen: self.foreseen, answers: self.answers }
+        let shades = self.shading.last();
+        Run { report, record, foreseen: self.foreseen, answers: self.answers, shades }
     }
 }

@@ -141,3 +141,25 @@ pub struct ShadingArgs {
     #[command(flatten)]
     pub common: Common,
 }
+
+/// `joint`: pacing and shading together.
+#[derive(Debug, Clone, Args)]
+#[command(after_help = "Example: paceline-sim joint --seeds 1..20 --html joint.html\n\n\
+                        The exit code is 1 when a rule does not hold.")]
+pub struct JointArgs {
+    /// Seeds from first to last: every world with each; waves with the first three.
+    #[arg(long, value_name = "FIRST..LAST", value_parser = parse_seeds, default_value = "1..20")]
+    pub seeds: RangeInclusive<u64>,
+    /// Auctions a day in each of three segments, 1000 to 1000000.
+    #[arg(long, value_name = "N", default_value_t = 12_000,
+          value_parser = clap::value_parser!(u32).range(1_000..=1_000_000))]
+    pub per_day: u32,
+    /// What shading may raise a multiplier to where results are what counts, in hundredths, 100 to
+    /// 400.
+    #[arg(long, value_name = "N", default_value_t = 200,
+          value_parser = clap::value_parser!(u32).range(100..=400))]
+    pub raised_percent: u32,
+    /// How fast, and where to.
+    #[command(flatten)]
+    pub common: Common,
+}

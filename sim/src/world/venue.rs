@@ -2,6 +2,7 @@
 //!
 //! Called by the hall, auction by auction in time order.
 
+use super::shading::Open;
 use super::{Occasion, World};
 use crate::bidder::Submitted;
 use crate::fault::FaultKind;
@@ -15,7 +16,7 @@ use paceline_core::pace::PacingLaw;
 use paceline_core::units::{EventId, Nanos, Span, Timestamp};
 
 impl<L: PacingLaw + Copy> Venue for World<'_, L> {
-    type Hold = Nanos;
+    type Hold = Open;
 
     fn hall(&mut self) -> &mut Hall {
         &mut self.hall
@@ -28,28 +29,35 @@ impl<L: PacingLaw + Copy> Venue for World<'_, L> {
     }
 
     /// Short of money the bidder draws, and where draws are waited for, answers again.
-    fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Nanos>) {
+    fn ask(&mut self, seat: Seat, auction: &Auction, ask: &BidAsk) -> (BidDecision, Option<Open>) {
         let Seat { campaign, bidder, segment } = seat;
         if self.faults.times(FaultKind::Mute, (bidder, campaign), auction.at).is_some() {
             self.bidders[bidder].pass_over(campaign, segment);
             return (BidDecision::Skip(SkipReason::Unknown), None);
         }
         let answer = self.bidders[bidder].ask(campaign, segment, auction.at, ask);
-        let mut decision = answer.decision;
+        let (mut decision, mut drawn) = (answer.decision, answer.drawn);
         if let Some(price) = answer.draw {
             let is_granted = self.draw(bidder, campaign, auction.at, price);
             if is_granted && self.scenario.bidders.waits_for_draws {
-                decision = self.bidders[bidder].weigh(campaign, auction.at, ask);
+                let again = self.bidders[bidder].weigh((campaign, segment), auction.at, ask);
+                (decision, drawn) = (again.decision, again.draw);
             }
         }
         let held = match decision {
-            BidDecision::Bid { reserve, .. } => Some(reserve),
+            BidDecision::Bid { reserve, price } => {
+                Some(Open { reserve, bid: price, value: ask.value, drawn })
+            }
             BidDecision::Skip(_) => None,
         };
         (decision, held)
     }
 
-    fn lost(&mut self, seat: Seat, auction: &Auction, reserve: Nanos, is_heard: bool) {
+    fn lost(&mut self, seat: Seat, auction: &Auction, open: Open, is_heard: bool) {
+        if is_heard {
+            self.note_outcome(seat, auction, &open, false);
+        }
+        let reserve = open.reserve;
         let Seat { campaign, bidder, segment } = seat;
         let commit = Nanos::ZERO;
         let lost = Submitted { campaign, segment, reserve, commit, is_won: false, is_heard };
@@ -61,7 +69,9 @@ impl<L: PacingLaw + Copy> Venue for World<'_, L> {
         self.faults.times(FaultKind::Overcharge, struck, auction.at).unwrap_or(1)
     }
 
-    fn won(&mut self, seat: Seat, auction: &Auction, reserve: Nanos, charge: &Charge) {
+    fn won(&mut self, seat: Seat, auction: &Auction, open: Open, charge: &Charge) {
+        self.note_outcome(seat, auction, &open, true);
+        let reserve = open.reserve;
         let Seat { campaign, bidder, segment } = seat;
         let commit = charge.probability.expected(charge.price);
         let won = Submitted { campaign, segment, reserve, commit, is_won: true, is_heard: true };
