@@ -18,6 +18,8 @@ mod named;
 mod notices;
 mod overview;
 mod portfolio;
+mod segment;
+mod segments;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -68,6 +70,7 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
         .route("/audit", get(changes::list))
         .route("/audit/{change}", get(changes::one).post(changes::undo))
         .route("/fleet", get(fleet::page))
+        .route("/segments", get(segments::page))
         .route("/login", get(open_to_all))
         .fallback(nowhere)
         .layer(from_fn(in_time))
@@ -198,6 +201,7 @@ fn frame(title: &str, own: &str) -> Page {
         ("Overrides", "/overrides"),
         ("Changes", "/audit"),
         ("Bidders", "/fleet"),
+        ("Segments", "/segments"),
         ("Metrics", "/metrics"),
         ("Readiness", "/readyz"),
         ("Log in or out", "/login"),
