@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// The first field of every journal, so that any tool can tell what it holds.
 pub const JOURNAL_FORMAT: &str = "paceline-journal";
 /// The version written, and the only one read. A change of any line's shape takes the next one.
-pub const JOURNAL_VERSION: u32 = 8;
+pub const JOURNAL_VERSION: u32 = 9;
 
 /// Why a journal's header was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -21,6 +21,8 @@ mod notices;
 mod overview;
 mod portfolio;
 mod search;
+mod segment;
+mod segments;
 mod sort;
 #[cfg(test)]
 mod tests;
@@ -75,6 +77,7 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
         .route("/audit", get(changes::list))
         .route("/audit/{change}", get(changes::one).post(changes::undo))
         .route("/fleet", get(fleet::page))
+        .route("/segments", get(segments::page))
         .route("/login", get(open_to_all))
         .fallback(nowhere)
         .layer(from_fn(in_time))
@@ -218,6 +221,7 @@ fn frame(title: &str, own: &str) -> Page {
         ("Overrides", "/overrides"),
         ("Changes", "/audit"),
         ("Bidders", "/fleet"),
+        ("Segments", "/segments"),
         ("Metrics", "/metrics"),
         ("Readiness", "/readyz"),
         ("Log in or out", "/login"),

@@ -121,7 +121,7 @@ mod tests {
         let after = "1-0.0".parse().unwrap();
         let mut out = Vec::new();
         assert_eq!(dump_log(&store, partition, after, &header, &mut out).await.unwrap(), 2);
-        let expected = r#"{"format":"paceline-journal","version":8,"partition":0,"config":{"tick":"10s"},"snapshot":null}
+        let expected = r#"{"format":"paceline-journal","version":9,"partition":0,"config":{"tick":"10s"},"snapshot":null}
 {"offset":"1-0.1","at":2,"input":"tick"}
 {"offset":"2-0.0","at":3,"input":"tick"}
 "#;

@@ -11,7 +11,9 @@ use crate::pace::PacingLaw;
 use crate::report::ShadingReport;
 use crate::shade::reporters::Reporters;
 use crate::shade::saving::Savings;
-use crate::shade::{BidGroups, Fault, Landscape, OutcomeReport, ShadeNews, ShadeSet, Shader};
+use crate::shade::{
+    BidGroups, Fault, Landscape, OutcomeReport, Portrait, SegmentLine, ShadeNews, ShadeSet, Shader,
+};
 use crate::table::EntryShading;
 use crate::units::{CampaignId, Currency, Generation, PacingMultiplier, SegmentId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -138,6 +140,20 @@ impl<L: PacingLaw> Engine<L> {
     #[must_use]
     pub fn landscape(&self, segment: SegmentId) -> Option<Landscape<'_>> {
         self.state.shading.as_ref()?.shader.landscape(segment, self.state.now)
+    }
+
+    /// All that is known of a segment, to be shown; nothing before the first outcome.
+    #[must_use]
+    pub fn portrait(&self, segment: SegmentId) -> Option<Portrait> {
+        self.state.shading.as_ref()?.shader.portrait(segment, self.state.now)
+    }
+
+    /// Lines about segments in the order of their keys, from one on, at most so many; and how many
+    /// are known in all.
+    #[must_use]
+    pub fn segment_lines(&self, from: SegmentId, most: usize) -> (Vec<SegmentLine>, usize) {
+        let Some(shading) = &self.state.shading else { return (Vec::new(), 0) };
+        (shading.shader.lines(from, most, self.state.now), shading.shader.segments())
     }
 
     /// What outcomes of the exchanges learnt here told of a campaign's groups; nothing where none

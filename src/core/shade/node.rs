@@ -12,6 +12,7 @@ use super::estimate::{self, Prior, Scatter};
 use super::evidence::{Evidence, OPEN, Row};
 use super::number::{length, real, weight};
 use super::outcome::Sighting;
+use super::record::{Gate, Record};
 use super::schedule::{self, ShadingSchedule};
 use super::shader::{ShaderConfig, ShaderCounts};
 use super::surplus::{Envelope, Market};
@@ -119,6 +120,7 @@ pub(super) struct Node {
     /// Prices have moved, and what is in force does not foretell them: until the next fit its
     /// schedule is nobody's.
     pub(super) is_withdrawn: bool,
+    record: Record,
 }
 
 /// What came of a refit.
@@ -150,6 +152,35 @@ impl Node {
             heard_at: at,
             is_silent: false,
             is_withdrawn: false,
+            record: Record::default(),
+        }
+    }
+
+    pub(super) const fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(super) const fn rows(&self) -> u32 {
+        self.rows
+    }
+
+    pub(super) const fn published_at(&self) -> Timestamp {
+        self.published_at
+    }
+
+    pub(super) const fn drifts_until(&self) -> Option<Timestamp> {
+        self.drifts_until
+    }
+
+    /// Whether too little came in for a curve.
+    pub(super) fn is_scarce(&self) -> bool {
+        (self.total() + length(self.held.len())).min(self.rows.into()) < LEAST
+    }
+
+    /// A bid that came back: what was its chance by the curve in force, and did it win?
+    pub(super) fn foretold(&mut self, bid: i64, won: bool, times: f64) {
+        if let Some(curve) = &self.curve {
+            self.record.note(curve.upto(bid), won, times);
         }
     }
 
@@ -194,6 +225,7 @@ impl Node {
             self.evidence.fade(DRIFT_KEPT / self.evidence.total().max(DRIFT_KEPT));
             self.held.clear();
             self.age = 0.0;
+            self.record.alarms = self.record.alarms.saturating_add(1);
             self.is_withdrawn = self.schedule.is_some();
         }
         if self.total() <= 0.0 && self.held.is_empty() {
@@ -233,8 +265,7 @@ impl Node {
         self.fade(now, config);
         let nothing = Refit { scatter: None, is_changed: false };
         let above = parent.and_then(Self::curve);
-        let known = (self.total() + length(self.held.len())).min(self.rows.into());
-        if known < LEAST || (parent.is_some() && above.is_none()) {
+        if self.is_scarce() || (parent.is_some() && above.is_none()) {
             return nothing;
         }
         let kin = parent.map_or(ROOT_WEIGHT, |parent| parent.kin.weight());
@@ -246,25 +277,30 @@ impl Node {
         };
         counts.refits += 1;
         let is_free = self.drifts(now) || self.age < YOUNG;
-        let is_refused = !self.drifts(now) && self.is_refused(&fit.curve, above, counts);
+        let refused = if self.drifts(now) { None } else { self.refusal(&fit.curve, above, counts) };
         self.admit_held();
         let mut refit = Refit { scatter: fit.scatter, is_changed: false };
-        if is_refused {
+        if let Some(gate) = refused {
+            self.record.gate = gate;
             return refit;
         }
         let curve = match &self.curve {
             Some(_) if is_free => {
                 counts.motion_lifted += 1;
+                self.record.gate = Gate::Lifted;
                 fit.curve
             }
             Some(last) => {
                 let share = self.share_allowed(&fit.curve, now, config);
-                if share < 1.0 {
-                    counts.motion_bounded += 1;
-                }
+                let is_bounded = share < 1.0;
+                counts.motion_bounded += u64::from(is_bounded);
+                self.record.gate = if is_bounded { Gate::Bounded } else { Gate::Passed };
                 last.mixed(&fit.curve, share)
             }
-            None => fit.curve,
+            None => {
+                self.record.gate = Gate::Lifted;
+                fit.curve
+            }
         };
         let known = parent.map_or(0.0, Self::total);
         refit.is_changed = self.publish(curve, known, now, config);
@@ -285,20 +321,20 @@ impl Node {
         self.evidence.absorb(&held);
     }
 
-    /// Whether what was held out speaks against a curve.
-    fn is_refused(
+    /// Which gate what was held out shuts on a curve, if any.
+    fn refusal(
         &self,
         curve: &WinCurve,
         above: Option<&WinCurve>,
         counts: &mut ShaderCounts,
-    ) -> bool {
+    ) -> Option<Gate> {
         let total: f64 = self.held.iter().map(|row| f64::from(row.weight)).sum();
-        let Some(last) = self.curve.as_ref().or(above) else { return false };
+        let last = self.curve.as_ref().or(above)?;
         let squares: f64 = self.held.iter().map(|row| f64::from(row.weight * row.weight)).sum();
         // As many rows alike in weight as would tell as much (Kish 1965).
         let told = total * total / squares.max(1e-6);
         if told < HELD_LEAST {
-            return false;
+            return None;
         }
         let ends = |curve: &WinCurve, row: &Row| {
             (curve.upto(row.low), if row.high == OPEN { 1.0 } else { curve.upto(row.high) })
@@ -315,7 +351,7 @@ impl Node {
         // A curve of many cells scatters by chance; the slack grows with it as the sample shrinks.
         if loss(curve) > loss(last) + LOSS_SLACK + 1.0 / libm::sqrt(told) {
             counts.refused_loss += 1;
-            return true;
+            return Some(Gate::Loss);
         }
         let middle = |curve: &WinCurve| {
             mean(&|row| {
@@ -328,7 +364,7 @@ impl Node {
         // No reason to keep one that is further off.
         let is_off = off > CALIBRATION + 3.0 * 0.289 / libm::sqrt(told) && off > middle(last);
         counts.refused_calibration += u64::from(is_off);
-        is_off
+        is_off.then_some(Gate::Calibration)
     }
 
     /// How much of a new curve may come in, for bids to move no faster than is stated.

@@ -269,6 +269,13 @@ impl Outcome {
         })
     }
 
+    /// The highest of the others' prices that the bid wins against; `None` where the floor alone
+    /// decided.
+    pub(super) fn reach(&self, tie: TieRule) -> Option<i64> {
+        let over = i64::from(tie == TieRule::Lose);
+        (self.bid >= self.floor).then(|| self.bid.get() - over)
+    }
+
     fn check(&self, tie: TieRule) -> Result<(), Fault> {
         let is_price = |price: CpmMicros| (CpmMicros::ZERO..=PRICE_MAX).contains(&price);
         let told = [self.clearing, self.min_to_win];

@@ -8,6 +8,7 @@
 
 mod config;
 mod places;
+mod told;
 
 use super::curve::WinCurve;
 use super::node::{Node, Stand};
@@ -18,6 +19,7 @@ use crate::units::{SegmentId, Span, Timestamp};
 pub use config::{ShaderConfig, ShaderCounts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub use told::{Portrait, SegmentLine, Source, Withheld};
 
 /// Whose schedule: a node of the hierarchy; 0 is the whole market.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -206,10 +208,14 @@ impl Shader {
         let seen = outcome.sighting(self.config.tie)?;
         let is_told = outcome.min_to_win.is_some() || matches!(seen, super::Sighting::Exact(_));
         let leaf = self.leaf(at, &outcome.path);
+        let bid = outcome.reach(self.config.tie);
         let mut next = Some(leaf);
         while let Some(place) = next {
             let node = &mut self.nodes[index(place)];
             let times = f64::from(outcome.count);
+            if let Some(bid) = bid {
+                node.foretold(bid, outcome.won, times);
+            }
             if node.add((seen, is_told), times, at, &self.config) {
                 self.counts.alarms += 1;
                 self.counts.withdrawn += u64::from(node.is_withdrawn);

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod search;
+mod segments;
 mod tree;
 mod waits;
 mod writes;
@@ -21,9 +22,10 @@ use paceline_core::campaign::{
     AdvertiserSpec, BillingEvent, CampaignSpec, CampaignStatus, DeliveryMode, DeliveryTerms,
     LawChoice, RefundPolicy, ShadingTerms, SpendSource,
 };
-use paceline_core::engine::{Applied, EngineConfig};
+use paceline_core::engine::{Applied, EngineConfig, ShadingMarket};
 use paceline_core::event::{SpendBatch, SpendEvent, SpendKind};
 use paceline_core::input::{CalendarChange, Input, LocalDay, LocalHour};
+use paceline_core::shade::ShaderConfig;
 use paceline_core::units::{
     AdvertiserId, ArmId, Currency, Epoch, EventId, Name, Nanos, PacingMultiplier, Ppb, ProducerId,
     Results, Span, Timestamp, Window, ZoneId,
@@ -118,11 +120,13 @@ impl Bench {
             checkpoint_interval: Span::DAY,
             ..LoopSettings::default()
         };
+        let currency = Currency::try_new("EUR").unwrap();
+        let market = ShadingMarket { currency, shader: ShaderConfig::default() };
         let (handle, thread) = control_loop::start(LoopParts {
             partition,
             store: store.clone(),
             clock: clock.clone(),
-            engine: EngineConfig::default(),
+            engine: EngineConfig { shading: Some(market), ..EngineConfig::default() },
             settings,
             publisher: publisher.clone(),
             directory: directory.clone(),

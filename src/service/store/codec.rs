@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The first byte of every stored value. A change of any stored type's shape takes the next one.
-pub(crate) const FORMAT: u8 = 5;
+pub(crate) const FORMAT: u8 = 6;
 /// The most records in one stored value: some 100 KB of spend, a page that is read in one go.
 pub const BATCH_RECORDS_MAX: usize = 4_096;
 /// The most bytes in one stored value: a server copies it in a few milliseconds.
