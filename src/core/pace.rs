@@ -58,8 +58,9 @@ pub struct PaceSample {
     /// What winning every ask would cost at the mean price of a win, in nanos per minute of traffic
     /// time; 0 where asks or the price are unknown.
     pub reach: f64,
-    /// Traffic since the last step over what was forecast of it at the volume of late, per minute
-    /// of traffic time, in `[0, 8]`; 1 where asks are unknown.
+    /// How many times its forecast at the volume of the last day the traffic of late came, in
+    /// `[1, 8]`; what is less than forecast is out of traffic time already. 1 where asks are
+    /// unknown.
     pub presence: f64,
 }
 

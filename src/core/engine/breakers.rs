@@ -57,8 +57,9 @@ pub(super) fn tripped<S>(owner: &Owner<S>) -> Option<Breaker> {
     breaker.trip().is_some().then(|| breaker.clone())
 }
 
-/// Bad numbers are no way out of a breaker either. It is kept while its owner has no plan, lets go
-/// by the clock as ever, and goes with the next plan. `tripped`: of an owner set aside just now.
+/// Neither bad numbers nor a gap between flights is a way out of a breaker. It is kept while its
+/// owner has no plan, lets go by the clock as ever, and goes with the next plan. `tripped`: of an
+/// owner that lost its plan just now.
 pub(super) fn keep_trip<S>(
     (now, mark): (Timestamp, Option<Timestamp>),
     owner: &mut Owner<S>,
@@ -88,7 +89,7 @@ pub(super) fn keep_trip<S>(
 pub(super) fn is_clamped<S>(
     before: &[Owner<S>],
     owner: &Owner<S>,
-    fleets: &BTreeMap<Currency, Crowd>,
+    (fleets, aside): (&BTreeMap<Currency, Crowd>, &BTreeMap<BudgetOwner, Breaker>),
 ) -> bool {
     let mut above = owner;
     loop {
@@ -99,7 +100,8 @@ pub(super) fn is_clamped<S>(
         }
         let Some(parent) = above.parent else { return false };
         above = &before[parent];
-        if above.pace.as_ref().is_some_and(|pace| pace.breaker.is_tripped()) {
+        let own = above.pace.as_ref().map(|pace| &pace.breaker);
+        if own.or_else(|| aside.get(&above.owner)).is_some_and(Breaker::is_tripped) {
             return true;
         }
     }

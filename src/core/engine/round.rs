@@ -233,7 +233,8 @@ impl<L: PacingLaw> Engine<L> {
         let is_ordered = first.is_some_and(|first| {
             state.ledger.campaign(first).owners.own() == slot && state.campaigns[first].is_ordered()
         });
-        let is_clamped = self.config.has_breaker && is_clamped(before, owner, &state.fleets);
+        let is_clamped =
+            self.config.has_breaker && is_clamped(before, owner, (&state.fleets, &state.aside));
         let holidays =
             owner.parent.map_or(&own_holidays, |parent| &before[payer_of(before, parent)].holidays);
         let growth = learner.as_deref().map_or(0.0, Learner::growth);
@@ -262,7 +263,8 @@ impl<L: PacingLaw> Engine<L> {
         let is_bad = owner.step(&view, rhythm);
         owner.learner = learner;
         owner.holidays = own_holidays;
-        keep_trip((now, watermark), owner, tripped.filter(|_| is_bad), &mut state.aside);
+        let tripped = tripped.filter(|_| owner.pace.is_none());
+        keep_trip((now, watermark), owner, tripped, &mut state.aside);
         is_bad
     }
 

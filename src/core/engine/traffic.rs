@@ -13,12 +13,6 @@ const VOLUME_MEMORY: Span = Span::DAY;
 /// Share of an outage that the estimate does not learn from: it forgets in a week then.
 const UNLEARNT: f64 = 6.0 / 7.0;
 
-/// Below this weight presence is not told.
-const WEIGHT_TOLD: f64 = 0.05;
-
-/// Traffic counts as no more times its forecast than this.
-const PRESENCE_MAX: f64 = 8.0;
-
 /// What the time since the last step was worth.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Passed {
@@ -113,13 +107,9 @@ impl Traffic {
         let asks = asks.map(|asks| asks as f64);
         // Without any report yet, traffic is unknown; after the first, silence is no traffic.
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
-        let forecast = self.volume() * share;
-        let weight = self.weight.step(short, asks, forecast);
+        let weight = self.weight.step(short, asks, self.volume() * share);
         let absence = self.weight.absence();
-        // Weight stands for what is missing already. Where hardly any traffic is, what little of it
-        // comes in one step says nothing.
-        let is_told = forecast > 0.0 && weight > WEIGHT_TOLD;
-        let presence = asks.filter(|_| is_told).map_or(1.0, |asks| asks / (forecast * weight));
+        let presence = self.weight.presence();
         if let Some(asks) = asks {
             // An outage says little of what comes after it.
             let learnt = 1.0 - UNLEARNT * absence;
@@ -127,7 +117,7 @@ impl Traffic {
             self.asks = self.asks * kept + learnt * asks;
             self.share = self.share * kept + learnt * share;
         }
-        Passed { weight, absence, presence: presence.min(PRESENCE_MAX) }
+        Passed { weight, absence, presence }
     }
 }
 
@@ -158,6 +148,7 @@ pub(super) fn ratio_of(level: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hash::mix;
 
     const STEP: Span = Span::from_secs(10);
 
@@ -168,26 +159,49 @@ mod tests {
         traffic.step(decays, STEP.ratio_to(Span::DAY))
     }
 
+    fn mean_presence(asks_a_day: f64, step: Span, days: i64) -> f64 {
+        let (mut traffic, mut seed) = (Traffic::new(), 7_u64);
+        let decays = (Decay::over(step, TRAFFIC_TIME), Decay::over(step, VOLUME_MEMORY));
+        let share = step.ratio_to(Span::DAY);
+        let steps = Span::DAY.times(days).as_micros() / step.as_micros();
+        let (mut sum, mut count) = (0.0, 0.0);
+        for _ in 0..steps {
+            seed = mix(seed);
+            // Ten chances a step stand for a Poisson count.
+            let asks = (0..10).filter(|&chance| {
+                let draw = (mix(seed ^ chance) >> 32) as f64 / 4_294_967_296.0;
+                draw < asks_a_day * share / 10.0
+            });
+            traffic.pending = Some(asks.count() as u64);
+            let passed = traffic.step(decays, share);
+            (sum, count) = (sum + passed.weight * passed.presence, count + 1.0);
+        }
+        sum / count
+    }
+
     #[test]
-    fn presence_is_traffic_over_its_forecast_beyond_what_weight_takes_out() {
+    fn weight_and_presence_together_are_even_on_average_whatever_the_step() {
+        for (asks, seconds) in [(100.0, 10), (500.0, 10), (1_000.0, 1), (10_000.0, 10)] {
+            let mean = mean_presence(asks, Span::from_secs(seconds), 2);
+            assert!((mean - 1.0).abs() < 0.05, "{asks} a day by {seconds} s: {mean}");
+        }
+    }
+
+    #[test]
+    fn presence_is_what_comes_beyond_the_forecast() {
         let mut traffic = Traffic::new();
-        let close = |presence: f64, to: f64| (presence - to).abs() < 0.01 * to;
+        let close = |presence: f64, to: f64| (presence - to).abs() < 0.1 * to;
         assert!(close(step(&mut traffic, None).presence, 1.0), "nobody tells asks");
-        for _ in 0..360 {
-            step(&mut traffic, Some(1_000));
+        let run = |traffic: &mut Traffic, asks: Option<u64>| {
+            (0..90).map(|_| step(traffic, asks)).last().unwrap()
+        };
+        for _ in 0..20 {
+            run(&mut traffic, Some(1_000));
         }
-        assert!(close(step(&mut traffic, Some(2_000)).presence, 2.0));
-        let mut half = traffic.clone();
-        assert!(close(step(&mut traffic, Some(90_000)).presence, 8.0), "it is bounded");
-        for _ in 0..60 {
-            step(&mut half, Some(500));
-        }
-        let passed = step(&mut half, Some(500));
-        let expected = 500.0 / (half.volume() * STEP.ratio_to(Span::DAY));
-        assert!(passed.weight < 0.6 && close(passed.weight * passed.presence, expected));
-        for _ in 0..360 {
-            step(&mut half, None);
-        }
-        assert!(close(step(&mut half, None).presence, 1.0), "an outage is told by absence");
+        assert!(close(run(&mut traffic.clone(), Some(2_000)).presence, 2.0));
+        assert!(close(run(&mut traffic.clone(), Some(90_000)).presence, 8.0), "it is bounded");
+        let half = run(&mut traffic.clone(), Some(500));
+        assert!(close(half.presence, 1.0) && half.weight < 0.6, "weight says it: {half:?}");
+        assert!(close(run(&mut traffic, None).presence, 1.0));
     }
 }

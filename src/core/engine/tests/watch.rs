@@ -212,6 +212,31 @@ fn numbers_that_go_bad_are_no_way_out_of_a_breaker() {
 }
 
 #[test]
+fn a_time_without_a_plan_is_no_way_out_of_a_breaker() {
+    let [mut world, _] = runaway_worlds(10, 1_000);
+    let wrong = |world: &mut World| vec![event(world, "c", Nanos::from_units(4))];
+    let _ = run(&mut world, 3, wrong, |_| {});
+    let before = trip(&world, "c").expect("it tripped");
+    let bounded = world.engine.state().campaigns[0].entered.spec.as_ref().clone();
+    let quiet = |_: &mut World| Vec::new();
+    // One flight ends here and another begins in a minute.
+    let mut split = bounded;
+    let whole = split.budgets.flights[0].clone();
+    let (start, end) = (whole.window.start(), whole.window.end());
+    let until = Window::try_new(start, world.now + Span::from_secs(1)).unwrap();
+    let from = Window::try_new(world.now + Span::MINUTE, end).unwrap();
+    split.budgets.flights = [until, from].map(|window| Flight { window, ..whole.clone() }).into();
+    world.say(Input::Campaign(split));
+    let mut without = 0;
+    let _ = run(&mut world, 12, quiet, |world| {
+        without += i32::from(world.engine.state().owners[1].pace.is_none());
+    });
+    assert!((4..=6).contains(&without), "{without} rounds");
+    let after = trip(&world, "c").expect("it is not forgotten");
+    assert_eq!((after.tripped_at, after.trips), (before.tripped_at, before.trips));
+}
+
+#[test]
 fn it_lets_go_step_by_step_and_the_law_did_not_wind_up() {
     for mut world in runaway_worlds(10, 1_000) {
         let law = world.entry("c").multiplier;
