@@ -70,7 +70,7 @@ pub struct Portrait {
     pub depth: u8,
     /// Its own curve, or that of whoever's schedule it uses.
     pub curve: Option<WinCurve>,
-    /// In force.
+    /// What is bid by: the paced value where [`SegmentLine::source`] is none.
     pub schedule: ShadingSchedule,
     /// When its own was published, if it has one.
     pub published_at: Option<Timestamp>,
@@ -94,11 +94,12 @@ impl Shader {
         let &(place, _) = self.segments.get(&segment)?;
         let own = &self.nodes[index(place)];
         let owner = &self.nodes[index(self.owner(place).get())];
+        let is_unshaded = self.served(place) == ScheduleId::UNSHADED;
         Some(Portrait {
             line: self.line(segment, place, now),
             depth: own.stand.depth.saturating_sub(1),
             curve: owner.curve().cloned(),
-            schedule: *self.in_force(place),
+            schedule: if is_unshaded { self.plain } else { *self.in_force(place) },
             published_at: own.schedule().map(|_| own.published_at()),
             gate: own.record().gate,
             bins: own.record().bins,
