@@ -329,3 +329,22 @@ fn the_portrait_of_a_silent_exchange_bids_the_paced_value() {
     assert_eq!(told.schedule, world.shader.plain);
     assert_eq!(told.line.withheld, Some(Withheld::Silent));
 }
+
+#[test]
+fn a_place_whose_fit_was_refused_says_by_what() {
+    let mut world = World::new();
+    world.run(600, 200_000, Feedback::All, even);
+    world.shader.step(world.now);
+    let segment = world.path.segment().unwrap();
+    let refused = |gate: &str| {
+        let mut state = serde_json::to_value(&world.shader).unwrap();
+        state["nodes"][3]["schedule"] = serde_json::Value::Null;
+        state["nodes"][3]["record"]["gate"] = gate.into();
+        let shader: Shader = serde_json::from_value(state).unwrap();
+        let line = shader.portrait(segment, world.now).unwrap().line;
+        (line.source, line.withheld)
+    };
+    assert_eq!(refused("loss"), (Source::Above(1), Some(Withheld::Loss)));
+    assert_eq!(refused("calibration"), (Source::Above(1), Some(Withheld::Calibration)));
+    assert_eq!(refused("passed"), (Source::Above(1), Some(Withheld::Waits)));
+}

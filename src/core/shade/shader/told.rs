@@ -28,12 +28,17 @@ pub enum Source {
 pub enum Withheld {
     /// Nothing is told of its exchange any more.
     Silent,
-    /// Prices have moved, and nothing was fitted since.
+    /// Prices have moved, and no fit has come in since.
     Alarm,
-    /// Fewer outcomes than the least came in.
+    /// What came in lately is worth less than [`EVIDENCE_LEAST`](crate::shade::EVIDENCE_LEAST)
+    /// auctions, or came in fewer rows.
     Scarce,
     /// The level above has no curve yet to draw it towards.
     Parent,
+    /// Its fit was refused: it foretold held-out outcomes worse than the curve above.
+    Loss,
+    /// Its fit was refused: it was off the middle of what was held out.
+    Calibration,
     /// It waits for its turn to be fitted.
     Waits,
 }
@@ -78,6 +83,8 @@ pub struct Portrait {
     pub gate: Gate,
     /// Bids by their foretold chance to win, a tenth each.
     pub bins: [ChanceBin; BINS],
+    /// Mean move of bids in the logarithm, an hour, at most.
+    pub motion_per_hour: f64,
 }
 
 impl Shader {
@@ -102,7 +109,8 @@ impl Shader {
             schedule: if is_unshaded { self.plain } else { *self.in_force(place) },
             published_at: own.schedule().map(|_| own.published_at()),
             gate: own.record().gate,
-            bins: own.record().bins,
+            bins: own.record().bins(),
+            motion_per_hour: self.config.motion_per_hour,
         })
     }
 
@@ -146,7 +154,11 @@ impl Shader {
         } else if above.is_some_and(|above| above.curve().is_none()) {
             Withheld::Parent
         } else {
-            Withheld::Waits
+            match node.record().gate {
+                Gate::Loss => Withheld::Loss,
+                Gate::Calibration => Withheld::Calibration,
+                Gate::None | Gate::Lifted | Gate::Passed | Gate::Bounded => Withheld::Waits,
+            }
         }
     }
 }
