@@ -29,6 +29,7 @@ pub mod shader;
 pub mod surplus;
 
 pub use curve::WinCurve;
+pub use node::EVIDENCE_LEAST;
 pub use outcome::{
     BidTrial, Fault, Outcome, OutcomeBatch, OutcomeReport, PriceRule, SegmentPath, Sighting,
     TieRule,

@@ -93,11 +93,7 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
 async fn portfolio(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
     let view = match view::View::read(query.as_deref().unwrap_or_default()) {
         Ok(view) => view,
-        Err(wrong) => {
-            let why = format!("{wrong}. Nothing was looked for.");
-            let page = notice("Not understood", Judged::Bad, why);
-            return respond(StatusCode::BAD_REQUEST, &page);
-        }
+        Err(wrong) => return not_understood(&wrong),
     };
     let told = portfolio::ask(&console.partitions, &view, &console.causes).await;
     let is_led = !told.tables.is_empty();
@@ -141,6 +137,12 @@ async fn in_time(request: Request, next: Next) -> Response {
     let is_asked = request.method().is_safe();
     let answer = tokio::time::timeout(ANSWER_WAIT, next.run(request)).await;
     answer.unwrap_or_else(|_| if is_asked { busy() } else { unsure() })
+}
+
+/// An address that asks for what makes no sense.
+fn not_understood(wrong: &view::Wrong) -> Response {
+    let why = format!("{wrong}. Nothing was looked for.");
+    respond(StatusCode::BAD_REQUEST, &notice("Not understood", Judged::Bad, why))
 }
 
 async fn nowhere() -> Response {

@@ -10,7 +10,7 @@ use super::curve::WinCurve;
 use super::drift::Drift;
 use super::estimate::{self, Prior, Scatter};
 use super::evidence::{Evidence, OPEN, Row};
-use super::number::{length, real, weight};
+use super::number::{alike, length, real, weight};
 use super::outcome::Sighting;
 use super::record::{Gate, Record};
 use super::schedule::{self, ShadingSchedule};
@@ -30,7 +30,7 @@ const LOSS_SLACK: f64 = 0.02;
 /// By how much outcomes may lie off the middle, besides three deviations of chance.
 const CALIBRATION: f64 = 0.05;
 /// Auctions' worth of evidence, and rows, without which a node leaves it to its parent.
-const LEAST: f64 = 24.0;
+pub const EVIDENCE_LEAST: f64 = 24.0;
 /// What the log-logistic at the root counts as.
 const ROOT_WEIGHT: f64 = 12.0;
 /// What a parent counts as at least, before its children were compared, and at most: on recorded
@@ -174,7 +174,7 @@ impl Node {
 
     /// Whether too little came in for a curve.
     pub(super) fn is_scarce(&self) -> bool {
-        (self.total() + length(self.held.len())).min(self.rows.into()) < LEAST
+        (self.total() + length(self.held.len())).min(self.rows.into()) < EVIDENCE_LEAST
     }
 
     /// A bid that came back: what was its chance by the curve in force, and did it win?
@@ -331,8 +331,7 @@ impl Node {
         let total: f64 = self.held.iter().map(|row| f64::from(row.weight)).sum();
         let last = self.curve.as_ref().or(above)?;
         let squares: f64 = self.held.iter().map(|row| f64::from(row.weight * row.weight)).sum();
-        // As many rows alike in weight as would tell as much (Kish 1965).
-        let told = total * total / squares.max(1e-6);
+        let told = alike(total, squares);
         if told < HELD_LEAST {
             return None;
         }

@@ -20,6 +20,12 @@ pub(super) const fn weight(value: f64) -> f32 {
     value as f32
 }
 
+/// As many rows alike in weight as would tell as much as rows with these sums of weights and of
+/// their squares: Kish 1965, Survey Sampling.
+pub(super) fn alike(sum: f64, squares: f64) -> f64 {
+    sum * sum / squares.max(1e-6)
+}
+
 /// The whole part of a price, at least 0; not a number is 0.
 #[expect(clippy::cast_possible_truncation, reason = "the cast saturates")]
 pub(super) fn price(value: f64) -> i64 {

@@ -13,8 +13,9 @@ use paceline_view::{
 
 /// Points of a line of bids: a knot between two of them is a pixel off.
 const POINTS: i64 = 200;
-/// Bids without which a stretch of the calibration is not drawn: fewer scatter too widely.
-const BIDS_LEAST: f32 = 20.0;
+/// Bids told one by one that a stretch of the calibration must be worth to be drawn: fewer scatter
+/// too widely.
+const BIDS_LEAST: f64 = 20.0;
 /// Share of the others' prices beyond which a landscape is not drawn: a tail would be all of it.
 const SHOWN: f64 = 0.995;
 
@@ -47,7 +48,7 @@ fn facts(told: &Portrait) -> Vec<(String, Cell)> {
         fact("key", Cell::text(line.segment.to_string())),
         fact("levels above", Cell::text(levels)),
         fact("schedule", schedule(line)),
-        fact("latest fit", gate(told.gate)),
+        fact("latest fit", gate(told)),
         fact(
             "published",
             told.published_at.map_or(Cell::Empty, |at| Cell::text(words::moment(at))),
@@ -62,8 +63,8 @@ fn facts(told: &Portrait) -> Vec<(String, Cell)> {
 }
 
 /// What the gates made of the latest fit.
-fn gate(gate: Gate) -> Cell {
-    match gate {
+fn gate(told: &Portrait) -> Cell {
+    match told.gate {
         Gate::None => Cell::status(State::Idle, "none yet"),
         Gate::Lifted => Cell::status(
             State::Good,
@@ -71,7 +72,10 @@ fn gate(gate: Gate) -> Cell {
         ),
         Gate::Passed => Cell::status(State::Good, "came in whole"),
         Gate::Bounded => {
-            Cell::status(State::Watch, "came in only in part: bids move 10 % an hour at most")
+            let most = number::percent(told.motion_per_hour, 0);
+            let why =
+                format!("came in only in part: bids move {most} an hour at most, in the mean");
+            Cell::status(State::Watch, why)
         }
         Gate::Loss => Cell::status(
             State::Watch,
@@ -93,14 +97,17 @@ fn whose(told: &Portrait) -> &'static str {
     }
 }
 
-fn landscape(told: &Portrait) -> Chart {
-    let curve = told.curve.iter().flat_map(|curve| curve.points());
-    let points: Vec<(f64, f64)> = curve.map(|(price, chance)| (cpm(price), chance)).collect();
-    // As far as prices go, and the first point beyond.
+/// Prices and the chance that the others offer no more, as far as prices go, and the first beyond.
+fn curve(told: &Portrait) -> Vec<(CpmMicros, f64)> {
+    let points: Vec<_> = told.curve.iter().flat_map(|curve| curve.points()).collect();
     let end = points.iter().position(|point| point.1 > SHOWN).map_or(points.len(), |end| end + 1);
-    let points = points.into_iter().take(end).collect();
+    points.into_iter().take(end).collect()
+}
+
+fn landscape(told: &Portrait) -> Chart {
+    let points = curve(told).into_iter().map(|(price, chance)| (cpm(price), chance)).collect();
     Chart::new(format!("Chance to win by bid{}", whose(told)))
-        .with_x_label("bid per thousand, above the floor")
+        .with_x_label("bid per thousand, where the floor allows it")
         .with_y_label("chance")
         .with_y(Axis::Percent)
         .with_y_range(0.0, 1.0)
@@ -108,7 +115,9 @@ fn landscape(told: &Portrait) -> Chart {
 }
 
 fn bids(told: &Portrait) -> Chart {
-    let most = told.schedule.knots().map(|(value, _)| value.get()).max().unwrap_or(0);
+    // One that bids the paced value has no knots: as far as prices go then.
+    let end = || curve(told).last().map_or(UNIT_MICROS, |(price, _)| price.get());
+    let most = told.schedule.knots().map(|(value, _)| value.get()).max().unwrap_or_else(end);
     // A fifth beyond the last knot, so that one sees how it goes on.
     let most = (most + most / 5).max(1);
     let at = |number: i64| CpmMicros::new(most / POINTS * number + most % POINTS * number / POINTS);
@@ -130,7 +139,7 @@ fn bids(told: &Portrait) -> Chart {
 /// Foretold chance and share won of a stretch; `None` where too few bids fell into it.
 fn shares(bin: &ChanceBin) -> Option<(f64, f64)> {
     let share = |part: f32| f64::from(part / bin.bids);
-    (bin.bids >= BIDS_LEAST).then(|| (share(bin.foretold), share(bin.won)))
+    (bin.alike() >= BIDS_LEAST).then(|| (share(bin.foretold), share(bin.won)))
 }
 
 /// Where a share won lies for certain, nineteen times in twenty: Wilson, JASA 1927.
@@ -145,12 +154,12 @@ fn interval(won: f64, bids: f64) -> (f64, f64) {
 fn calibration(told: &Portrait) -> Chart {
     let known = || told.bins.iter().filter_map(|bin| Some((bin, shares(bin)?)));
     let bars = known().map(|(bin, (foretold, won))| {
-        let (low, high) = interval(won, bin.bids.into());
+        let (low, high) = interval(won, bin.alike());
         (foretold, low, high)
     });
     let right = vec![(0.0, 0.0), (1.0, 1.0)];
     let mut chart = Chart::new("Share won by foretold chance")
-        .with_x_label("foretold by the curve in force when the outcome came")
+        .with_x_label("foretold by the latest curve when the outcome came")
         .with_x_range(0.0, 1.0)
         .with_y(Axis::Percent)
         .with_y_range(0.0, 1.0)
@@ -183,12 +192,16 @@ fn table(told: &Portrait) -> Table {
     });
     table.with_note(
         "Bids of all campaigns, explorers and control group among them, by what the segment's own \
-         curve foretold when the outcome came. What is older counts less.",
+         latest curve foretold when the outcome came, withdrawn or not. What is older counts less. \
+         Rows that stand for many auctions tell less than as many bids: the chart shows stretches \
+         worth at least 20 bids told one by one, and its intervals go by that number.",
     )
 }
 
 /// Micros in a unit of currency.
 const UNIT: f64 = 1e6;
+/// The same, for a chart with nothing else to go by.
+const UNIT_MICROS: i64 = 1_000_000;
 
 fn cpm(price: CpmMicros) -> f64 {
     price.per_impression().as_f64() / UNIT
@@ -208,9 +221,10 @@ mod tests {
     }
 
     #[test]
-    fn a_stretch_of_few_bids_is_not_drawn() {
-        let bin = ChanceBin { bids: 19.0, foretold: 1.0, won: 1.0 };
+    fn a_stretch_of_few_bids_is_not_drawn_however_many_auctions_they_stand_for() {
+        let bin = ChanceBin { bids: 19.0, squares: 19.0, foretold: 1.0, won: 1.0 };
         assert_eq!(shares(&bin), None);
-        assert!(shares(&ChanceBin { bids: 20.0, ..bin }).is_some());
+        assert!(shares(&ChanceBin { bids: 20.0, squares: 20.0, ..bin }).is_some());
+        assert_eq!(shares(&ChanceBin { bids: 1_900.0, squares: 190_000.0, ..bin }), None);
     }
 }

@@ -5,15 +5,16 @@
 //! `console`.
 
 use super::form::Filled;
-use super::{Console, absence, frame, notice, respond, segment, unled, words};
-use crate::control_loop::LoopError;
+use super::view::{Wrong, wrong};
+use super::{Console, absence, frame, not_understood, notice, respond, segment, unled, words};
+use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
 use paceline_core::shade::outcome::market_of;
-use paceline_core::shade::{Portrait, SegmentLine, SegmentPath, Source, Withheld};
-use paceline_core::units::{PartitionId, SegmentId};
+use paceline_core::shade::{EVIDENCE_LEAST, Portrait, SegmentLine, SegmentPath, Source, Withheld};
+use paceline_core::units::{PartitionId, SegmentId, Timestamp};
 use paceline_view::{
     Block, Cell, Column, Field, Form, Input, NavLink, Page, Section, State as Judged, Table, number,
 };
@@ -47,19 +48,40 @@ pub(super) async fn page(State(console): State<Console>, RawQuery(query): RawQue
     if !name.is_empty() {
         return named(&console, name).await;
     }
-    let key = |field: &str| u64::from_str_radix(query.get(field), 16).ok().map(SegmentId::from_key);
-    match (key("key"), query.get("key").is_empty()) {
-        (Some(key), _) => keyed(&console, key).await,
-        (None, false) => unknown(),
-        (None, true) => {
-            let from = key("from").unwrap_or(SegmentId::from_key(0));
-            let told = ask(&console.partitions, from).await;
-            match told.missing.first() {
-                Some((partition, error)) if told.answered == 0 => unled(*partition, error),
-                _ => respond(StatusCode::OK, &list(&told, from)),
-            }
-        }
+    let (asked, from) = match (key(&query, "key"), key(&query, "from")) {
+        (Ok(asked), Ok(from)) => (asked, from.unwrap_or(SegmentId::from_key(0))),
+        (Err(wrong), _) | (_, Err(wrong)) => return not_understood(&wrong),
+    };
+    if let Some(asked) = asked {
+        return keyed(&console, asked).await;
     }
+    let told = ask(&console.partitions, from).await;
+    match told.missing.first() {
+        Some((partition, error)) if told.answered == 0 => unled(*partition, error),
+        _ => respond(StatusCode::OK, &list(&told, from)),
+    }
+}
+
+/// A key in an address; nothing where nothing is said.
+fn key(filled: &Filled, field: &str) -> Result<Option<SegmentId>, Wrong> {
+    let value = filled.get(field);
+    if value.is_empty() {
+        return Ok(None);
+    }
+    let is_hex = value.bytes().all(|digit| digit.is_ascii_hexdigit());
+    let key = u64::from_str_radix(value, 16).ok().filter(|_| is_hex);
+    let rule = "must be a key: 1 to 16 hexadecimal digits";
+    key.map(|key| Some(SegmentId::from_key(key)))
+        .ok_or_else(|| wrong(field, value, rule.to_owned()))
+}
+
+/// What a loop knows of a segment, and when that was so; it is not waited for without a bound.
+async fn portrait(
+    handle: &LoopHandle,
+    id: SegmentId,
+) -> Result<Option<(Portrait, Timestamp)>, LoopError> {
+    let question = handle.ask(move |engine| Some((engine.portrait(id)?, engine.now())));
+    timeout(ANSWER_WAIT, question).await.unwrap_or_else(|_| Err(late()))
 }
 
 /// A segment by its name: its exchange's partition alone can know it.
@@ -70,31 +92,34 @@ async fn named(console: &Console, name: &str) -> Response {
     let partitions = &console.partitions;
     let partition = PartitionId::of(market_of(name), partitions.count());
     let Some(handle) = partitions.get(partition) else { return unknown() };
-    let id = SegmentId::of(name);
-    match handle.ask(move |engine| engine.portrait(id).map(|told| (told, engine.now()))).await {
+    match portrait(handle, SegmentId::of(name)).await {
         Err(error) => unled(partition, &error),
         Ok(None) => unknown(),
         Ok(Some((told, now))) => respond(StatusCode::OK, &segment::page(&told, Some(name), now)),
     }
 }
 
-/// A segment by its key, which any partition may know.
+/// A segment by its key, which any partition may know: the first that does is shown.
 async fn keyed(console: &Console, id: SegmentId) -> Response {
-    let mut absent = None;
+    let mut asked = JoinSet::new();
     for handle in console.partitions.all() {
-        let question = handle.ask(move |engine| Some((engine.portrait(id)?, engine.now())));
-        match timeout(ANSWER_WAIT, question).await {
-            Ok(Ok(Some((told, now)))) => {
+        let handle = handle.clone();
+        asked.spawn(async move { (handle.partition(), portrait(&handle, id).await) });
+    }
+    let mut absent = Vec::new();
+    while let Some(answer) = asked.join_next().await {
+        match answer {
+            Ok((_, Ok(Some((told, now))))) => {
                 return respond(StatusCode::OK, &segment::page(&told, None, now));
             }
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => absent = Some((handle.partition(), error)),
-            Err(_) => absent = Some((handle.partition(), late())),
+            Ok((partition, Err(error))) => absent.push((partition, error)),
+            // One that was broken off says nothing, as one that does not know.
+            Ok((_, Ok(None))) | Err(_) => {}
         }
     }
-    match absent {
-        // One that could not be asked might know it.
-        Some((partition, error)) => unled(partition, &error),
+    // One that could not be asked might know it.
+    match absent.iter().min_by_key(|(partition, _)| *partition) {
+        Some((partition, error)) => unled(*partition, error),
         None => unknown(),
     }
 }
@@ -162,7 +187,11 @@ fn list(told: &Told, from: SegmentId) -> Page {
     };
     top = top.with(Block::Form(find));
     let section = if told.lines.is_empty() {
-        let none = "No outcome of a bid was told yet: no segment is known, and none is shaded.";
+        let none = if told.count == 0 {
+            "No outcome of a bid was told yet: no segment is known, and none is shaded."
+        } else {
+            "No key is as high as this: the list ends before it."
+        };
         Section::new("").with(Block::Paragraph(none.to_owned()))
     } else {
         Section::new("").with(Block::Table(table(&told.lines)))
@@ -174,8 +203,9 @@ fn list(told: &Told, from: SegmentId) -> Page {
     if let Some(next) = told.lines.get(ROWS) {
         links.push(NavLink::new("Next", format!("/segments?from={}", next.segment)));
     }
+    let noun = if told.count == 1 { "segment" } else { "segments" };
     frame("Segments", "/segments")
-        .with_subtitle(format!("{} segments known, in the order of their keys", told.count))
+        .with_subtitle(format!("{} {noun} known, in the order of their keys", told.count))
         .with_section(top)
         .with_section(section.with(Block::Links(links)))
         .with_footer(KEYS)
@@ -206,7 +236,7 @@ fn table(lines: &[SegmentLine]) -> Table {
 
 /// Whose schedule a segment uses, and why not its own.
 pub(super) fn schedule(line: &SegmentLine) -> Cell {
-    let why = line.withheld.map_or("", withheld);
+    let why = line.withheld.map(withheld).unwrap_or_default();
     match line.source {
         Source::Own => Cell::status(Judged::Good, "its own"),
         Source::Above(levels) => Cell::status(Judged::Idle, format!("{levels} above: {why}")),
@@ -216,14 +246,26 @@ pub(super) fn schedule(line: &SegmentLine) -> Cell {
 }
 
 /// Why a segment has no schedule of its own, in words.
-pub(super) const fn withheld(why: Withheld) -> &'static str {
-    match why {
+fn withheld(why: Withheld) -> String {
+    let why = match why {
         Withheld::Silent => "nothing is told of its exchange",
-        Withheld::Alarm => "prices have moved, and nothing was fitted since",
-        Withheld::Scarce => "fewer than 24 outcomes",
+        Withheld::Alarm => "prices have moved, and no fit has come in since",
+        Withheld::Scarce => {
+            return format!(
+                "what came in lately is worth fewer than {EVIDENCE_LEAST} auctions, or came in \
+                 fewer rows"
+            );
+        }
         Withheld::Parent => "nothing is known yet of the level above",
+        Withheld::Loss => {
+            "its latest fit was refused: it foretold held-out outcomes worse than the level above"
+        }
+        Withheld::Calibration => {
+            "its latest fit was refused: it was off the middle of what was held out"
+        }
         Withheld::Waits => "it waits for more outcomes, or its turn",
-    }
+    };
+    why.to_owned()
 }
 
 /// Its alarms.

@@ -147,7 +147,7 @@ impl View {
     }
 }
 
-fn wrong(field: &str, value: &str, rule: String) -> Wrong {
+pub(super) fn wrong(field: &str, value: &str, rule: String) -> Wrong {
     Wrong { field: field.to_owned(), value: value.to_owned(), rule }
 }
 

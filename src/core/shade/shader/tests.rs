@@ -308,3 +308,43 @@ fn an_alarm_withdraws_the_schedule_until_the_next_fit() {
     assert!(delta.segments.iter().all(|(_, id)| is_served(id)), "{delta:?}");
     assert!(delta.schedules.len() >= 4, "all four are fitted anew");
 }
+
+#[test]
+fn the_portrait_of_a_silent_exchange_bids_the_paced_value() {
+    let mut world = World::new();
+    world.run(4_000, 200_000, Feedback::All, even);
+    world.shader.step(world.now);
+    let segment = world.path.segment().unwrap();
+    let paced = CpmMicros::new(200_000);
+    let bid = |shader: &Shader, now| {
+        let told = shader.portrait(segment, now).unwrap();
+        (told.line.source, told.schedule.bid(ShadingLevel::Standard, paced))
+    };
+    let (source, shaded) = bid(&world.shader, world.now);
+    assert!(source == Source::Own && shaded < paced, "{source:?} {shaded:?}");
+    let later = world.now + ShaderConfig::default().silence + Span::MINUTE;
+    world.shader.step(later);
+    assert_eq!(bid(&world.shader, later), (Source::Unshaded, paced));
+    let told = world.shader.portrait(segment, later).unwrap();
+    assert_eq!(told.schedule, world.shader.plain);
+    assert_eq!(told.line.withheld, Some(Withheld::Silent));
+}
+
+#[test]
+fn a_place_whose_fit_was_refused_says_by_what() {
+    let mut world = World::new();
+    world.run(600, 200_000, Feedback::All, even);
+    world.shader.step(world.now);
+    let segment = world.path.segment().unwrap();
+    let refused = |gate: &str| {
+        let mut state = serde_json::to_value(&world.shader).unwrap();
+        state["nodes"][3]["schedule"] = serde_json::Value::Null;
+        state["nodes"][3]["record"]["gate"] = gate.into();
+        let shader: Shader = serde_json::from_value(state).unwrap();
+        let line = shader.portrait(segment, world.now).unwrap().line;
+        (line.source, line.withheld)
+    };
+    assert_eq!(refused("loss"), (Source::Above(1), Some(Withheld::Loss)));
+    assert_eq!(refused("calibration"), (Source::Above(1), Some(Withheld::Calibration)));
+    assert_eq!(refused("passed"), (Source::Above(1), Some(Withheld::Waits)));
+}

@@ -28,12 +28,17 @@ pub enum Source {
 pub enum Withheld {
     /// Nothing is told of its exchange any more.
     Silent,
-    /// Prices have moved, and nothing was fitted since.
+    /// Prices have moved, and no fit has come in since.
     Alarm,
-    /// Fewer outcomes than the least came in.
+    /// What came in lately is worth less than [`EVIDENCE_LEAST`](crate::shade::EVIDENCE_LEAST)
+    /// auctions, or came in fewer rows.
     Scarce,
     /// The level above has no curve yet to draw it towards.
     Parent,
+    /// Its fit was refused: it foretold held-out outcomes worse than the curve above.
+    Loss,
+    /// Its fit was refused: it was off the middle of what was held out.
+    Calibration,
     /// It waits for its turn to be fitted.
     Waits,
 }
@@ -70,7 +75,7 @@ pub struct Portrait {
     pub depth: u8,
     /// Its own curve, or that of whoever's schedule it uses.
     pub curve: Option<WinCurve>,
-    /// In force.
+    /// What is bid by: the paced value where [`SegmentLine::source`] is none.
     pub schedule: ShadingSchedule,
     /// When its own was published, if it has one.
     pub published_at: Option<Timestamp>,
@@ -78,6 +83,8 @@ pub struct Portrait {
     pub gate: Gate,
     /// Bids by their foretold chance to win, a tenth each.
     pub bins: [ChanceBin; BINS],
+    /// Mean move of bids in the logarithm, an hour, at most.
+    pub motion_per_hour: f64,
 }
 
 impl Shader {
@@ -94,14 +101,16 @@ impl Shader {
         let &(place, _) = self.segments.get(&segment)?;
         let own = &self.nodes[index(place)];
         let owner = &self.nodes[index(self.owner(place).get())];
+        let is_unshaded = self.served(place) == ScheduleId::UNSHADED;
         Some(Portrait {
             line: self.line(segment, place, now),
             depth: own.stand.depth.saturating_sub(1),
             curve: owner.curve().cloned(),
-            schedule: *self.in_force(place),
+            schedule: if is_unshaded { self.plain } else { *self.in_force(place) },
             published_at: own.schedule().map(|_| own.published_at()),
             gate: own.record().gate,
-            bins: own.record().bins,
+            bins: own.record().bins(),
+            motion_per_hour: self.config.motion_per_hour,
         })
     }
 
@@ -145,7 +154,11 @@ impl Shader {
         } else if above.is_some_and(|above| above.curve().is_none()) {
             Withheld::Parent
         } else {
-            Withheld::Waits
+            match node.record().gate {
+                Gate::Loss => Withheld::Loss,
+                Gate::Calibration => Withheld::Calibration,
+                Gate::None | Gate::Lifted | Gate::Passed | Gate::Bounded => Withheld::Waits,
+            }
         }
     }
 }

@@ -59,20 +59,83 @@ async fn a_segment_shows_its_prices_bids_and_how_often_they_won() {
     let from = SegmentId::from_key(u64::MAX);
     let rest = bench.ok(&format!("/segments?from={from}")).await;
     assert!(!rest.contains("its own") && rest.contains("href=\"/segments\">First"), "{rest}");
+    assert!(
+        rest.contains("the list ends before it") && rest.contains("4 segments known"),
+        "{rest}"
+    );
+    assert!(!rest.contains("no segment is known"), "{rest}");
     bench.end().await;
 }
 
 #[tokio::test]
-async fn a_segment_nobody_told_of_is_not_found_whatever_it_is_called() {
+async fn a_segment_nobody_told_of_is_not_found() {
     let bench = Bench::with(&[("Spring sale", 2_400)]).await;
-    let hostile = words::escaped(HOSTILE);
-    for asked in ["name=x%2Fnowhere", "key=00ff", "key=no", "name=a%2F%2Fb"] {
+    for asked in ["name=x%2Fnowhere", "key=00ff", "name=a%2F%2Fb"] {
         let (status, _, html) = bench.page(&format!("/segments?{asked}")).await;
         assert_eq!(status, StatusCode::NOT_FOUND, "{asked}");
         assert!(html.contains("No outcome told of such a segment"), "{asked}");
     }
-    let (status, _, html) = bench.page(&format!("/segments?name={hostile}")).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_refused_by_name_value_and_rule() {
+    let bench = Bench::with(&[("Spring sale", 2_400)]).await;
+    for (field, value) in
+        [("key", "no"), ("from", "-1"), ("from", "+1"), ("from", "12345678901234567")]
+    {
+        let (status, _, html) =
+            bench.page(&format!("/segments?{field}={}", words::escaped(value))).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{field}={value}");
+        let due =
+            format!("{field} = &quot;{value}&quot; must be a key: 1 to 16 hexadecimal digits");
+        assert!(html.contains(&due), "{due} is not in {html}");
+    }
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn a_hostile_name_of_a_segment_is_only_text() {
+    let bench = Bench::with(&[("Spring sale", 2_400)]).await;
+    bench.replay.advance_to(at(10));
+    bench.submit(vec![outcomes(HOSTILE), Input::Tick]).await;
+    let html = bench.ok(&format!("/segments?name={}", words::escaped(HOSTILE))).await;
+    assert!(html.contains("400 rows"), "{html}");
+    assert!(html.contains("&lt;script&gt;alert(1)&lt;/script&gt;"), "{html}");
     assert!(!html.contains("<script"), "{html}");
+    bench.end().await;
+}
+
+#[tokio::test]
+async fn loops_that_are_busy_are_waited_for_a_second_all_at_once() {
+    let mut bench = Bench::with(&[("Spring sale", 2_400)]).await;
+    let loops = vec![(bench.handle.clone(), Publisher::new(PartitionId(0))); 7];
+    let (directory, clock) = (Directory::default(), bench.partitions.clock().clone());
+    bench.partitions = Partitions::new(loops, directory, memory(), clock);
+    let (let_go, held) = std::sync::mpsc::channel::<()>();
+    let (begun, is_begun) = tokio::sync::oneshot::channel();
+    let handle = bench.handle.clone();
+    let asks = async move {
+        handle
+            .ask(move |_| {
+                _ = begun.send(());
+                _ = held.recv();
+            })
+            .await
+    };
+    #[expect(clippy::disallowed_methods, reason = "the test's own question has no tracker")]
+    let busy = tokio::spawn(asks);
+    is_begun.await.unwrap();
+    tokio::time::pause();
+    for asked in ["", "?key=00ff", "?name=x%2Fnowhere"] {
+        let begun_at = tokio::time::Instant::now();
+        let (status, _, html) = bench.page(&format!("/segments{asked}")).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{asked}: {html}");
+        assert!(html.contains("did not answer within a second"), "{asked}: {html}");
+        assert!(begun_at.elapsed() < Duration::from_secs(2), "{asked}");
+    }
+    tokio::time::resume();
+    let_go.send(()).unwrap();
+    busy.await.unwrap().unwrap();
     bench.end().await;
 }
