@@ -2,9 +2,10 @@
 //! what they cost until then.
 //!
 //! Has its own count of what was reported, by when it was served and when it came, and holds it
-//! against what the notice of a trip says was allowed and against what bidders held. Trips
-//! of campaigns, accounts and the fleet are judged; those of a group's or an advertiser's own budget
-//! are counted by the run and not judged here, since no world plants one. Decides nothing. Called by the world where a scenario plants such a fault; CONTROL.md (82) to (85).
+//! against what the notice of a trip says was allowed and against what bidders held. Trips of
+//! campaigns, accounts and the fleet are judged; those of a group's or an advertiser's own budget
+//! are counted by the run and not judged here, since no world plants one. Decides nothing.
+//! Called by the world where a scenario plants such a fault; CONTROL.md (82) to (85).
 
 use crate::fault::{Fault, FaultKind};
 use crate::number::amount;

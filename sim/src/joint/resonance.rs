@@ -157,8 +157,8 @@ pub(super) fn gains(rows: &[Row]) -> Vec<Gain> {
             let part = |of: fn(&(f64, f64)) -> f64| {
                 mean(&of_seeds.iter().map(|one| of(one)).collect::<Vec<_>>())
             };
-            // Over seeds phases before sizes: what is mere chance cancels out. Over campaigns sizes,
-            // for each has a phase of its own, and two that are opposite are no calm.
+            // Over seeds phases before sizes: what is mere chance cancels out. Over campaigns
+            // sizes: each has a phase of its own, and two that are opposite are no calm.
             libm::hypot(part(|one| one.0), part(|one| one.1))
         };
         mean(&(0..campaigns).map(size).collect::<Vec<_>>())

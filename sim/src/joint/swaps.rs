@@ -60,8 +60,8 @@ pub struct Swaps {
 /// The two models.
 ///
 /// # Errors
-/// [`ScenarioError`] too where a day was too thin to learn a schedule for every segment: a swap with
-/// nothing would be none.
+/// [`ScenarioError`] too where a day was too thin to learn a schedule for every segment: a swap
+/// with nothing would be none.
 pub(super) fn models(thin: &Setting) -> Result<Vec<Model>, ScenarioError> {
     let way = Way::Ours;
     let learnt = LEARNT_FROM.map(|seed| {
