@@ -3,7 +3,7 @@
 //! Asks `paceline_core::bid::decide`, the very function the client library runs. It knows what a
 //! bidder would know and nothing of the market's truth. Called by the world.
 
-use paceline_core::bid::{BidAsk, BidDecision, DrawnDecision, SkipReason, decide_drawn};
+use paceline_core::bid::{BidAsk, BidDecision, DrawnDecision, SkipReason, decide_drawn, shade};
 use paceline_core::event::{OpportunityBatch, OpportunityCount, SpendBatch, SpendEvent};
 use paceline_core::shade::{BidDraw, ShadingSchedule};
 use paceline_core::table::{Allowance, Lease, TableEntry};
@@ -236,16 +236,16 @@ impl Bidder {
         let Some(table) = &self.table else { return unknown };
         let Some(entry) = &table.entries[campaign] else { return unknown };
         let schedule = table.shades.get(segment).and_then(Option::as_ref);
-        match (self.order, schedule) {
-            (ShadeOrder::BeforePacing, Some(schedule)) => {
-                let key = (entry.salt, ask.auction, ask.impression);
-                let shaded = schedule.draw(entry.shading.level(), ask.value, key);
-                let ask = BidAsk { value: shaded.bid, ..*ask };
-                let decided = decide_drawn(entry, table.lease, now, left, None, &ask);
-                DrawnDecision { draw: Some(shaded.drawn), ..decided }
+        let made = match self.order {
+            // By the very function of the path, floor and relief included, only earlier.
+            ShadeOrder::BeforePacing => shade(entry, schedule, ask.value, ask),
+            ShadeOrder::AfterPacing => {
+                return decide_drawn(entry, table.lease, now, left, schedule, ask);
             }
-            _ => decide_drawn(entry, table.lease, now, left, schedule, ask),
-        }
+        };
+        let value = made.map_or(ask.value, |made| made.over_floor);
+        let decided = decide_drawn(entry, table.lease, now, left, None, &BidAsk { value, ..*ask });
+        DrawnDecision { draw: made.map(|made| made.draw.drawn), ..decided }
     }
 
     /// A draw was granted: it may bid at once again.

@@ -21,7 +21,8 @@ use resonance::{Gain, Wave};
 use serde::Serialize;
 use slack::Slack;
 use swaps::{Moves, Swaps};
-use world::{Figures, Setting, Supply, Way};
+pub use world::Way;
+use world::{Figures, Setting, Supply};
 
 /// What to play.
 #[derive(Debug, Clone, PartialEq, Eq)]

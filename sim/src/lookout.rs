@@ -2,10 +2,12 @@
 //! what they cost until then.
 //!
 //! Has its own count of what was reported, by when it was served and when it came, and holds it
-//! against what the notice of a trip says was allowed and against what bidders held. Decides
-//! nothing. Called by the world where a scenario plants such a fault; CONTROL.md (82) to (85).
+//! against what the notice of a trip says was allowed and against what bidders held. Trips of
+//! campaigns, accounts and the fleet are judged; those of a group's or an advertiser's own budget
+//! are counted by the run and not judged here, since no world plants one. Decides nothing.
+//! Called by the world where a scenario plants such a fault; CONTROL.md (82) to (85).
 
-use crate::fault::FaultKind;
+use crate::fault::{Fault, FaultKind};
 use crate::number::amount;
 use crate::report::metric::RunFacts;
 use crate::scenario::Scenario;
@@ -36,7 +38,7 @@ struct Watched {
     account: Option<AdvertiserId>,
     /// What was reported: when it came, when it was served, and how much.
     told: VecDeque<(Timestamp, Timestamp, i128)>,
-    /// The dearest event so far.
+    /// The dearest event from before anything was planted: what it buys at is near that.
     dearest: i128,
     /// What bidders held at the end of the last round, and what they drew since.
     held: i128,
@@ -53,8 +55,8 @@ struct Watched {
 #[derive(Debug)]
 struct Trip {
     at: Timestamp,
-    /// The first report that showed it.
-    shown_at: Timestamp,
+    /// The first report that showed it; absent where none did, and it tripped for nothing.
+    shown_at: Option<Timestamp>,
     campaigns: Vec<usize>,
     bound: i128,
     lost: i128,
@@ -70,11 +72,13 @@ pub struct Lookout {
     allows: bool,
     index: BTreeMap<CampaignId, usize>,
     campaigns: Vec<Watched>,
+    /// When the first fault begins.
+    planted_at: Timestamp,
     /// What is planted happens in this time, and is got over in the last two hours of it.
     watched: Window,
     trips: Vec<Trip>,
-    /// How many times too often events are told, and when.
-    miscounts: Vec<(Window, u32)>,
+    /// Charges that are planted to be too high.
+    overcharges: Vec<Fault>,
     /// When bids fall silent.
     mutes: Vec<Window>,
     rounds: Option<u64>,
@@ -92,7 +96,7 @@ impl Lookout {
             return None;
         }
         let windows = || scenario.faults.iter().map(|fault| fault.window);
-        let from = windows().map(|window| window.start()).min()? - REACH;
+        let planted_at = windows().map(|window| window.start()).min()?;
         let until = windows().map(|window| window.end()).max()? + Span::from_mins(120);
         let watched =
             |spec: &CampaignSpec| Watched { account: Some(spec.advertiser), ..Watched::default() };
@@ -103,11 +107,10 @@ impl Lookout {
             allows: scenario.bidders.has_allowances,
             index: specs.iter().enumerate().map(|(place, spec)| (spec.id, place)).collect(),
             campaigns: specs.iter().map(watched).collect(),
-            watched: Window::try_new(from, until).ok()?,
+            planted_at,
+            watched: Window::try_new(planted_at - REACH, until).ok()?,
             trips: Vec::new(),
-            miscounts: of_kind(FaultKind::Miscount)
-                .map(|fault| (fault.window, fault.times.max(1)))
-                .collect(),
+            overcharges: of_kind(FaultKind::Overcharge).cloned().collect(),
             mutes: of_kind(FaultKind::Mute).map(|fault| fault.window).collect(),
             rounds: None,
             recovery: None,
@@ -120,9 +123,7 @@ impl Lookout {
         let (Input::Spend(batch), Applied::Verdicts(verdicts)) = (input.bare(), applied) else {
             return;
         };
-        if !self.watched.contains(at) {
-            return;
-        }
+        let is_watched = self.watched.contains(at);
         for (event, verdict) in batch.events.iter().zip(verdicts) {
             let is_posted = matches!(verdict, Verdict::Posted | Verdict::PostedLate);
             let Some(&place) = self.index.get(&event.campaign).filter(|_| is_posted) else {
@@ -133,8 +134,13 @@ impl Lookout {
             }
             let (served_at, price) = (event.attributed_at(), i128::from(event.price.get()));
             let watched = &mut self.campaigns[place];
+            if served_at < self.planted_at {
+                watched.dearest = watched.dearest.max(price);
+            }
+            if !is_watched {
+                continue;
+            }
             watched.told.push_back((at, served_at, price));
-            watched.dearest = watched.dearest.max(price);
             let delay = self.publish_delay;
             for trip in self.trips.iter_mut().filter(|trip| trip.campaigns.contains(&place)) {
                 if counts(trip.at, delay, served_at) {
@@ -218,8 +224,8 @@ impl Lookout {
         for &place in &campaigns {
             let watched = &self.campaigns[place];
             // The last charge may pass what a bidder holds: it bid less than it was charged.
-            let beyond = self.bidders * watched.dearest;
-            bound += (watched.held + watched.drawn + beyond) * self.times_told(now);
+            let beyond = self.bidders * watched.dearest * self.times_charged(now, place);
+            bound += watched.held + watched.drawn + beyond;
             let served = watched.told.iter().filter(|one| counts(now, self.publish_delay, one.1));
             lost += served.map(|(.., price)| price).sum::<i128>();
         }
@@ -234,24 +240,29 @@ impl Lookout {
         places.filter(|(_, one)| is_of(one) && !own(one)).map(|(place, _)| place).collect()
     }
 
-    fn times_told(&self, now: Timestamp) -> i128 {
-        let open = self.miscounts.iter().filter(|(window, _)| window.start() <= now);
-        open.map(|&(_, times)| i128::from(times)).max().unwrap_or(1)
+    /// How many times its price a campaign has been charged by now; one where nothing is planted.
+    fn times_charged(&self, now: Timestamp, place: usize) -> i128 {
+        let strikes = |fault: &&Fault| {
+            let is_of = fault.campaigns.is_empty() || fault.campaigns.contains(&place);
+            is_of && fault.window.start() <= now
+        };
+        let times = self.overcharges.iter().filter(strikes).map(|fault| i128::from(fault.times));
+        times.max().unwrap_or(1).max(1)
     }
 
-    /// When reports first showed more than was allowed, in a window no shorter than a breaker's.
-    fn shown_at(&self, now: Timestamp, campaigns: &[usize], allowed: i128) -> Timestamp {
+    /// When reports first showed more than was allowed, in a window no shorter than a breaker's;
+    /// `None` where they never did.
+    fn shown_at(&self, now: Timestamp, campaigns: &[usize], allowed: i128) -> Option<Timestamp> {
         let mut told: Vec<_> =
             campaigns.iter().flat_map(|&place| &self.campaigns[place].told).copied().collect();
         told.sort_unstable();
         let mut arrivals: Vec<Timestamp> = told.iter().map(|one| one.0).collect();
         arrivals.dedup();
-        let recent = arrivals.into_iter().filter(|&at| now - at <= REACH);
-        let shown = recent.into_iter().find(|&at| {
+        let mut recent = arrivals.into_iter().filter(|&at| now - at <= REACH);
+        recent.find(|&at| {
             let known = told.iter().filter(|one| one.0 <= at && at - one.1 <= REACH);
             known.map(|(.., price)| price).sum::<i128>() > allowed
-        });
-        shown.unwrap_or(now)
+        })
     }
 
     /// Trips whose campaigns are all cut by this round's table.
@@ -263,8 +274,12 @@ impl Lookout {
         for trip in self.trips.iter_mut().filter(|trip| !trip.is_cut) {
             if trip.campaigns.iter().all(is_cut) {
                 trip.is_cut = true;
-                let ticks = (now - trip.shown_at).as_micros().max(1) - 1;
-                let rounds = u64::try_from(ticks / self.tick.as_micros()).unwrap_or(u64::MAX) + 1;
+                let tick = self.tick.as_micros();
+                // A trip that nothing told of is worse than any that came late.
+                let rounds = trip.shown_at.map_or(u64::MAX, |shown_at| {
+                    let ticks = (now - shown_at).as_micros().max(1) - 1;
+                    u64::try_from(ticks / tick).map_or(u64::MAX, |whole| whole.saturating_add(1))
+                });
                 self.rounds = Some(self.rounds.map_or(rounds, |most| most.max(rounds)));
                 for &place in &trip.campaigns {
                     self.campaigns[place].recovery = VecDeque::from([(now, TRIPPED)]);
@@ -326,4 +341,84 @@ fn counts(tripped_at: Timestamp, publish_delay: Span, served_at: Timestamp) -> b
 fn outstanding<L: PacingLaw>(engine: &Engine<L>, id: CampaignId) -> i128 {
     let held = engine.explain(id).map_or(Nanos::ZERO, |told| told.outstanding);
     i128::from(held.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use paceline_core::notice::NoticeMoney;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_micros(0) + Span::from_secs(seconds)
+    }
+
+    /// One campaign at two bidders, events of ten nanos, charged seven times that from 100 s on.
+    fn lookout() -> Lookout {
+        let fault = Fault {
+            kind: FaultKind::Overcharge,
+            window: Window::try_new(at(100), at(200)).unwrap(),
+            bidders: Vec::new(),
+            share: 1.0,
+            by: Span::ZERO,
+            campaigns: vec![0],
+            times: 7,
+        };
+        Lookout {
+            tick: Span::from_secs(10),
+            publish_delay: Span::ZERO,
+            bidders: 2,
+            allows: true,
+            index: BTreeMap::from([(CampaignId::of("c"), 0)]),
+            campaigns: vec![Watched { dearest: 10, held: 50, ..Watched::default() }],
+            planted_at: at(100),
+            watched: Window::try_new(at(0), at(9_000)).unwrap(),
+            trips: Vec::new(),
+            overcharges: vec![fault],
+            mutes: Vec::new(),
+            rounds: None,
+            recovery: None,
+            blackout: None,
+        }
+    }
+
+    fn tripped(mut lookout: Lookout, allowed: i64) -> RunFacts {
+        let notice = Notice {
+            cause: NoticeCause::Runaway,
+            object: NoticeObject::Owner(BudgetOwner::Campaign(CampaignId::of("c"))),
+            since: at(130),
+            raised_at: at(130),
+            money: NoticeMoney { spent: Nanos::ZERO, planned: Nanos::new(allowed) },
+        };
+        lookout.trip(at(130), &notice);
+        lookout.look_for_cuts(at(130), &[None]);
+        let mut facts = RunFacts::default();
+        lookout.tell(&mut facts);
+        facts
+    }
+
+    #[test]
+    fn rounds_are_from_the_report_that_shows_a_runaway_and_its_loss_is_over_what_was_held() {
+        let mut lookout = lookout();
+        let told = [(at(105), at(104), 70), (at(115), at(114), 70), (at(125), at(124), 70)];
+        lookout.campaigns[0].told.extend(told);
+        let facts = tripped(lookout, 100);
+        assert_eq!(facts.trip_rounds, Some(2), "shown at 115 s, cut at 130 s");
+        // Allowed, held, and one charge of seven times ten at each of two bidders.
+        let expected = 210.0 / (100.0 + 50.0 + 140.0);
+        assert!((facts.trip_loss_ratio.unwrap() - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_trip_that_no_report_shows_fails() {
+        let mut lookout = lookout();
+        lookout.campaigns[0].told.push_back((at(105), at(104), 70));
+        assert_eq!(tripped(lookout, 100).trip_rounds, Some(u64::MAX));
+    }
+
+    #[test]
+    fn charges_are_raised_in_the_bound_where_they_are_planted_alone() {
+        let lookout = lookout();
+        let times = [(at(99), 0), (at(100), 0), (at(100), 1)];
+        assert_eq!(times.map(|(now, place)| lookout.times_charged(now, place)), [1, 7, 1]);
+    }
 }

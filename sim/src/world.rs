@@ -6,6 +6,7 @@
 
 pub mod asked;
 mod host;
+mod publish;
 pub mod setup;
 pub mod shading;
 mod venue;
@@ -20,17 +21,17 @@ use crate::report::RunReport;
 use crate::report::metric::RunFacts;
 use crate::scenario::{Deed, Scenario, ScenarioError};
 use asked::{Answers, Questions};
-use host::{Host, miscounted, signal_of, view_of};
+use host::{Host, miscounted, view_of};
 use paceline_core::budget::{BudgetOwner, Cap, Horizon};
 use paceline_core::campaign::LawChoice;
-use paceline_core::engine::{Applied, EngineConfig, Tick};
+use paceline_core::engine::{Applied, EngineConfig};
 use paceline_core::event::{SpendEvent, Verdict};
 use paceline_core::forecast::Prospect;
 use paceline_core::input::{AllowanceDraw, BidderChange, Input, Stamped};
 use paceline_core::overrides::{Override, OverrideChange};
 use paceline_core::pace::PacingLaw;
-use paceline_core::table::{BidderAllowances, TableEntry};
-use paceline_core::units::{ArmId, CampaignId, Nanos, OverrideId, SegmentId, Span, Timestamp};
+use paceline_core::table::BidderAllowances;
+use paceline_core::units::{CampaignId, Nanos, OverrideId, SegmentId, Span, Timestamp};
 use shading::{Model, ShadePlan, Shading};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -255,32 +256,6 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         }
     }
 
-    /// A table reaches every bidder that is there and sees.
-    fn spread(&mut self, at: Timestamp, table: &Arc<HeldTable>, allowances: &[BidderAllowances]) {
-        let generation = table.generation;
-        let mut acknowledged = Vec::new();
-        for (place, bidder) in self.bidders.iter_mut().enumerate() {
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            if self.faults.is_struck(FaultKind::Blind, place, at)
-                || self.faults.is_struck(FaultKind::Absent, place, at)
-            {
-                continue;
-            }
-            bidder.table = Some(Arc::clone(table));
-            acknowledged.push(bidder.id());
-            if let Ok(own) = allowances.binary_search_by_key(&bidder.id(), |set| set.bidder) {
-                for allowance in &allowances[own].allowances {
-                    if let Some(&campaign) = self.index.get(&allowance.campaign) {
-                        bidder.grant(campaign, *allowance, at);
-                    }
-                }
-            }
-        }
-        for bidder in acknowledged {
-            self.tell(at, &Input::Bidder(BidderChange::Acknowledged { bidder, generation }));
-        }
-    }
-
     /// A bidder sends what it has, unless it is silent or away, and plans its next report.
     fn send_report(&mut self, place: usize, now: Timestamp) {
         let plan = self.scenario.bidders;
@@ -297,17 +272,18 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
         let arrives = now + plan.report_delay + delivery.first;
         // In a box, for things on the agenda are moved often.
         let arrive = |input| Occasion::Arrive(Box::new(input));
-        if let Some(second) = delivery.second {
-            let again = arrives + second;
-            self.agenda.put(again, arrive(Input::Spend(spend.clone())));
-            self.agenda.put(again, arrive(Input::Opportunities(opportunities.clone())));
-        }
-        self.agenda.put(arrives, arrive(Input::Spend(spend)));
         let outcomes = self.shading.report(place, self.bidders[place].producer());
-        if let Some(report) = outcomes {
-            self.agenda.put(arrives, arrive(Input::Outcomes(report)));
+        let mut told = vec![Input::Spend(spend)];
+        told.extend(outcomes.map(Input::Outcomes));
+        told.push(Input::Opportunities(opportunities));
+        if let Some(second) = delivery.second {
+            for input in told.iter().cloned() {
+                self.agenda.put(arrives + second, arrive(input));
+            }
         }
-        self.agenda.put(arrives, arrive(Input::Opportunities(opportunities)));
+        for input in told {
+            self.agenda.put(arrives, arrive(input));
+        }
     }
 
     /// A bidder asks for money ahead of the tick; whether it has some more now.
@@ -434,48 +410,6 @@ impl<'a, L: PacingLaw + Copy> World<'a, L> {
             let told = engine.prospects(self.hall.specs[campaign].id);
             self.foreseen.extend(told.into_iter().map(|prospect| (campaign, prospect)));
         }
-    }
-
-    /// Sends the table on its way, and checks what was decided.
-    fn publish(&mut self, now: Timestamp, tick: Tick) {
-        let Some(engine) = self.host.engine() else { return };
-        self.auditor.check(now, engine);
-        let table = engine.table();
-        let mut entries: Vec<Option<TableEntry>> = vec![None; self.hall.specs.len()];
-        for entry in table.entries.iter().filter(|entry| entry.arm == ArmId(0)) {
-            if let Some(&campaign) = self.index.get(&entry.campaign) {
-                entries[campaign] = Some(*entry);
-            }
-        }
-        let signals: Vec<f64> = entries.iter().map(signal_of).collect();
-        if self.is_all_silent(now) {
-            let rises = signals
-                .iter()
-                .zip(&self.signals)
-                .filter(|(after, before)| **before > 0.0 && **after > **before);
-            self.facts.rises_in_silence += u64::try_from(rises.count()).unwrap_or(0);
-        }
-        self.signals = signals;
-        if let Some(lookout) = &mut self.lookout {
-            lookout.round(&tick.report, engine, &entries);
-        }
-        let shades = self.shading.held(now, engine, tick.shades.is_some());
-        let held = HeldTable { generation: table.generation, lease: table.lease, entries, shades };
-        self.agenda.put(
-            now + self.scenario.bidders.publish_delay,
-            Occasion::Table(Arc::new(held), Arc::new(tick.allowances)),
-        );
-    }
-
-    /// Whether no bidder has reported for more than three ticks and a report's way.
-    fn is_all_silent(&self, now: Timestamp) -> bool {
-        let plan = self.scenario.bidders;
-        let since = now - self.scenario.tick.times(4) - plan.report_every - plan.report_delay;
-        self.present.iter().all(|&place| {
-            let place = u32::try_from(place).unwrap_or(u32::MAX);
-            self.faults.is_struck(FaultKind::Silence, place, now)
-                && self.faults.is_struck(FaultKind::Silence, place, since)
-        })
     }
 
     /// What the engine thinks and what came of it, once a minute.

@@ -105,6 +105,40 @@ pub struct BidPath {
     pub price: Option<CpmMicros>,
 }
 
+/// What shading makes of a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ShadedValue {
+    /// What the bid is for, and how likely.
+    pub draw: ShadedBid,
+    /// The schedule's bid, with what the entry gives back of the shade. Per thousand.
+    pub shaded: CpmMicros,
+    /// The same, or just over the floor where that is higher, as far as the value goes.
+    pub over_floor: CpmMicros,
+}
+
+/// What shading makes of a value, whatever came before it; `None` where nothing is shaded: other
+/// than first prices, no schedule, or shading that is off.
+///
+/// [`path`] asks it with the paced value; whoever paces afterwards asks it with the whole one.
+#[inline]
+#[must_use]
+pub fn shade(
+    entry: &TableEntry,
+    schedule: Option<&ShadingSchedule>,
+    value: CpmMicros,
+    ask: &BidAsk,
+) -> Option<ShadedValue> {
+    let level = entry.shading.level();
+    let is_shaded = ask.auction_type == AuctionType::FirstPrice && level != ShadingLevel::Off;
+    let schedule = schedule.filter(|_| is_shaded)?;
+    let draw = schedule.draw(level, value, (entry.salt, ask.auction, ask.impression));
+    let shaded = entry.shading.relieved(value, draw.bid);
+    let least = schedule.over_floor(ask.floor);
+    let is_raised = shaded < least && ask.floor <= value;
+    let over_floor = if is_raised { least.min(value) } else { shaded };
+    Some(ShadedValue { draw, shaded, over_floor })
+}
+
 /// The way from value to price: pacing, then shading, then cap, deal and floor.
 ///
 /// `schedule` is that of the auction's segment, if there is one; the entry says how much of it is
@@ -126,17 +160,12 @@ pub fn path(
     let capped = |price: CpmMicros| entry.value_cap.map_or(price, |cap| price.min(cap));
     let (mut shaded, mut draw) = (paced, None);
     let price = match ask.auction_type {
-        AuctionType::FirstPrice => match schedule {
-            Some(schedule) if entry.shading.level() != ShadingLevel::Off => {
-                let key = (entry.salt, ask.auction, ask.impression);
-                let drawn = schedule.draw(entry.shading.level(), paced, key);
-                draw = Some(drawn);
-                shaded = entry.shading.relieved(paced, drawn.bid);
-                let least = schedule.over_floor(ask.floor);
-                let is_raised = shaded < least && ask.floor <= paced;
-                capped(if is_raised { least.min(paced) } else { shaded })
+        AuctionType::FirstPrice => match shade(entry, schedule, paced, ask) {
+            Some(made) => {
+                (shaded, draw) = (made.shaded, Some(made.draw));
+                capped(made.over_floor)
             }
-            _ => capped(paced),
+            None => capped(paced),
         },
         AuctionType::SecondPrice => capped(paced),
         AuctionType::FixedPrice(deal) if deal <= capped(paced) => deal,

@@ -145,6 +145,7 @@ pub struct ShadingArgs {
 /// `joint`: pacing and shading together.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Example: paceline-sim joint --seeds 1..20 --html joint.html\n\n\
+                        The nine campaigns of a budget world teach one model of the market.\n\
                         The exit code is 1 when a rule does not hold.")]
 pub struct JointArgs {
     /// Seeds from first to last: every world with each; waves with the first three.

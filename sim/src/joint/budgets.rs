@@ -1,7 +1,9 @@
 //! Budgets of a tenth to nine tenths of what unpaced bids spend: what pacing before shading gets
 //! for the same money, against each rival, seed by seed.
 //!
-//! Called by the front door.
+//! The nine campaigns of a run bid side by side without meeting one another, and what each is told
+//! teaches the one model of the market that all of them bid by: figures are those of a market that
+//! nine campaigns explore, not of a campaign alone. Called by the front door.
 
 use super::world::{Figures, Way};
 use crate::compare::paired::Paired;

@@ -95,14 +95,15 @@ impl Joint {
 
     /// With budget to spare.
     fn slack_rules(&self) -> Vec<(bool, String)> {
-        let surplus = self.slack.arm(Arm::Surplus).zip(self.slack.arm(Arm::Plain));
-        let surplus = surplus.map(|(shaded, plain)| {
+        let surplus = self.slack.arm(Arm::Surplus).zip(self.slack.surplus_without());
+        let surplus = surplus.map(|(shaded, without)| {
             let told = format!(
-                "shaded for surplus with budget to spare: {SURPLUS_LEAST} times the surplus and a \
-                 win {} cheaper at least: {:.3} units against {:.3}, {} cheaper",
+                "shaded for surplus with budget to spare: {SURPLUS_LEAST} times the surplus of \
+                 unshaded bids or of seven tenths of the value, whichever is more, and a win {} \
+                 cheaper at least: {:.3} units against {:.3}, {} cheaper",
                 percent(1.0 - COST_MOST),
                 shaded.figures.surplus(),
-                plain.figures.surplus(),
+                without,
                 percent(-shaded.cost.mean)
             );
             (self.slack.is_surplus_met(), told)

@@ -89,11 +89,11 @@ impl Wave {
     }
 }
 
-/// One run: what is left of the wave, mean over campaigns, by its two phases.
+/// One run: what is left of the wave by its two phases, campaign by campaign.
 pub(super) struct Row {
     way: Way,
     wave: Wave,
-    phases: (f64, f64),
+    phases: Vec<(f64, f64)>,
 }
 
 pub(super) fn play(way: Way, wave: Wave, supply: Supply, seed: u64) -> Result<Row, ScenarioError> {
@@ -101,10 +101,8 @@ pub(super) fn play(way: Way, wave: Wave, supply: Supply, seed: u64) -> Result<Ro
     let setting = Setting { wave: Some(wave), ..setting };
     let plan = way.plan(Feedback::Winners, ShadingObjective::Value);
     let made = run_once(&setting, way, plan, seed)?;
-    let all: Vec<(f64, f64)> =
-        made.report.campaigns.iter().map(|campaign| phases(campaign, wave.period)).collect();
-    let part = |of: fn(&(f64, f64)) -> f64| mean(&all.iter().map(of).collect::<Vec<_>>());
-    Ok(Row { way, wave, phases: (part(|one| one.0), part(|one| one.1)) })
+    let of = made.report.campaigns.iter().map(|campaign| phases(campaign, wave.period));
+    Ok(Row { way, wave, phases: of.collect() })
 }
 
 /// Sine and cosine of spend at a period, over the wave's own size.
@@ -142,7 +140,7 @@ pub struct Gain {
     pub way: Way,
     /// Of which wave.
     pub wave: Wave,
-    /// Size of the wave in spend over its own.
+    /// Size of the wave in spend over its own, mean over campaigns.
     pub gain: f64,
     /// The same over that at the shortest period: what the loop makes of it.
     pub by_loop: f64,
@@ -150,16 +148,20 @@ pub struct Gain {
 
 pub(super) fn gains(rows: &[Row]) -> Vec<Gain> {
     let gain = |way: Way, wave: Wave| {
-        let of: Vec<(f64, f64)> = rows
-            .iter()
-            .filter(|row| row.way == way && row.wave == wave)
-            .map(|row| row.phases)
-            .collect();
-        let part = |of: &dyn Fn(&(f64, f64)) -> f64, all: &[(f64, f64)]| {
-            mean(&all.iter().map(of).collect::<Vec<_>>())
+        let of = rows.iter().filter(|row| row.way == way && row.wave == wave);
+        let of: Vec<&[(f64, f64)]> = of.map(|row| row.phases.as_slice()).collect();
+        let campaigns = of.iter().map(|phases| phases.len()).max().unwrap_or(0);
+        let size = |campaign: usize| {
+            let of_seeds: Vec<&(f64, f64)> =
+                of.iter().filter_map(|phases| phases.get(campaign)).collect();
+            let part = |of: fn(&(f64, f64)) -> f64| {
+                mean(&of_seeds.iter().map(|one| of(one)).collect::<Vec<_>>())
+            };
+            // Over seeds phases before sizes: what is mere chance cancels out. Over campaigns
+            // sizes: each has a phase of its own, and two that are opposite are no calm.
+            libm::hypot(part(|one| one.0), part(|one| one.1))
         };
-        // Phases before sizes: what is mere chance cancels out.
-        libm::hypot(part(&|one| one.0, &of), part(&|one| one.1, &of))
+        mean(&(0..campaigns).map(size).collect::<Vec<_>>())
     };
     let mut gains = Vec::new();
     for way in [Way::Ours, Way::Unshaded] {
@@ -225,11 +227,25 @@ mod tests {
     }
 
     #[test]
+    fn chance_cancels_out_over_seeds_and_campaigns_of_opposite_phase_do_not() {
+        let wave = Wave { kind: Kind::Price, period: PERIODS[0] };
+        let row =
+            |first, second| Row { way: Way::Ours, wave, phases: vec![(0.0, first), (0.0, second)] };
+        let size = |rows: &[Row]| {
+            let told = gains(rows);
+            let is_it = |one: &&Gain| one.way == Way::Ours && one.wave == wave;
+            told.iter().find(is_it).unwrap().gain
+        };
+        assert!((size(&[row(1.0, -1.0), row(1.0, -1.0)]) - 1.0).abs() < 1e-12);
+        assert!(size(&[row(1.0, -1.0), row(-1.0, 1.0)]).abs() < 1e-12);
+    }
+
+    #[test]
     fn what_the_loop_makes_of_a_wave_is_told_over_the_shortest() {
         let row = |period, size| Row {
             way: Way::Ours,
             wave: Wave { kind: Kind::Price, period },
-            phases: (0.0, size),
+            phases: vec![(0.0, size)],
         };
         let rows = [row(12, 2.0), row(12, 2.0), row(96, 3.0), row(96, 2.0)];
         let told = gains(&rows);

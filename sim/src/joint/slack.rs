@@ -16,7 +16,7 @@ const CAMPAIGNS: usize = 4;
 const AMPLE: f64 = 3.0;
 /// What is kept of the value by a bidder that shades by one factor.
 const BY_HAND: f64 = 0.7;
-/// Surplus over the unshaded one's, at least.
+/// Surplus over the greater of the unshaded one's and that of a fixed share of the value, at least.
 pub const SURPLUS_LEAST: f64 = 1.2;
 /// Cost of a win over the unshaded one's, at most.
 pub const COST_MOST: f64 = 0.8;
@@ -148,13 +148,20 @@ impl Slack {
         self.arms.iter().find(|one| one.arm == arm)
     }
 
+    /// The greatest surplus, in units, of those that bid without schedules and with as much money.
+    #[must_use]
+    pub fn surplus_without(&self) -> Option<f64> {
+        let of = [Arm::Plain, Arm::ByHand].map(|arm| self.arm(arm));
+        of.into_iter().flatten().map(|one| one.figures.surplus()).reduce(f64::max)
+    }
+
     /// Whether shading for surplus leaves over what it should, and is as cheap as it should be.
     #[must_use]
     pub fn is_surplus_met(&self) -> bool {
-        let (Some(plain), Some(shaded)) = (self.arm(Arm::Plain), self.arm(Arm::Surplus)) else {
+        let (Some(without), Some(shaded)) = (self.surplus_without(), self.arm(Arm::Surplus)) else {
             return false;
         };
-        let least = SURPLUS_LEAST * plain.figures.surplus().max(0.0);
+        let least = SURPLUS_LEAST * without.max(0.0);
         shaded.figures.surplus() > least && shaded.cost.mean <= COST_MOST - 1.0
     }
 
@@ -164,5 +171,29 @@ impl Slack {
         self.arm(Arm::ValueAtOne).is_some_and(|one| {
             one.value.mean >= RESULTS_LEAST && one.value.low.is_some_and(|low| low > 0.0)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shading_must_beat_a_fixed_share_of_the_value_too() {
+        let row = |arm, value, spend| Row {
+            arm,
+            seed: 1,
+            figures: Figures { value, spend, wins: 1.0, utilisation: 0.0, volatility: 0.0 },
+        };
+        let told = |by_hand| {
+            let rows = [
+                row(Arm::Plain, 100.0, 99.0),
+                row(Arm::ByHand, by_hand, 40.0),
+                row(Arm::Surplus, 90.0, 40.0),
+            ];
+            Slack::of(&[1], &rows).is_surplus_met()
+        };
+        assert!(told(80.0), "fifty are more than 1.2 times forty");
+        assert!(!told(85.0), "and less than 1.2 times forty-five");
     }
 }

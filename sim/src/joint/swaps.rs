@@ -1,14 +1,15 @@
 //! Schedules that are swapped for others at once: how far does spend move?
 //!
 //! Two models, each learnt from a day of its own with an eighth of the traffic, take turns every
-//! two hours; beside that the same day with the first model throughout, swapped for itself. A move
-//! is the change of the logarithm of spend from the half hour before to the one after, less that
-//! of the day beside, in which luck is the same. Called by the front door.
+//! two hours; beside that the same day with the first model throughout. A move is the change of the
+//! logarithm of spend from the half hour before to the one after, less that of the day beside, in
+//! which auctions and values are the same. What the day beside changes by is its course: it is told
+//! to compare with, and nothing is judged by it. Called by the front door.
 
 use super::world::{Setting, Way, run_once};
 use crate::number::{length, place};
 use crate::report::CampaignReport;
-use crate::scenario::ScenarioError;
+use crate::scenario::{Complaint, ScenarioError};
 use crate::shading::contender::Feedback;
 use crate::world::shading::{Model, ShadePlan, ShadeSource};
 use paceline_core::campaign::ShadingObjective;
@@ -48,22 +49,42 @@ pub struct Swaps {
     pub tail: f64,
     /// Mean with its sign: below zero where a swap costs spend.
     pub signed: f64,
-    /// Mean size of what moves by itself, where a model is swapped for itself.
-    pub placebo_mean: f64,
+    /// Mean size of what spend changes by in the day beside, where nothing is swapped: its course.
+    pub course_mean: f64,
     /// 95th percentile of it.
-    pub placebo_tail: f64,
+    pub course_tail: f64,
     /// Every size, ascending.
     pub sizes: Vec<f64>,
 }
 
 /// The two models.
+///
+/// # Errors
+/// [`ScenarioError`] too where a day was too thin to learn a schedule for every segment: a swap
+/// with nothing would be none.
 pub(super) fn models(thin: &Setting) -> Result<Vec<Model>, ScenarioError> {
     let way = Way::Ours;
     let learnt = LEARNT_FROM.map(|seed| {
         let plan = way.plan(Feedback::Winners, ShadingObjective::Value);
-        Ok(run_once(&thin.for_way(way), way, plan, seed)?.shades)
+        let model = run_once(&thin.for_way(way), way, plan, seed)?.shades;
+        whole(model, seed, thin.supply.per_day)
     });
     learnt.into_iter().collect()
+}
+
+/// The model, if it holds a schedule for every segment.
+fn whole(model: Model, seed: u64, per_day: f64) -> Result<Model, ScenarioError> {
+    if model.iter().all(Option::is_some) {
+        return Ok(model);
+    }
+    Err(ScenarioError::Rules {
+        file: "joint".to_owned(),
+        complaints: vec![Complaint {
+            key: "per_day".to_owned(),
+            value: format!("{per_day:.0} in a day learnt from, seed {seed}"),
+            rule: "must be enough to learn a schedule of every segment".to_owned(),
+        }],
+    })
 }
 
 pub(super) fn play(setting: &Setting, models: &[Model], seed: u64) -> Result<Moves, ScenarioError> {
@@ -120,8 +141,8 @@ impl Swaps {
             mean: crate::number::mean(&swapped),
             tail: at_share(&swapped, 0.95),
             signed: signed / length(swapped.len()).max(1.0),
-            placebo_mean: crate::number::mean(&beside),
-            placebo_tail: at_share(&beside, 0.95),
+            course_mean: crate::number::mean(&beside),
+            course_tail: at_share(&beside, 0.95),
             sizes: swapped,
         }
     }
@@ -137,4 +158,23 @@ impl Swaps {
 fn at_share(sorted: &[f64], share: f64) -> f64 {
     let rank = place(share * length(sorted.len()), sorted.len());
     sorted.get(rank).copied().unwrap_or(0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_without_a_schedule_of_every_segment_is_refused() {
+        let told = whole(vec![None].into(), 7, 10.0).unwrap_err().to_string();
+        assert!(told.contains("seed 7") && told.contains("every segment"), "{told}");
+    }
+
+    #[test]
+    fn swaps_are_judged_by_what_they_add_to_the_course_of_the_day() {
+        let quiet = Moves { swapped: vec![0.01, -0.01], beside: vec![0.5, -0.7] };
+        let told = Swaps::of(&[quiet]);
+        assert!((told.mean - 0.01).abs() < 1e-12 && (told.course_mean - 0.6).abs() < 1e-12);
+        assert!(told.is_met());
+    }
 }

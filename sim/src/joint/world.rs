@@ -108,9 +108,14 @@ impl Setting {
         Self { supply, budgets, multiplier_max: 1.0, wave: None }
     }
 
-    /// With the range of multipliers that a way has.
+    /// With the range of multipliers that a way has. Only who paces by the multiplier and shades
+    /// may be raised: throttling stands at the top of its range, and would bid a multiple of the
+    /// value.
     pub(super) fn for_way(&self, way: Way) -> Self {
-        let multiplier_max = if way == Way::Unshaded { 1.0 } else { self.supply.raised };
+        let multiplier_max = match way {
+            Way::Unshaded | Way::Throttled => 1.0,
+            Way::Ours | Way::ShadeFirst => self.supply.raised,
+        };
         Self { multiplier_max, ..self.clone() }
     }
 
@@ -228,4 +233,18 @@ fn log_normal((median, sigma): (f64, f64)) -> Value {
 
 pub(super) fn entries<const N: usize>(entries: [(&str, Value); N]) -> Table {
     entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_throttles_bids_no_more_than_the_value() {
+        let supply = Supply { per_day: 1_000.0, full: 1.0, raised: 2.0 };
+        let most = |way| Setting::of_shares(supply, &[0.5]).for_way(way).multiplier_max;
+        let ways = [Way::Ours, Way::ShadeFirst, Way::Throttled, Way::Unshaded];
+        let expected = [2.0, 2.0, 1.0, 1.0];
+        assert!(ways.map(most).iter().zip(expected).all(|(most, one)| (most - one).abs() < 1e-12));
+    }
 }

@@ -144,7 +144,8 @@ metrics! {
         /// Most rounds from the first report that showed a runaway to the table that cut it; absent
         /// where none was cut, and where no fault is planted that is watched.
         trip_rounds: Option<u64>,
-        /// The greatest loss by a trip over its bound, CONTROL.md (84); absent likewise.
+        /// The greatest loss by a trip over A + G, CONTROL.md (84), G counted once even where
+        /// events are told too often: above one only there. Absent likewise.
         trip_loss_ratio: Option<f64>,
         /// The greatest factor by which participation rose within a minute after a trip.
         recovery_per_minute: Option<f64>,

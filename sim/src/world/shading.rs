@@ -28,6 +28,10 @@ use std::sync::Arc;
 /// Schedules by segment index; absent where nothing is known.
 pub type Model = Arc<[Option<ShadingSchedule>]>;
 
+/// Outcomes that a bidder keeps until its next report, at most: an hour without a word at eighteen
+/// bids a second. What comes after is not told, as by a client whose queue is full.
+const ROWS_MOST: usize = 1 << 16;
+
 /// Where schedules come from.
 #[derive(Debug, Clone)]
 pub enum ShadeSource {
@@ -179,7 +183,9 @@ impl Shading {
         else {
             return;
         };
-        rows.0.push(row(*path, *feedback));
+        if rows.0.len() < ROWS_MOST {
+            rows.0.push(row(*path, *feedback));
+        }
     }
 }
 
