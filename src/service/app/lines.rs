@@ -242,7 +242,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
-        let never = |_: TcpStream| std::future::pending::<io::Result<TcpStream>>();
+        let never = |stream: TcpStream| async move {
+            let _held = stream;
+            std::future::pending::<io::Result<TcpStream>>().await
+        };
         let (_lines, accepting) = accept(listener, never, stop.clone());
         let accepting = tokio::spawn(accepting);
         let mut silent = Vec::new();

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::config::ClockKind;
-use crate::config::value::Value as _;
 use paceline_core::notice::NoticeCause;
 use paceline_core::units::{Currency, Nanos};
 use std::path::Path;
