@@ -330,6 +330,12 @@ mod tests {
         let mut notices = Notices::default();
         notices.hold(at(3), NoticeCause::Runaway, OBJECT, NoticeMoney::default());
         let _ = notices.settle(at(3), |_| Span::ZERO);
+        let over = NoticeMoney { spent: Nanos::new(7), planned: Nanos::new(5) };
+        notices.hold(at(3), NoticeCause::Blackout, NoticeObject::Partition, over);
+        let _ = notices.settle(at(3), |_| Span::ZERO);
+        notices.hold(at(4), NoticeCause::Runaway, OBJECT, NoticeMoney::default());
+        let _ = notices.settle(at(4), |_| Span::ZERO);
+        assert_eq!((notices.standing().count(), notices.recent().count()), (1, 1));
         let text = serde_json::to_string(&notices).unwrap();
         assert_eq!(serde_json::from_str::<Notices>(&text).unwrap(), notices);
     }

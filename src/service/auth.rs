@@ -230,15 +230,16 @@ impl Keyring {
     }
 
     /// Reads lines of `role name sha256:<64 hexadecimal digits>`, or with `dns:` or `uri:` and a
-    /// name of a certificate instead; `#` begins a comment.
+    /// name of a certificate instead; `#` at a word's beginning begins a comment.
     ///
     /// # Errors
     /// As [`Self::read`].
     pub fn parse(text: &str) -> Result<Self, AuthError> {
         let mut callers = BTreeMap::new();
         for (at, line) in text.lines().enumerate() {
-            let words: Vec<&str> =
-                line.split('#').next().unwrap_or_default().split_whitespace().collect();
+            // Within a word it belongs to it: a URI may have a fragment.
+            let words = line.split_whitespace().take_while(|word| !word.starts_with('#'));
+            let words: Vec<&str> = words.collect();
             if words.is_empty() {
                 continue;
             }

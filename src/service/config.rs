@@ -5,11 +5,13 @@
 //! every other part is handed the section it needs. `config/paceline.toml` tells the same as the
 //! defaults below, with the reason of each.
 
+pub mod address;
 pub mod check;
 pub mod print;
 pub mod raw;
 pub mod value;
 
+pub use address::Address;
 pub use check::{Complaint, ConfigError};
 pub use print::Effective;
 pub use raw::{Origin, RawConfig, Sources};
@@ -283,7 +285,7 @@ pub struct ShutdownConfig {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoticesConfig {
     /// Where each is posted to; empty: nowhere.
-    pub webhook_url: String,
+    pub webhook_url: Address,
     /// File that holds what the posts are signed with, and nothing else.
     pub webhook_secret_file: Secret,
     /// PEM file with the authority that signed the receiver's certificate; absent: the system's.
@@ -295,7 +297,7 @@ pub struct NoticesConfig {
 impl Default for NoticesConfig {
     fn default() -> Self {
         Self {
-            webhook_url: String::new(),
+            webhook_url: Address::default(),
             webhook_secret_file: Secret::NONE,
             webhook_authority_file: None,
             webhook_timeout: Span::from_secs(5),

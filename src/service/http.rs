@@ -6,13 +6,15 @@
 
 use crate::auth::certificate::Certified;
 use crate::auth::door::{self, Guard};
+use crate::clock::Stopwatch;
 use crate::health::Health;
 use crate::telemetry::MetricsPage;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use axum::Extension;
 use axum::Router;
 use axum::extract::{ConnectInfo, State};
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
@@ -156,7 +158,11 @@ async fn serve(
                         tokio::time::timeout(HELLO_TIMEOUT, tls.pages().accept(stream)).await
                     {
                         let certified = Certified::of(stream.get_ref().1.peer_certificates());
+                        let begun = Stopwatch::start();
                         let routes = routes.layer(Extension(certified));
+                        let routes = routes.layer(map_response(move |answer| async move {
+                            close_if_old(begun, answer)
+                        }));
                         converse(stream, routes, watcher, place).await;
                     }
                 }
@@ -166,6 +172,14 @@ async fn serve(
     // Pages that stream for ever are cut when the runtime ends; a stage's deadline bounds the wait.
     ending.shutdown().await;
     connections.shutdown().await;
+}
+
+/// Asks for another connection once this one is as old as it may be.
+fn close_if_old(begun: Stopwatch, mut answer: Response) -> Response {
+    if begun.elapsed() >= tls::AGE_MAX {
+        answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    answer
 }
 
 /// One connection, until it ends. What goes wrong with it is the other side's affair.

@@ -18,6 +18,9 @@ use tokio_rustls::{TlsAcceptor, rustls};
 
 /// Longest time to agree on a key: a connection that says nothing must not hold a place for ever.
 pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a connection may be used where certificates of callers are taken: whose word counts is
+/// asked when it begins, so that an authority that was taken out counts no longer than this.
+pub const AGE_MAX: Duration = Duration::from_secs(3_600);
 /// How often the files are looked at, in the world's time.
 const INTERVAL: Duration = Duration::from_secs(2);
 /// Certificates and keys have some kilobytes, a list of authorities some hundred.
@@ -286,9 +289,23 @@ mod tests {
         let mut fault = None;
         assert!(!tls.adopt(&config).unwrap(), "they say the same");
         pair(folder.path());
+        let first = tls.in_force();
         assert!(tls.adopt(&config).unwrap(), "another pair");
+        let second = tls.in_force();
+        assert!(first.1 != second.1 && !Arc::ptr_eq(&first.0, &second.0));
+        assert!(second.1 == Files::read(&config).unwrap().unwrap());
         std::fs::write(folder.path().join("key.pem"), "nonsense").unwrap();
         look(&tls, &config, &mut fault);
         assert!(fault.is_some_and(|told| told.starts_with("reading server.tls_key_file")));
+        let third = tls.in_force();
+        assert!(second.1 == third.1 && Arc::ptr_eq(&second.0, &third.0));
+    }
+
+    impl Tls {
+        /// What connections are encrypted with, and the files that say so.
+        fn in_force(&self) -> (Arc<rustls::ServerConfig>, Files) {
+            let in_force = self.0.read().unwrap();
+            (Arc::clone(in_force.calls.config()), in_force.files.clone())
+        }
     }
 }

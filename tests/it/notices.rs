@@ -9,7 +9,21 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-/// One POST, answered; its head and its body.
+const SECRET: &str = "of sixteen bytes and more";
+
+/// Whether a post bears the tag that its receiver is told to work out: HMAC-SHA256, under the
+/// secret, of the header's seconds, a full stop and the body as it came.
+fn is_ours(text: &str) -> bool {
+    let (head, body) = text.split_once("\r\n\r\n").unwrap();
+    let header = head.lines().find_map(|line| line.strip_prefix("paceline-signature: ")).unwrap();
+    let (seconds, tag) = header.strip_prefix("t=").unwrap().split_once(",v1=").unwrap();
+    let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
+    let own = ring::hmac::sign(&key, format!("{seconds}.{body}").as_bytes());
+    let own: String = own.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    own == tag
+}
+
+/// One POST, answered; all of it, and its body.
 async fn posted(listener: &TcpListener, status: &str) -> (String, Value) {
     let (mut stream, _) = listener.accept().await.unwrap();
     let mut text = String::new();
@@ -32,7 +46,7 @@ async fn posted(listener: &TcpListener, status: &str) -> (String, Value) {
 async fn a_runaway_is_told_of_wherever_somebody_looks() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let secret = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(secret.path(), "of sixteen bytes and more").unwrap();
+    std::fs::write(secret.path(), format!("{SECRET}\n")).unwrap();
     let url = format!("http://{}/hook", listener.local_addr().unwrap());
     let mut service = Setup::embedded()
         .with("loop.tick", "1s")
@@ -60,11 +74,12 @@ async fn a_runaway_is_told_of_wherever_somebody_looks() {
     assert_eq!(told.unwrap().into_inner().refusals, []);
 
     // It fails at first, and is tried again.
-    let (_, failed) = posted(&listener, "500 Internal Server Error").await;
+    let (first, failed) = posted(&listener, "500 Internal Server Error").await;
     let (head, raised) = posted(&listener, "200 OK").await;
     assert_eq!(failed, raised);
     assert!(head.starts_with("POST /hook HTTP/1.1\r\n"), "{head}");
-    assert!(head.contains("\r\npaceline-signature: t="), "{head}");
+    assert!(is_ours(&first) && is_ours(&head), "{head}");
+    assert!(!is_ours(&format!("{head} ")), "of another body");
     assert_eq!(raised["cause"], "runaway");
     assert_eq!(raised["stage"], "raised");
     assert_eq!(raised["currency"], "USD");

@@ -78,7 +78,8 @@ fn faults(config: &Config) -> Vec<Fault> {
                 (*key, notices.webhook_secret_file.show())
             }
             WebhookError::File { key, path, .. } => (*key, path.display().to_string()),
-            _ => ("notices.webhook_url", notices.webhook_url.clone()),
+            WebhookError::NoAuthority => ("notices.webhook_authority_file", String::new()),
+            _ => ("notices.webhook_url", notices.webhook_url.show()),
         };
         let rule = match &error {
             WebhookError::File { why, .. } => why.clone(),
@@ -166,5 +167,30 @@ mod tests {
         assert_eq!(told.len(), 2, "{told:#?}");
         assert!(told[0].contains("must be a sound catalogue: "), "{told:#?}");
         assert!(told[1].contains("server.tokens_file = \"***\""), "{told:#?}");
+    }
+
+    #[test]
+    fn a_webhook_is_on_this_machine_by_any_of_its_names_or_somebody_vouches_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            path
+        };
+        let (secret, nobody) = (file("secret", "of sixteen bytes"), file("nobody", "nobody\n"));
+        let secret = ("notices.webhook_secret_file", secret.as_path());
+        for url in
+            ["http://localhost:9/hook", "http://[::1]/hook", "http://[::1]:9", "http://127.9.9.9"]
+        {
+            assert_eq!(told(&[("notices.webhook_url", Path::new(url)), secret]), [""; 0], "{url}");
+        }
+        let told = told(&[
+            ("notices.webhook_url", Path::new("https://hooks.example/hunter2")),
+            ("notices.webhook_authority_file", &nobody),
+            secret,
+        ]);
+        assert_eq!(told.len(), 1, "{told:#?}");
+        assert!(told[0].contains("notices.webhook_authority_file = "), "{told:#?}");
+        assert!(told[0].ends_with("holds none") && !told[0].contains("hunter2"), "{told:#?}");
     }
 }

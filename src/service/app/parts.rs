@@ -230,7 +230,8 @@ pub(super) fn start_sinks(partitions: &Partitions) -> Sinks {
 }
 
 impl Sinks {
-    /// Writes what is not written yet, and ends: at most one command's time-out later.
+    /// Writes what is not written yet, tells what is not told yet, and ends: at most one command's
+    /// time-out later, or one of the webhook.
     pub(super) async fn stop(self) {
         self.stop.cancel();
         self.tasks.close();

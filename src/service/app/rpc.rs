@@ -7,24 +7,34 @@ use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
-use crate::tls::Tls;
+use crate::tls::{self, Tls};
 use anyhow::Context;
 use paceline_proto::v1::FILE_DESCRIPTOR_SET;
 use paceline_proto::v1::admin_service_server::AdminServiceServer;
 use paceline_proto::v1::multiplier_service_server::MultiplierServiceServer;
 use paceline_proto::v1::spend_service_server::SpendServiceServer;
 use std::net::{SocketAddr, TcpListener};
-use tokio::sync::mpsc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tonic::service::Routes;
 use tonic::transport::Server;
+use tonic::transport::server::{Connected, Router};
 
 /// The largest message taken but for reports, which have a setting: a catalogue at its bounds is
 /// half of this.
 const MESSAGE_BYTES_MAX: usize = 16 << 20;
+
+/// After so long without a word, a connection is asked whether its caller is still there.
+const QUIET_MAX: Duration = Duration::from_secs(30);
+/// How long the answer may take: a caller that is gone without a farewell keeps no place.
+const SIGN_OF_LIFE_MAX: Duration = Duration::from_secs(20);
+
+/// How long streams may go on after their connection's age, before they are cut.
+const AGE_GRACE: Duration = Duration::from_secs(60);
 
 /// The port, serving.
 pub(super) struct Rpc {
@@ -70,23 +80,43 @@ pub(super) async fn serve(
     let mut routes = Routes::new(health_service);
     routes = routes.add_service(reflection).add_service(spend).add_service(admin);
     let calls = routes.add_service(tables).into_axum_router();
-    let router = Server::builder().add_routes(door::guard_calls(calls, guard).into());
-    let until = stop.clone();
+    let mut server = Server::builder()
+        .http2_keepalive_interval(Some(QUIET_MAX))
+        .http2_keepalive_timeout(Some(SIGN_OF_LIFE_MAX));
+    if config.server.tls_client_authority_file.is_some() {
+        server = server.max_connection_age(tls::AGE_MAX).max_connection_age_grace(AGE_GRACE);
+    }
+    let router = server.add_routes(door::guard_calls(calls, guard).into());
     let served = match tls {
-        None => tasks.spawn(async move {
-            let incoming = TcpListenerStream::new(listener);
-            router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
-        }),
+        None => {
+            let (incoming, accepting) =
+                lines::accept(listener, |stream| std::future::ready(Ok(stream)), stop.clone());
+            tasks.spawn(accepting);
+            serve_lines(router, incoming, stop.clone(), tasks)
+        }
         Some(tls) => {
-            let (ready, incoming) = mpsc::channel(lines::READY_MAX);
-            tasks.spawn(lines::accept(listener, tls, ready, until.clone()));
-            tasks.spawn(async move {
-                let incoming = ReceiverStream::new(incoming);
-                router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
-            })
+            let agree = move |stream| tls.calls().accept(stream);
+            let (incoming, accepting) = lines::accept(listener, agree, stop.clone());
+            tasks.spawn(accepting);
+            serve_lines(router, incoming, stop.clone(), tasks)
         }
     };
     Ok(Rpc { address, streams, stop, reports, served })
+}
+
+fn serve_lines<S>(
+    router: Router,
+    incoming: lines::Lines<S>,
+    until: CancellationToken,
+    tasks: &TaskTracker,
+) -> JoinHandle<Result<(), tonic::transport::Error>>
+where
+    S: AsyncRead + AsyncWrite + Connected + Unpin + Send + 'static,
+{
+    tasks.spawn(async move {
+        let incoming = ReceiverStream::new(incoming);
+        router.serve_with_incoming_shutdown(incoming, until.cancelled_owned()).await
+    })
 }
 
 impl Rpc {

@@ -15,7 +15,8 @@ pub(super) const DNS: &str = "dns:";
 pub(super) const URI: &str = "uri:";
 /// Bytes of a name: as many as one of the DNS may have.
 pub(super) const NAME_BYTES_MAX: usize = 253;
-/// Names of one certificate that are read; those beyond them count for nothing.
+/// Names of one certificate; one with more is nobody's, since a name that was not read could be
+/// another caller's.
 const NAMES_MAX: usize = 32;
 
 /// The names of a certificate that was vouched for; of none, there are none.
@@ -31,7 +32,11 @@ impl Certified {
         let Ok(read) = EndEntityCert::try_from(own) else { return Self::default() };
         let dns = read.valid_dns_names().map(|name| DNS.to_owned() + &name.to_ascii_lowercase());
         let uris = read.valid_uri_names().map(|name| URI.to_owned() + name);
-        Self(dns.chain(uris).take(NAMES_MAX).collect())
+        let all: Vec<String> = dns.chain(uris).take(NAMES_MAX + 1).collect();
+        if all.len() > NAMES_MAX {
+            return Self::default();
+        }
+        Self(all.into_iter().filter(|name| !is_wild(name)).collect())
     }
 
     /// Every name, with its kind before it.
@@ -46,8 +51,16 @@ pub(super) fn name(word: &str) -> Option<String> {
     let is_plain = |name: &str| name.chars().all(|c| c.is_ascii_graphic());
     let rest = word.strip_prefix(DNS).or_else(|| word.strip_prefix(URI));
     rest.filter(|name| is_short(name) && is_plain(name))?;
+    if is_wild(word) {
+        return None;
+    }
     // Names of the DNS have no size of letters; URIs do.
     Some(if word.starts_with(DNS) { word.to_ascii_lowercase() } else { word.to_owned() })
+}
+
+/// Whether it is a pattern of the DNS, which is for those who serve: whoever calls is one.
+fn is_wild(name: &str) -> bool {
+    name.starts_with(DNS) && name.contains('*')
 }
 
 #[cfg(test)]
@@ -57,7 +70,11 @@ mod tests {
 
     #[test]
     fn names_of_both_kinds_are_read_and_subjects_are_not() {
-        let mut params = CertificateParams::new(vec!["Bidder-7.Example".to_owned()]).unwrap();
+        let mut params = CertificateParams::new(vec![
+            "Bidder-7.Example".to_owned(),
+            "*.shop.example".to_owned(),
+        ])
+        .unwrap();
         let uri = "spiffe://shop.example/Bidder".try_into().unwrap();
         params.subject_alt_names.push(SanType::URI(uri));
         params.distinguished_name.push(rcgen::DnType::CommonName, "admin.example");
@@ -74,7 +91,7 @@ mod tests {
     fn a_name_in_the_file_is_of_a_kind_and_short() {
         assert_eq!(name("dns:Bidder.Example").as_deref(), Some("dns:bidder.example"));
         assert_eq!(name("uri:spiffe://a/B").as_deref(), Some("uri:spiffe://a/B"));
-        for wrong in ["", "dns:", "uri:", "mail:a@b", "dns:a\u{e9}", "bidder"] {
+        for wrong in ["", "dns:", "uri:", "mail:a@b", "dns:a\u{e9}", "dns:*.shop", "bidder"] {
             assert_eq!(name(wrong), None, "{wrong}");
         }
         assert_eq!(name(&format!("dns:{}", "x".repeat(254))), None);

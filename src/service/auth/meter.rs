@@ -12,8 +12,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Callers told apart, at some hundred bytes each: as many as a file of tokens may name. All that
-/// come beside them share one rate, until one of these has been quiet.
+/// Addresses told apart, at some hundred bytes each. All that come beside them share one rate,
+/// until one of these has been quiet. Names need no bound: the file of tokens has one.
 const ASKERS_MAX: usize = 10_000;
 /// How often at most those who have been quiet are looked for, since that is a walk over all.
 const SWEEP: Duration = Duration::from_secs(1);
@@ -44,6 +44,8 @@ enum Asker {
 struct Books {
     /// Until when what was asked for lasts at the steady rate.
     until: BTreeMap<Asker, Duration>,
+    /// How many of these are addresses.
+    addresses: usize,
     swept: Duration,
 }
 
@@ -90,7 +92,10 @@ impl Meter {
         match (until - now).checked_sub(ahead).filter(|wait| !wait.is_zero()) {
             Some(wait) => Err(wait),
             None => {
-                books.until.insert(asker, until + step);
+                let is_address = matches!(asker, Asker::At(_));
+                if books.until.insert(asker, until + step).is_none() && is_address {
+                    books.addresses += 1;
+                }
                 Ok(())
             }
         }
@@ -100,20 +105,25 @@ impl Meter {
 impl Books {
     /// Under which name somebody is counted.
     fn place(&mut self, asker: Asker, now: Duration) -> Asker {
-        if self.until.len() < ASKERS_MAX || self.until.contains_key(&asker) {
-            return asker;
-        }
-        if now.saturating_sub(self.swept) >= SWEEP {
+        // The second bound is for names that were struck out of the file since.
+        let is_full = self.addresses >= ASKERS_MAX || self.until.len() >= 2 * ASKERS_MAX;
+        if is_full && now.saturating_sub(self.swept) >= SWEEP {
             self.swept = now;
             // Whose moment is past is as good as new.
             self.until.retain(|_, until| *until > now);
+            self.addresses = self.until.keys().filter(|one| matches!(one, Asker::At(_))).count();
         }
-        if self.until.len() < ASKERS_MAX { asker } else { Asker::Others }
+        let is_told_apart = match asker {
+            // Addresses of strangers must not push out whoever has a name.
+            Asker::Named(_) | Asker::Others => true,
+            Asker::At(_) => self.addresses < ASKERS_MAX || self.until.contains_key(&asker),
+        };
+        if is_told_apart { asker } else { Asker::Others }
     }
 }
 
 /// An address as far as it tells callers apart.
-fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & NETWORK)),
         short @ IpAddr::V4(_) => short,
@@ -183,6 +193,9 @@ mod tests {
         assert!(meter.take_at(at(most + 1), SWEEP).is_err(), "the rate of all the others");
         assert!(meter.take_at(at(0), SWEEP).is_err(), "its own");
         assert_eq!(meter.books.lock().unwrap().until.len(), ASKERS_MAX + 1);
+        let named = || meter.take_at(Asker::Named("anna".into()), SWEEP);
+        assert_eq!(named(), Ok(()), "a name of the file has its own rate");
+        assert!(named().is_err());
         let later = SWEEP * 3;
         assert_eq!(meter.take_at(at(most + 1), later), Ok(()));
         assert_eq!(meter.take_at(at(most + 2), later), Ok(()), "there is room again");

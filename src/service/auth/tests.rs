@@ -133,7 +133,29 @@ fn certificates_are_known_by_one_name_of_the_file_and_never_by_two_callers() {
     assert_eq!(of(&["uri:spiffe://shop/ADA"]), None, "URIs have a size of letters");
     assert_eq!(of(&["dns:bidder.example", "uri:spiffe://shop/ada"]), None, "which of them?");
     assert_eq!(of(&[]), None);
+    let many = |count: usize| {
+        let mut names = vec!["dns:bidder.example".to_owned()];
+        names.extend((1..count).map(|number| format!("dns:n{number}.example")));
+        of(&names.iter().map(String::as_str).collect::<Vec<_>>())
+    };
+    assert_eq!(many(32).as_deref(), Some("fleet"));
+    assert_eq!(many(33), None, "which of its names nobody read could be another's");
     assert_eq!(ring.caller("dns:bidder.example"), None, "a name is no token");
+}
+
+#[test]
+fn a_comment_begins_a_word_and_a_fragment_belongs_to_its_name() {
+    let ring = Keyring::parse(
+        "#admin eve uri:urn:shop:eve\n\
+         admin ada uri:urn:shop:roles#admin # the owner\nviewer vera uri:urn:shop:roles #admin\n",
+    )
+    .unwrap();
+    let role = |name: &str| {
+        ring.callers().get(&Credential::Name(name.to_owned())).map(|caller| caller.role)
+    };
+    assert_eq!(role("uri:urn:shop:roles#admin"), Some(Role::Admin));
+    assert_eq!(role("uri:urn:shop:roles"), Some(Role::Viewer));
+    assert_eq!(role("uri:urn:shop:eve"), None);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::first_causes::FirstCauses;
 use super::notices::Notices;
 use super::sort::Order;
 use crate::clock::Stopwatch;
-use crate::control_loop::LoopError;
+use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
 use paceline_core::campaign::CampaignStatus;
 use paceline_core::diagnosis::CauseKind;
@@ -29,6 +29,9 @@ const SURPLUS: usize = 2_000;
 /// How long causes are looked for before the page tells what is known. Real time: well within what
 /// a page may take.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Between two questions for causes, so that rounds come in between and others are heard.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Sums over campaigns of one currency; a portfolio may exceed what one budget may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -109,7 +112,8 @@ struct Answer {
     totals: BTreeMap<Currency, Amounts>,
     rows: Vec<Row>,
     found: u64,
-    undiagnosed: u64,
+    /// Whose cause was asked for and is not known yet.
+    undiagnosed: Vec<CampaignId>,
     notices: Notices,
 }
 
@@ -176,33 +180,84 @@ pub(super) struct Question {
     pub take: usize,
 }
 
+type Answers = BTreeMap<PartitionId, Result<Answer, LoopError>>;
+
 /// Asks every partition; rows `skip..skip + take` of the campaigns that pass, in order. Archived
 /// campaigns are left out. Sums and states are of all campaigns, whatever the filter says. Where
-/// causes are asked for that are not known yet, it asks again, so that rounds come in between.
+/// causes are asked for that are not known yet, these are looked into bit by bit, so that rounds
+/// come in between, and then those partitions are asked again.
 pub(super) async fn ask(
     partitions: &Partitions,
     question: &Question,
     causes: &FirstCauses,
 ) -> Portfolio {
     let asking = Stopwatch::start();
-    loop {
-        let told = ask_once(partitions, question, causes).await;
-        if told.undiagnosed == 0 || asking.elapsed() >= PATIENCE {
-            return told;
+    let search = match question.filter.cause {
+        None => None,
+        Some(_) => causes.search(PATIENCE).await,
+    };
+    let may_look = search.is_some();
+    let mut answers =
+        ask_each(partitions.all().cloned().collect(), question, causes, may_look).await;
+    let mut pending: BTreeMap<PartitionId, Vec<CampaignId>> = BTreeMap::new();
+    for (partition, answer) in &answers {
+        if let Ok(answer) = answer
+            && may_look
+            && !answer.undiagnosed.is_empty()
+        {
+            pending.insert(*partition, answer.undiagnosed.clone());
         }
     }
+    let unknown: Vec<PartitionId> = pending.keys().copied().collect();
+    while !pending.is_empty() && asking.elapsed() < PATIENCE {
+        tokio::time::sleep(PAUSE).await;
+        pending = look_into(partitions, pending, causes).await;
+    }
+    drop(search);
+    if !unknown.is_empty() {
+        let again = partitions.all().filter(|handle| unknown.contains(&handle.partition()));
+        answers.extend(ask_each(again.cloned().collect(), question, causes, false).await);
+    }
+    put_together(answers, question)
 }
 
-async fn ask_once(partitions: &Partitions, question: &Question, causes: &FirstCauses) -> Portfolio {
-    let (order, skip) = (question.order, question.skip);
-    let most = skip.saturating_add(question.take);
+/// Looks into as many campaigns as one question may, in each of these partitions; what is left.
+async fn look_into(
+    partitions: &Partitions,
+    mut pending: BTreeMap<PartitionId, Vec<CampaignId>>,
+    causes: &FirstCauses,
+) -> BTreeMap<PartitionId, Vec<CampaignId>> {
     let mut asked = JoinSet::new();
     for handle in partitions.all() {
-        let (handle, causes, filter) = (handle.clone(), causes.clone(), question.filter.clone());
+        let partition = handle.partition();
+        let Some(ids) = pending.remove(&partition) else { continue };
+        let (handle, causes) = (handle.clone(), causes.clone());
+        asked.spawn(async move {
+            let look = move |engine: &Engine| causes.look_into(partition, engine, ids);
+            (partition, handle.ask(look).await)
+        });
+    }
+    let left = asked.join_all().await.into_iter();
+    // Who does not answer is told of by the question that comes after.
+    let left = left.filter_map(|(partition, left)| Some((partition, left.ok()?)));
+    left.filter(|(_, ids)| !ids.is_empty()).collect()
+}
+
+async fn ask_each(
+    handles: Vec<LoopHandle>,
+    question: &Question,
+    causes: &FirstCauses,
+    may_look: bool,
+) -> Answers {
+    let order = question.order;
+    let most = question.skip.saturating_add(question.take);
+    let mut asked = JoinSet::new();
+    for handle in handles {
+        let (causes, filter) = (causes.clone(), question.filter.clone());
         asked.spawn(async move {
             let partition = handle.partition();
             let look = move |engine: &Engine| {
-                let mut told = causes.begin(partition, engine);
+                let mut told = causes.begin(partition, engine, may_look);
                 let mut cause = |id| told.of(engine, id);
                 let answer = look(engine, &filter, order, most, &mut cause);
                 causes.keep(partition, told);
@@ -211,8 +266,12 @@ async fn ask_once(partitions: &Partitions, question: &Question, causes: &FirstCa
             (partition, handle.ask(look).await)
         });
     }
-    let mut answers = asked.join_all().await;
-    answers.sort_unstable_by_key(|(partition, _)| *partition);
+    asked.join_all().await.into_iter().collect()
+}
+
+fn put_together(answers: Answers, question: &Question) -> Portfolio {
+    let (order, skip) = (question.order, question.skip);
+    let most = skip.saturating_add(question.take);
     let mut all = Portfolio::default();
     let mut marks = Vec::new();
     for (partition, answer) in answers {
@@ -243,7 +302,7 @@ impl Portfolio {
         }
         self.rows.extend(answer.rows);
         self.found += answer.found;
-        self.undiagnosed += answer.undiagnosed;
+        self.undiagnosed += answer.undiagnosed.len() as u64;
         self.notices.add(answer.notices);
     }
 
@@ -269,7 +328,7 @@ fn look(
         totals: BTreeMap::new(),
         rows: Vec::new(),
         found: 0,
-        undiagnosed: 0,
+        undiagnosed: Vec::new(),
         notices: Notices::of(engine),
     };
     for held in engine.overviews() {
@@ -284,7 +343,9 @@ fn look(
         }
         if let Some(wanted) = filter.cause {
             let found = cause(row.id);
-            answer.undiagnosed += u64::from(found.is_none());
+            if found.is_none() {
+                answer.undiagnosed.push(row.id);
+            }
             if found != Some(wanted) {
                 continue;
             }

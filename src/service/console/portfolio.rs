@@ -250,7 +250,7 @@ fn table(told: &Portfolio, view: &View, history: &History) -> Table {
         columns.push(by(Sort::Currency, Column::text("currency")));
     }
     let ids: Vec<_> = told.rows.iter().map(|row| row.id).collect();
-    let mut table = Table::new(search::caption(view), columns);
+    let mut table = Table::new(search::caption(view, told.totals.len()), columns);
     for (row, course) in told.rows.iter().zip(history.multipliers(&ids)) {
         table = table.with_row(cells(row, course, single.is_none()));
     }

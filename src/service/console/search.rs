@@ -116,8 +116,9 @@ fn in_force(filter: &Filter) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// What a table of campaigns is called: by what it is sorted, and which way.
-pub(super) fn caption(view: &View) -> String {
+/// What a table of campaigns is called: by what it is sorted, and which way; with several
+/// currencies, that amounts stand within theirs.
+pub(super) fn caption(view: &View, currencies: usize) -> String {
     let Order { sort, way } = view.order;
     let way = match (sort, way) {
         (Sort::Behind, Way::Falling) => return "Campaigns, furthest behind first".to_owned(),
@@ -129,5 +130,6 @@ pub(super) fn caption(view: &View) -> String {
         (_, Way::Rising) => "least first",
         (_, Way::Falling) => "greatest first",
     };
-    format!("Campaigns by {}, {way}", plain(sort))
+    let apart = if sort.is_of_money() && currencies > 1 { ", each currency apart" } else { "" };
+    format!("Campaigns by {}, {way}{apart}", plain(sort))
 }

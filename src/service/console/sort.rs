@@ -133,6 +133,11 @@ impl Sort {
             | Self::InFlight => Way::Falling,
         }
     }
+
+    /// Whether it is an amount, which stands within its currency.
+    pub(super) const fn is_of_money(self) -> bool {
+        matches!(self, Self::Budget | Self::Planned | Self::Spend | Self::InFlight)
+    }
 }
 
 impl Order {
@@ -154,10 +159,15 @@ impl Order {
     /// stand by name.
     pub(super) fn compare(self, one: &Row, other: &Row) -> Ordering {
         let way = |order: Ordering| self.way.apply(order);
+        // Amounts of two currencies cannot be compared.
+        let apart = match self.sort.is_of_money() {
+            true => one.currency.cmp(&other.currency),
+            false => Ordering::Equal,
+        };
         let first = match self.sort {
             Sort::Behind => self.numbers(one.behind, other.behind),
             Sort::Name => way(one.name.cmp(&other.name)),
-            Sort::Advertiser => way(one.advertiser.cmp(&other.advertiser)),
+            Sort::Advertiser => self.present(one.advertiser.as_ref(), other.advertiser.as_ref()),
             Sort::Status => way(rank(one.state).cmp(&rank(other.state))),
             Sort::Budget => self.present(one.budget, other.budget),
             Sort::Planned => self.present(one.planned, other.planned),
@@ -168,7 +178,7 @@ impl Order {
             Sort::InFlight => way(one.in_flight.cmp(&other.in_flight)),
             Sort::Currency => way(one.currency.cmp(&other.currency)),
         };
-        first.then_with(|| one.name.cmp(&other.name))
+        apart.then(first).then_with(|| one.name.cmp(&other.name))
     }
 
     fn present<T: Ord>(self, one: Option<T>, other: Option<T>) -> Ordering {
@@ -207,10 +217,10 @@ const fn rank(state: Option<EntryState>) -> u8 {
 mod tests {
     use super::*;
     use crate::console::overview::tests::row;
-    use paceline_core::units::Nanos;
+    use paceline_core::units::{Currency, Nanos, Ppm};
 
     #[test]
-    fn every_column_sorts_both_ways_and_what_is_missing_comes_last() {
+    fn what_is_missing_comes_last_either_way() {
         let mut rows = Vec::new();
         for (name, advertiser, budget) in
             [("b", "x", Some(10)), ("a", "y", Some(30)), ("d", "x", None), ("c", "z", Some(20))]
@@ -228,10 +238,63 @@ mod tests {
         assert_eq!(by(Order::by(Sort::Advertiser)), "bdac");
         assert_eq!(by(Order::by(Sort::Budget)), "acbd", "the greatest first");
         assert_eq!(by(Order::by(Sort::Budget).turned()), "bcad", "none has no place in it");
+    }
+
+    /// Of four campaigns the first three differ in every column, and the last has nothing to show.
+    #[test]
+    fn each_column_sorts_by_what_it_shows() {
+        let mut rows: Vec<Row> = Vec::new();
+        for (at, name) in (1_u32..).zip(["a", "b", "c"]) {
+            let mut row = row(name, name);
+            let amount = Some(Nanos::from_units(at.into()));
+            (row.budget, row.in_flight) = (amount, amount.unwrap());
+            // Of a plan of one, two, three: a half, a third, a quarter.
+            row.planned = amount.map(|amount| amount + amount);
+            row.actual = Nanos::from_units((4 - at).into());
+            row.behind = Some(f64::from(at));
+            row.multiplier = Some(Ppm::new(at));
+            row.participation = Some(Ppm::new(at));
+            row.state = [EntryState::Run, EntryState::Exhausted, EntryState::Safe]
+                .get(usize::try_from(at).unwrap() - 1)
+                .copied();
+            rows.push(row);
+        }
+        rows.push(Row { advertiser: None, ..row("d", "d") });
+        let mut by = |order: Order| -> String {
+            rows.sort_unstable_by(|one, other| order.compare(one, other));
+            rows.iter().map(|row| row.name.as_str()).collect()
+        };
         for sort in Sort::ALL {
+            let (rising, falling) = match sort {
+                Sort::Name | Sort::Status => ("abcd", "dcba"),
+                // The last has spent nothing, and has nothing in flight.
+                Sort::InFlight => ("dabc", "cbad"),
+                Sort::Spend => ("dcba", "abcd"),
+                Sort::Pace => ("cbad", "abcd"),
+                Sort::Currency => ("abcd", "abcd"),
+                _ => ("abcd", "cbad"),
+            };
+            assert_eq!(by(Order { sort: *sort, way: Way::Rising }), rising, "{sort:?}");
+            assert_eq!(by(Order { sort: *sort, way: Way::Falling }), falling, "{sort:?}");
             let order = Order::by(*sort);
-            assert_eq!(by(order).len(), 4);
             assert_eq!(order.turned().turned(), order);
         }
+    }
+
+    #[test]
+    fn amounts_stand_within_their_currency_and_are_not_compared_over_it() {
+        let [usd, yen] = ["USD", "JPY"].map(|code| Currency::try_new(code).unwrap());
+        let mut rows = Vec::new();
+        for (name, currency, units) in
+            [("a", yen, 900), ("b", usd, 10), ("c", yen, 100), ("d", usd, 20)]
+        {
+            rows.push(Row { actual: Nanos::from_units(units), currency, ..row(name, "x") });
+        }
+        let mut by = |order: Order| -> String {
+            rows.sort_unstable_by(|one, other| order.compare(one, other));
+            rows.iter().map(|row| row.name.as_str()).collect()
+        };
+        assert_eq!(by(Order::by(Sort::Spend)), "acdb");
+        assert_eq!(by(Order::by(Sort::Spend).turned()), "cabd");
     }
 }

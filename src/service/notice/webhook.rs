@@ -7,6 +7,7 @@
 use super::{Told, advice};
 use crate::clock::Clock;
 use crate::config::NoticesConfig;
+use crate::config::value::Value as _;
 use crate::telemetry::event;
 use axum::body::Body;
 use axum::http::uri::{PathAndQuery, Uri};
@@ -18,6 +19,7 @@ use paceline_core::units::{Span, Timestamp};
 use ring::hmac;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, ServerName};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -46,7 +48,7 @@ pub enum WebhookError {
     /// When the address is none.
     #[error("notices.webhook_url is {url} and must be an http:// or https:// address with a host")]
     Address {
-        /// As configured.
+        /// As it may be shown.
         url: String,
     },
     /// When a file cannot be used.
@@ -59,7 +61,13 @@ pub enum WebhookError {
         /// What is wrong with it.
         why: String,
     },
-    /// When nobody vouches for anybody.
+    /// When this machine has no authorities and none are named.
+    #[error(
+        "no authority of this machine vouches for anybody: name some in \
+             notices.webhook_authority_file"
+    )]
+    NoAuthority,
+    /// When encryption cannot be set up.
     #[error("setting up encryption for notices.webhook_url")]
     Encryption(#[source] rustls::Error),
 }
@@ -100,11 +108,11 @@ impl Webhook {
     /// # Errors
     /// [`WebhookError`] names the setting.
     pub fn open(config: &NoticesConfig, clock: Clock) -> Result<Option<Self>, WebhookError> {
-        let url = &config.webhook_url;
+        let url = config.webhook_url.as_str();
         if url.is_empty() {
             return Ok(None);
         }
-        let wrong = || WebhookError::Address { url: url.clone() };
+        let wrong = || WebhookError::Address { url: config.webhook_url.show() };
         let uri: Uri = url.parse().map_err(|_| wrong())?;
         let authority = uri.authority().ok_or_else(wrong)?.clone();
         let is_encrypted = uri.scheme_str() == Some("https");
@@ -129,23 +137,44 @@ impl Webhook {
         }))
     }
 
-    /// Posts what is told until `stop`. What waits then is dropped and counted.
+    /// Posts what is told until `stop`. What waits then is tried once each, for one time-out in
+    /// all; the rest is dropped and counted.
     pub fn start(
         self,
         stop: CancellationToken,
     ) -> (Notifier, impl Future<Output = ()> + Send + 'static) {
         let (queue, mut waiting) = mpsc::channel(QUEUE_MAX);
         let work = async move {
+            let mut left = VecDeque::new();
             while let Some(Some(told)) = stop.run_until_cancelled(waiting.recv()).await {
                 if stop.run_until_cancelled(self.hand_over(&told)).await.is_none() {
-                    event::notice_dropped();
+                    // It may have been taken already: whoever gets it twice knows it by its id.
+                    left.push_back(told);
                 }
             }
-            while waiting.try_recv().is_ok() {
+            left.extend(std::iter::from_fn(|| waiting.try_recv().ok()));
+            // Beyond the time-out: whoever is slow cannot hold up the stop.
+            let _ = tokio::time::timeout(self.timeout, self.take_leave(&mut left)).await;
+            for _ in left {
                 event::notice_dropped();
             }
         };
         (Notifier(Some(queue)), work)
+    }
+
+    /// Tries each once, from the first on; what was not answered is still there.
+    async fn take_leave(&self, left: &mut VecDeque<Told>) {
+        while let Some(told) = left.front() {
+            match self.post(&body(told)).await {
+                Ok(status) if status.is_success() => event::notice_sent(),
+                Ok(status) => {
+                    let trouble = format!("it answered {}", status.as_u16());
+                    event::notice_failed(told.cause.as_str(), &told.name, &trouble);
+                }
+                Err(error) => event::notice_failed(told.cause.as_str(), &told.name, &error),
+            }
+            left.pop_front();
+        }
     }
 
     /// Tries until it is taken, refused, or was tried often enough.
@@ -288,9 +317,17 @@ fn connector(authority: Option<&PathBuf>) -> Result<TlsConnector, WebhookError> 
             let one = one.map_err(|error| fault(format!("is not PEM: {error}")))?;
             roots.add(one).map_err(|error| fault(format!("holds no authority: {error}")))?;
         }
+        if roots.is_empty() {
+            return Err(fault(
+                "must hold a certificate of an authority, and holds none".to_owned(),
+            ));
+        }
     } else {
         // What of the system's own cannot be used vouches for nobody.
         let _ = roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        if roots.is_empty() {
+            return Err(WebhookError::NoAuthority);
+        }
     }
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let client = rustls::ClientConfig::builder_with_provider(provider)

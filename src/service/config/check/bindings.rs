@@ -147,15 +147,14 @@ impl Bindings<'_> {
     fn check_notices(&mut self) {
         let (notices, server) = (&self.config.notices, &self.config.server);
         let url = notices.webhook_url.as_str();
-        let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
-        let host = url.strip_prefix("http://").map(|rest| rest.split(['/', '?']).next());
-        let is_near = host.flatten().is_some_and(|host| {
-            let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let shown = format!("{:?}", notices.webhook_url.show());
+        let uri = url.parse::<axum::http::Uri>().ok();
+        let is_near = uri.as_ref().and_then(axum::http::Uri::host).is_some_and(|name| {
             let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
             name == "localhost" || address.is_ok_and(|address| address.is_loopback())
         });
         let is_plain = url.starts_with("http://");
-        let is_sealed = url.starts_with("https://") || is_near || (is_plain && server.insecure);
+        let is_sealed = url.starts_with("https://") || (is_plain && (is_near || server.insecure));
         let rule = "must begin with https://, or with http:// and name a loopback host, or be \
                     \"\"; server.insecure = true allows any http://";
         let keys = ["notices.webhook_url", "server.insecure"];

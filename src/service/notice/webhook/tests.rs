@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::config::ClockKind;
-use crate::config::value::Value as _;
 use paceline_core::notice::NoticeCause;
 use paceline_core::units::{Currency, Nanos};
 use std::path::Path;
@@ -31,7 +30,7 @@ fn config(folder: &Path, url: String) -> NoticesConfig {
     let file = folder.join("secret");
     std::fs::write(&file, format!("{SECRET}\n")).unwrap();
     NoticesConfig {
-        webhook_url: url,
+        webhook_url: url.into(),
         webhook_secret_file: crate::config::Secret::parse(file.to_str().unwrap()).unwrap(),
         webhook_authority_file: None,
         webhook_timeout: Span::from_millis(500),
@@ -220,10 +219,47 @@ fn what_cannot_be_used_is_told_by_its_setting_and_without_the_secret() {
         "{said}"
     );
     let good = config(folder.path(), "https://localhost/".to_owned());
+    let empty = folder.path().join("empty.pem");
+    std::fs::write(&empty, "nobody\n").unwrap();
+    let nobody = NoticesConfig { webhook_authority_file: Some(empty), ..good.clone() };
+    let said = error(&nobody);
+    assert!(said.starts_with("notices.webhook_authority_file = "), "{said}");
+    assert!(said.ends_with("must hold a certificate of an authority, and holds none"), "{said}");
     let missing = NoticesConfig { webhook_authority_file: Some("no-such.pem".into()), ..good };
     let said = error(&missing);
     assert!(
         said.starts_with("notices.webhook_authority_file = no-such.pem cannot be read"),
         "{said}"
     );
+}
+
+#[tokio::test]
+async fn what_waits_at_a_stop_is_tried_once_each_for_one_time_out_in_all() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let stop = CancellationToken::new();
+    // Long enough for a machine that is busy.
+    let config =
+        NoticesConfig { webhook_timeout: Span::from_secs(3), ..config(folder.path(), url) };
+    let (notifier, work) = open(&config).start(stop.clone());
+    for name in ["first", "second", "third"] {
+        notifier.tell(&told(name));
+    }
+    stop.cancel();
+    let receiver = async {
+        let mut names = Vec::new();
+        for status in ["503 Service Unavailable", "204 No Content"] {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let body: serde_json::Value =
+                serde_json::from_str(&heard(&mut stream).await.1).unwrap();
+            names.push(body["object_id"].as_str().unwrap().to_owned());
+            answer(&mut stream, status).await;
+        }
+        // The last one is never answered, and is left.
+        let (hanging, _) = listener.accept().await.unwrap();
+        (names, hanging)
+    };
+    let ((names, _hanging), ()) = tokio::join!(receiver, work);
+    assert_eq!(names, ["first", "second"]);
 }
