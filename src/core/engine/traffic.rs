@@ -169,7 +169,8 @@ mod tests {
             seed = mix(seed);
             // Ten chances a step stand for a Poisson count.
             let asks = (0..10).filter(|&chance| {
-                let draw = (mix(seed ^ chance) >> 32) as f64 / 4_294_967_296.0;
+                let word = u32::try_from(mix(seed ^ chance) >> 32).unwrap();
+                let draw = f64::from(word) / 4_294_967_296.0;
                 draw < asks_a_day * share / 10.0
             });
             traffic.pending = Some(asks.count() as u64);

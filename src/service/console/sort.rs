@@ -246,8 +246,9 @@ mod tests {
         let mut rows: Vec<Row> = Vec::new();
         for (at, name) in (1_u32..).zip(["a", "b", "c"]) {
             let mut row = row(name, name);
-            let amount = Some(Nanos::from_units(at.into()));
-            (row.budget, row.in_flight) = (amount, amount.unwrap());
+            let money = Nanos::from_units(at.into());
+            let amount = Some(money);
+            (row.budget, row.in_flight) = (amount, money);
             // Of a plan of one, two, three: a half, a third, a quarter.
             row.planned = amount.map(|amount| amount + amount);
             row.actual = Nanos::from_units((4 - at).into());

@@ -221,11 +221,11 @@ fn a_time_without_a_plan_is_no_way_out_of_a_breaker() {
     let quiet = |_: &mut World| Vec::new();
     // One flight ends here and another begins in a minute.
     let mut split = bounded;
-    let whole = split.budgets.flights[0].clone();
+    let whole = split.budgets.flights[0];
     let (start, end) = (whole.window.start(), whole.window.end());
     let until = Window::try_new(start, world.now + Span::from_secs(1)).unwrap();
     let from = Window::try_new(world.now + Span::MINUTE, end).unwrap();
-    split.budgets.flights = [until, from].map(|window| Flight { window, ..whole.clone() }).into();
+    split.budgets.flights = [until, from].map(|window| Flight { window, ..whole }).into();
     world.say(Input::Campaign(split));
     let mut without = 0;
     let _ = run(&mut world, 12, quiet, |world| {
