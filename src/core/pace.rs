@@ -58,31 +58,6 @@ pub struct PaceSample {
     /// What winning every ask would cost at the mean price of a win, in nanos per minute of traffic
     /// time; 0 where asks or the price are unknown.
     pub reach: f64,
-    /// How many times its forecast at the volume of the last day the traffic of late came, in
-    /// `[1, 8]`; what is less than forecast is out of traffic time already. 1 where asks are
-    /// unknown.
-    pub presence: f64,
-}
-
-impl PaceSample {
-    /// Nothing planned, nothing spent, no time passed.
-    #[must_use]
-    pub const fn blank(events: f64, elasticity: f64, multiplier_max: PacingMultiplier) -> Self {
-        Self {
-            traffic_minutes: 0.0,
-            planned: Nanos::ZERO,
-            measured: Nanos::ZERO,
-            day_budget: Nanos::ZERO,
-            window_minutes: 1_440.0,
-            events,
-            elasticity,
-            multiplier_max,
-            planned_rate: 0.0,
-            spend_rate: 0.0,
-            reach: 0.0,
-            presence: 1.0,
-        }
-    }
 }
 
 /// What a law says.
@@ -213,6 +188,5 @@ pub(crate) fn test_sample() -> PaceSample {
         planned_rate: 1e8,
         spend_rate: 1e8,
         reach: 0.0,
-        presence: 1.0,
     }
 }

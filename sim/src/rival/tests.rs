@@ -21,7 +21,6 @@ fn seen(planned: f64, measured: f64) -> PaceSample {
         planned_rate: 1e9,
         spend_rate: 1e9,
         reach: 0.0,
-        presence: 1.0,
     }
 }
 

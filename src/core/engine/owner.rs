@@ -15,7 +15,7 @@ use crate::engine::minimum::Minimum;
 use crate::engine::reading::{
     DayMark, calibration, day_mark, finish, measured, planned_from, recent,
 };
-use crate::engine::traffic::{Passed, Rhythm, Traffic, traffic_at};
+use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
 use crate::ledger::{Book, Slot};
 use crate::pace::brake::{Brake, BrakeSample};
@@ -155,7 +155,6 @@ impl<S> Pace<S> {
             planned_rate: outlook.rate,
             spend_rate: if minutes > 0.0 { spent / minutes } else { 0.0 },
             reach: 0.0,
-            presence: 1.0,
         };
     }
 }
@@ -353,7 +352,7 @@ impl<S: Clone> Owner<S> {
             base: Base { billed: totals.billed, expected: totals.expected },
             recent,
             law: law.start(x0),
-            sample: PaceSample::blank(EVENTS_UNKNOWN, view.config.elasticity, self.multiplier_max),
+            sample: self.empty_sample(view),
             stepped_to: at,
             moved_at: before.as_ref().map_or(view.now, |before| before.moved_at),
             brake: Brake::new(view.now),
@@ -406,14 +405,14 @@ impl<S: Clone> Owner<S> {
         if elapsed > Span::ZERO {
             let rate = rhythm.traffic(view, self.zone, self.shape, mark);
             let decays = rhythm.decays(elapsed);
-            let (rate, Passed { weight, absence, presence }) = if view.is_open {
-                let passed = self.traffic.step(decays, rate * elapsed.as_minutes());
-                pace.idle_minutes += elapsed.as_minutes() * (1.0 - passed.weight);
-                (rate, passed)
+            let (rate, weight, absence) = if view.is_open {
+                let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());
+                pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
+                (rate, weight, absence)
             } else {
                 // At hours in which it may not deliver the law holds; nothing is missed.
                 self.traffic.pending = None;
-                (0.0, Passed::NOTHING)
+                (0.0, 0.0, 0.0)
             };
             let mut outlook = pace.plan.outlook_near(mark, &mut pace.near);
             pace.forgo(&mut outlook, absence);
@@ -428,7 +427,6 @@ impl<S: Clone> Owner<S> {
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.sample.reach = self.traffic.volume() * rate * view.win_price;
-            pace.sample.presence = presence;
             pace.stepped_to = mark;
             pace.moved_at = view.now;
             pace.step_law(law, view);
@@ -448,6 +446,22 @@ impl<S: Clone> Owner<S> {
         }
         pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
         true
+    }
+
+    fn empty_sample<L>(&self, view: &OwnerView<'_, L>) -> PaceSample {
+        PaceSample {
+            traffic_minutes: 0.0,
+            planned: Nanos::ZERO,
+            measured: Nanos::ZERO,
+            day_budget: Nanos::ZERO,
+            window_minutes: 1_440.0,
+            events: EVENTS_UNKNOWN,
+            elasticity: view.config.elasticity,
+            multiplier_max: self.multiplier_max,
+            planned_rate: 0.0,
+            spend_rate: 0.0,
+            reach: 0.0,
+        }
     }
 
     /// What its campaigns are to know of it; nothing while it bounds nothing.

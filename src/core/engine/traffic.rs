@@ -13,22 +13,6 @@ const VOLUME_MEMORY: Span = Span::DAY;
 /// Share of an outage that the estimate does not learn from: it forgets in a week then.
 const UNLEARNT: f64 = 6.0 / 7.0;
 
-/// What the time since the last step was worth.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Passed {
-    /// Traffic time in a minute of it.
-    pub weight: f64,
-    /// How surely there was next to no traffic in it.
-    pub absence: f64,
-    /// [`PaceSample::presence`](crate::pace::PaceSample::presence).
-    pub presence: f64,
-}
-
-impl Passed {
-    /// It is not counted.
-    pub(super) const NOTHING: Self = Self { weight: 0.0, absence: 0.0, presence: 1.0 };
-}
-
 /// What is alike for most owners of a round, worked out once: how much is forgotten over the step,
 /// and the traffic of a zone under a shape.
 #[derive(Debug, Default)]
@@ -100,8 +84,9 @@ impl Traffic {
         if self.share > 0.0 { self.asks / self.share } else { 0.0 }
     }
 
-    /// The time just passed; `share` is the traffic expected in it.
-    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> Passed {
+    /// The weight of the time just passed, and how surely there was next to no traffic in it;
+    /// `share` is the traffic expected in it.
+    pub(super) fn step(&mut self, (short, long): (Decay, Decay), share: f64) -> (f64, f64) {
         let asks = self.pending.take();
         #[expect(clippy::cast_precision_loss, reason = "counts for control")]
         let asks = asks.map(|asks| asks as f64);
@@ -109,7 +94,6 @@ impl Traffic {
         let asks = asks.or((self.asks > 0.0).then_some(0.0));
         let weight = self.weight.step(short, asks, self.volume() * share);
         let absence = self.weight.absence();
-        let presence = self.weight.presence();
         if let Some(asks) = asks {
             // An outage says little of what comes after it.
             let learnt = 1.0 - UNLEARNT * absence;
@@ -117,7 +101,7 @@ impl Traffic {
             self.asks = self.asks * kept + learnt * asks;
             self.share = self.share * kept + learnt * share;
         }
-        Passed { weight, absence, presence }
+        (weight, absence)
     }
 }
 
@@ -143,66 +127,4 @@ pub(super) fn traffic_at<L>(view: &OwnerView<'_, L>, zone: ZoneId, at: Timestamp
 /// A day's level as a ratio.
 pub(super) fn ratio_of(level: u64) -> f64 {
     f64::from(u32::try_from(level).unwrap_or(u32::MAX)) / 1e6
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::hash::mix;
-
-    const STEP: Span = Span::from_secs(10);
-
-    /// A step with so many asks, where a day of the shape's mean traffic is one.
-    fn step(traffic: &mut Traffic, asks: Option<u64>) -> Passed {
-        traffic.pending = asks;
-        let decays = (Decay::over(STEP, TRAFFIC_TIME), Decay::over(STEP, VOLUME_MEMORY));
-        traffic.step(decays, STEP.ratio_to(Span::DAY))
-    }
-
-    fn mean_presence(asks_a_day: f64, step: Span, days: i64) -> f64 {
-        let (mut traffic, mut seed) = (Traffic::new(), 7_u64);
-        let decays = (Decay::over(step, TRAFFIC_TIME), Decay::over(step, VOLUME_MEMORY));
-        let share = step.ratio_to(Span::DAY);
-        let steps = Span::DAY.times(days).as_micros() / step.as_micros();
-        let (mut sum, mut count) = (0.0, 0.0);
-        for _ in 0..steps {
-            seed = mix(seed);
-            // Ten chances a step stand for a Poisson count.
-            let asks = (0..10).filter(|&chance| {
-                let word = u32::try_from(mix(seed ^ chance) >> 32).unwrap();
-                let draw = f64::from(word) / 4_294_967_296.0;
-                draw < asks_a_day * share / 10.0
-            });
-            traffic.pending = Some(asks.count() as u64);
-            let passed = traffic.step(decays, share);
-            (sum, count) = (sum + passed.weight * passed.presence, count + 1.0);
-        }
-        sum / count
-    }
-
-    #[test]
-    fn weight_and_presence_together_are_even_on_average_whatever_the_step() {
-        for (asks, seconds) in [(100.0, 10), (500.0, 10), (1_000.0, 1), (10_000.0, 10)] {
-            let mean = mean_presence(asks, Span::from_secs(seconds), 2);
-            assert!((mean - 1.0).abs() < 0.05, "{asks} a day by {seconds} s: {mean}");
-        }
-    }
-
-    #[test]
-    fn presence_is_what_comes_beyond_the_forecast() {
-        let mut traffic = Traffic::new();
-        let close = |presence: f64, to: f64| (presence - to).abs() < 0.1 * to;
-        assert!(close(step(&mut traffic, None).presence, 1.0), "nobody tells asks");
-        let run = |traffic: &mut Traffic, asks: Option<u64>| {
-            (0..90).map(|_| step(traffic, asks)).last().unwrap()
-        };
-        for _ in 0..20 {
-            run(&mut traffic, Some(1_000));
-        }
-        assert!(close(run(&mut traffic.clone(), Some(2_000)).presence, 2.0));
-        assert!(close(run(&mut traffic.clone(), Some(90_000)).presence, 8.0), "it is bounded");
-        let half = run(&mut traffic.clone(), Some(500));
-        assert!(close(half.presence, 1.0) && half.weight < 0.6, "weight says it: {half:?}");
-        assert!(close(run(&mut traffic, None).presence, 1.0));
-    }
 }

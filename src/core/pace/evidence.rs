@@ -91,16 +91,15 @@ impl Evidence {
         (x, integral): (f64, f64),
         (settling, elasticity): (f64, f64),
     ) -> f64 {
-        let is_finite = (seen.planned_rate + seen.spend_rate + seen.presence).is_finite();
+        let is_finite = seen.planned_rate.is_finite() && seen.spend_rate.is_finite();
         // Where nothing is planned, spend is weighed against nothing: the error alone tells of it.
         if !is_finite || seen.planned_rate <= 0.0 {
             return 0.0;
         }
         self.minutes += minutes;
-        // More traffic than was forecast spends more at the right level too.
-        self.planned += seen.planned_rate * seen.presence * minutes;
+        self.planned += seen.planned_rate * minutes;
         self.spent += seen.spend_rate.max(0.0) * minutes;
-        if self.minutes < self.period || self.planned <= 0.0 {
+        if self.minutes < self.period {
             return 0.0;
         }
         let guess = self.guess(seen, integral, elasticity);

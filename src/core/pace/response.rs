@@ -69,7 +69,6 @@ impl Plant {
             planned_rate: (planned - planned_before) / self.step * BUDGET,
             spend_rate: (spent - spent_before) / minutes * BUDGET,
             reach: 0.0,
-            presence: 1.0,
             traffic_minutes: self.step * weight,
             planned: Nanos::floor_from(planned * BUDGET),
             measured: Nanos::floor_from(spent * BUDGET),
