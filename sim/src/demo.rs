@@ -59,7 +59,7 @@ fn is_free(address: SocketAddr) -> bool {
 
 async fn show(args: &DemoArgs, config: Config, page: MetricsPage) -> anyhow::Result<Option<Ended>> {
     let mut tasks = JoinSet::new();
-    let lasts = args.lasts.map(|span| Duration::from_micros(span.as_micros().unsigned_abs()));
+    let lasts = args.lasts.map(Duration::from);
     let stop = Stop::on_signals(&mut tasks, lasts)?;
     let (hand, signals) = Signals::manual();
     let (announce, announced) = oneshot::channel();

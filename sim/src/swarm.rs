@@ -154,15 +154,9 @@ impl Swarm {
     }
 
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: a swarm holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("a swarm holds nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// What was run, then a line for every seed that failed.

@@ -29,7 +29,6 @@ use anyhow::Context;
 use axum::Router;
 pub use files::check_files;
 use paceline_core::units::PartitionId;
-use parts::duration;
 pub use parts::engine_config;
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -65,7 +64,7 @@ pub async fn run(
     let mut expected =
         vec![Condition::StoreReachable, Condition::LogFollowed, Condition::RpcListening];
     expected.extend(config.catalog.file.as_ref().map(|_| Condition::CatalogLoaded));
-    let health = Health::new(&expected, duration(config.control_loop.blind_limit));
+    let health = Health::new(&expected, Duration::from(config.control_loop.blind_limit));
     let ring = match config.server.tokens_file.file() {
         None => None,
         Some(path) => Some(Keyring::read(path)?),
@@ -120,7 +119,7 @@ fn tend(
     ];
     if let Some(file) = config.catalog.file.clone() {
         let admin = Admin::new(partitions.clone(), "catalog.file");
-        let interval = duration(config.catalog.reload_interval);
+        let interval = Duration::from(config.catalog.reload_interval);
         upkeep.push(tasks.spawn(catalog::follow(admin, file, interval, health.clone())));
     }
     upkeep
@@ -201,7 +200,7 @@ async fn wind_down(
     partitions: &Partitions,
     threads: Vec<JoinHandle<()>>,
 ) -> anyhow::Result<()> {
-    let wait = duration(config.not_ready_wait);
+    let wait = Duration::from(config.not_ready_wait);
     stop.stage(Stage::NotReady, async {
         tokio::time::sleep(wait).await;
         Ok::<_, Infallible>(())

@@ -198,9 +198,7 @@ fn tell_counts(standings: &BTreeMap<u8, Standing>) {
 
 fn tell_ages(partitions: &Partitions, standings: &BTreeMap<u8, Standing>) {
     let now = partitions.clock().now();
-    let since = |at: Timestamp| {
-        Duration::from_micros(u64::try_from((now - at).as_micros()).unwrap_or_default())
-    };
+    let since = |at: Timestamp| Duration::from(now - at);
     let mut waiting = 0_usize;
     for handle in partitions.all() {
         waiting += handle.waiting();

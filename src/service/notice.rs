@@ -56,6 +56,26 @@ impl Told {
     }
 }
 
+#[cfg(test)]
+impl Told {
+    /// A runaway of a campaign that stands.
+    pub(crate) fn sample(name: &str) -> Self {
+        let at = Timestamp::from_micros(1_700_000_000_000_000);
+        Self {
+            cause: NoticeCause::Runaway,
+            since: at,
+            kind: "campaign",
+            name: name.to_owned(),
+            partition: 3,
+            raised_at: at,
+            cleared_at: None,
+            spent: Nanos::new(7),
+            planned: Nanos::new(5),
+            currency: Currency::try_new("USD").ok(),
+        }
+    }
+}
+
 /// What stands in an engine: the first `most`, and how many there are.
 #[must_use]
 pub fn standing(engine: &Engine, most: usize) -> (Vec<Told>, usize) {

@@ -137,8 +137,7 @@ impl Shutdown {
         }
         self.health.enter(stage);
         event::stage_began(stage.as_str());
-        let micros = deadline(stage, &self.config).as_micros();
-        let deadline = Duration::from_micros(u64::try_from(micros).unwrap_or_default());
+        let deadline = Duration::from(deadline(stage, &self.config));
         let fault = tokio::select! {
             biased;
             done = work => match done {

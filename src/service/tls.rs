@@ -154,6 +154,7 @@ fn look(tls: &Tls, config: &ServerConfig, fault: &mut Option<String>) {
             }
         }
         Err(error) => {
+            event::file_refused("certificates");
             let told = crate::error_chain(&error);
             if fault.as_ref() != Some(&told) {
                 event::certificates_refused(&error);

@@ -12,15 +12,9 @@ use paceline_view::{Align, Cell as Place, Column, State, Table, number};
 
 impl Comparison {
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: a comparison holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("a comparison holds nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// What was run, the tables, then a line for every rule.

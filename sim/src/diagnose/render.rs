@@ -11,15 +11,9 @@ use paceline_view::{Axis, Block, Cell, Chart, Column, Page, Section, Series, Tab
 
 impl Ward {
     /// As JSON, with a line end: every campaign with what was said of it.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("diagnoses hold nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The tables.

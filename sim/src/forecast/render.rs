@@ -16,15 +16,9 @@ const BINS: [&str; 5] = ["0 to 20 %", "to 40 %", "to 60 %", "to 80 %", "to 100 %
 
 impl Foresight {
     /// As JSON, with a line end: every forecast with what it was made of.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("forecasts hold nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The tables.

@@ -16,7 +16,7 @@ use paceline_core::units::Span;
 use serde::Serialize;
 use toml::{Table, Value};
 
-/// Seeds of each wave, at most: the noise of one is below a fiftieth of what is looked for.
+/// Seeds of each wave, at most: each costs two dozen days, and the rest of the study as many.
 pub const SEEDS: usize = 3;
 /// Periods, in minutes.
 pub const PERIODS: [u32; 6] = [12, 24, 48, 96, 192, 384];

@@ -12,15 +12,9 @@ type Name = fn(&Errors) -> String;
 
 impl Margins {
     /// As JSON, with a line end: every point with every response.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("margins hold nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The margins, then a map for each pair of errors.

@@ -10,15 +10,9 @@ use paceline_view::{Axis, Block, Cell, Chart, Column, Page, Reference, Section, 
 
 impl Previews {
     /// As JSON, with a line end: every edit with what was said of it.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("previews hold nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The table.

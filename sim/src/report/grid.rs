@@ -107,15 +107,9 @@ impl Grid {
     }
 
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: a grid holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text =
-            serde_json::to_string_pretty(self).expect("a grid holds nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// As one self-contained page.

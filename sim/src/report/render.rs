@@ -5,18 +5,19 @@
 use super::RunReport;
 use super::metric::Metrics;
 use paceline_view::{Cell, Column, Table};
+use serde::Serialize;
 
 /// Campaigns listed in the text; the rest are in the JSON.
 const LISTED_MAX: usize = 60;
 
-/// The report as JSON, with a line end.
+/// Anything that is told as JSON, with a line end.
 ///
 /// # Panics
-/// Never: a report holds only numbers, texts and lists.
+/// Never: what is told holds only numbers, texts and lists.
 #[must_use]
-pub fn to_json(report: &RunReport) -> String {
+pub fn to_json<T: Serialize>(told: &T) -> String {
     let mut text =
-        serde_json::to_string_pretty(report).expect("a report holds nothing that JSON cannot hold");
+        serde_json::to_string_pretty(told).expect("it holds nothing that JSON cannot hold");
     text.push('\n');
     text
 }

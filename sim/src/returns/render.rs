@@ -10,14 +10,9 @@ const ANY: f64 = 0.2;
 
 impl Returned {
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers and texts.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("scores are numbers and texts");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The tables.

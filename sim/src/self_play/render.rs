@@ -10,15 +10,9 @@ use paceline_view::{Cell, Column, State, Table, number};
 
 impl SelfPlay {
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("self-play holds nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// A table and a verdict for every world.

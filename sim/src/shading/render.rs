@@ -14,14 +14,9 @@ use paceline_view::{
 
 impl Shaded {
     /// As JSON, with a line end.
-    ///
-    /// # Panics
-    /// Never: it holds only numbers and texts.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self).expect("it holds numbers and texts");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The tables.

@@ -15,15 +15,9 @@ const METRICS: [&str; 3] = ["value", "utilisation", "overspend_ratio"];
 
 impl Sweep {
     /// As JSON, with a line end: every run with all of its numbers.
-    ///
-    /// # Panics
-    /// Never: a sweep holds only numbers, texts and lists.
     #[must_use]
     pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("a sweep holds nothing that JSON cannot hold");
-        text.push('\n');
-        text
+        crate::report::render::to_json(self)
     }
 
     /// The table, a line for every world and combination. A metric stands instead of the usual

@@ -217,8 +217,8 @@ impl<L: PacingLaw> Engine<L> {
     }
 
     /// What the breakers of a campaign's account and fleet let through, and those of its owners
-    /// that are set aside.
-    pub(super) fn crowd_participation(&self, owners: OwnerSlots) -> f64 {
+    /// that have no plan; those with one say it themselves.
+    pub(super) fn breaker_participation(&self, owners: OwnerSlots) -> f64 {
         let aside = owners.iter().filter_map(|owner| self.aside_of(owner));
         let aside = aside.filter(|_| self.config.has_breaker);
         let all = self.crowds(owners).map(|(_, breaker)| breaker).chain(aside);

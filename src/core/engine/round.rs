@@ -346,7 +346,7 @@ impl<L: PacingLaw> Engine<L> {
                 .is_some_and(|mark| now - mark > self.config.blind_limit),
             has_counter_fault: book.has_counter_fault(),
             is_quarantined: owners.iter().any(is_aside),
-            breaker: self.crowd_participation(owners),
+            breaker: self.breaker_participation(owners),
             ceiling,
             threshold: self.config.publish_threshold,
             may_shade: self.may_shade(slot),

@@ -76,7 +76,8 @@ pub struct EngineState<S> {
     pub(super) shading: Option<Box<Shading>>,
     /// Velocity breakers over all campaigns of a currency.
     pub(super) fleets: BTreeMap<Currency, Crowd>,
-    /// Breakers that had tripped when their owner's numbers went bad, until it has a plan again.
+    /// Breakers that had tripped when their owner lost its plan, by bad numbers or between two
+    /// flights, until it has one again or they are forgiven.
     #[serde(with = "crate::pairs")]
     pub(super) aside: BTreeMap<BudgetOwner, Breaker>,
     /// What a person should hear of.

@@ -177,7 +177,7 @@ impl Node {
         (self.total() + length(self.held.len())).min(self.rows.into()) < EVIDENCE_LEAST
     }
 
-    /// A bid that came back: what was its chance by the curve in force, and did it win?
+    /// A bid that came back: what was its chance by the latest curve, and did it win?
     pub(super) fn foretold(&mut self, bid: i64, won: bool, times: f64) {
         if let Some(curve) = &self.curve {
             self.record.note(curve.upto(bid), won, times);

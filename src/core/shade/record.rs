@@ -118,6 +118,7 @@ mod tests {
         assert!(bin.bids <= FADE_AT && bin.bids > FADE_AT / 4.0, "{bin:?}");
         assert!((bin.won / bin.bids - 0.5).abs() < 0.01, "{bin:?}");
     }
+
     #[test]
     fn rows_of_many_tell_no_more_than_rows_of_one() {
         let mut record = Record::default();

@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::ops::{Add, AddAssign, Sub};
+use std::time::Duration;
 
 /// Microseconds since 1970-01-01 UTC.
 #[derive(
@@ -137,6 +138,13 @@ impl Sub for Timestamp {
     type Output = Span;
     fn sub(self, other: Self) -> Span {
         Span(self.0.saturating_sub(other.0))
+    }
+}
+
+impl From<Span> for Duration {
+    /// As a real duration; what is below zero is none.
+    fn from(span: Span) -> Self {
+        Self::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
     }
 }
 

@@ -19,7 +19,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread::JoinHandle;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -32,11 +31,6 @@ const FOREIGN_INTERVAL_MIN: Span = Span::from_millis(20);
 /// How long a lead lasts on a store that no other process can open: nobody waits for its end, so
 /// that one that ran out, while the machine slept, would only cost a term.
 const LEAD_ALONE: Span = Span::DAY;
-
-/// A real duration.
-pub(super) fn duration(span: Span) -> Duration {
-    Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
-}
 
 /// Opens the store the configuration names.
 pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
@@ -59,8 +53,8 @@ pub(super) async fn open_store(config: &Config) -> anyhow::Result<Store> {
                 password(store).with_context(|| reading("store.redis_password_file", secret))?;
             settings.authority = authority(store)
                 .with_context(|| reading("store.redis_authority_file", authority_file))?;
-            settings.connect_timeout = duration(config.store.connect_timeout);
-            settings.command_timeout = duration(config.store.command_timeout);
+            settings.connect_timeout = config.store.connect_timeout.into();
+            settings.command_timeout = config.store.command_timeout.into();
             let connected = RedisStore::connect(&settings, partitions).await;
             Ok(connected.map_err(|error| advised(&settings, error))?.into())
         }

@@ -33,6 +33,7 @@ fn look(ring: &Keyring, path: &Path, fault: &mut Option<String>) {
             }
         }
         Err(error) => {
+            event::file_refused("tokens");
             let told = crate::error_chain(&error);
             if fault.as_ref() != Some(&told) {
                 event::tokens_refused(&error);

@@ -7,7 +7,6 @@
 
 use super::{Caller, Keyring, token_digest};
 use crate::config::ConsoleConfig;
-use paceline_core::units::Span;
 use ring::digest::SHA256_OUTPUT_LEN;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use std::collections::BTreeMap;
@@ -42,9 +41,7 @@ pub(super) struct Limits {
 impl Limits {
     /// As configured.
     pub(super) fn of(config: ConsoleConfig) -> Self {
-        let real =
-            |span: Span| Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default());
-        Self { idle: real(config.session_idle_max), age: real(config.session_age_max) }
+        Self { idle: config.session_idle_max.into(), age: config.session_age_max.into() }
     }
 }
 
@@ -132,6 +129,7 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use paceline_core::units::Span;
 
     const LIMITS: Limits =
         Limits { idle: Duration::from_secs(30 * 60), age: Duration::from_secs(10 * 60 * 60) };

@@ -62,14 +62,14 @@ impl Status {
 
 /// Where its spend stands against its plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Pace {
+pub(super) enum AgainstPlan {
     Behind,
     Near,
     Ahead,
     Unplanned,
 }
 
-impl Word for Pace {
+impl Word for AgainstPlan {
     const ALL: &'static [Self] = &[Self::Behind, Self::Near, Self::Ahead, Self::Unplanned];
 
     fn word(self) -> &'static str {
@@ -82,7 +82,7 @@ impl Word for Pace {
     }
 }
 
-impl Pace {
+impl AgainstPlan {
     fn of(row: &Row) -> Self {
         let Some(planned) = row.planned else { return Self::Unplanned };
         let (planned, actual) = (i128::from(planned.get()), i128::from(row.actual.get()));
@@ -150,7 +150,7 @@ pub(super) struct Filter {
     /// Part of its name or of its advertiser's, in letters of either size; or its id.
     pub search: String,
     pub status: Option<Status>,
-    pub pace: Option<Pace>,
+    pub pace: Option<AgainstPlan>,
     pub held: Option<Held>,
     /// The first cause of how it delivers.
     pub cause: Option<CauseKind>,
@@ -165,7 +165,7 @@ impl Filter {
     /// Whether a campaign passes, its cause apart: that has to be found first.
     pub(super) fn admits(&self, row: &Row) -> bool {
         self.status.is_none_or(|status| status == Status::of(row.state))
-            && self.pace.is_none_or(|pace| pace == Pace::of(row))
+            && self.pace.is_none_or(|pace| pace == AgainstPlan::of(row))
             && self.held.is_none_or(|held| Some(held) == Held::of(row.reason))
             && self.finds(row)
     }
@@ -208,14 +208,14 @@ mod tests {
         let mut pace = |planned: Option<i64>, actual| {
             row.planned = planned.map(Nanos::from_units);
             row.actual = Nanos::from_units(actual);
-            Pace::of(&row)
+            AgainstPlan::of(&row)
         };
-        assert_eq!(pace(Some(100), 94), Pace::Behind);
-        assert_eq!(pace(Some(100), 95), Pace::Near);
-        assert_eq!(pace(Some(100), 105), Pace::Near);
-        assert_eq!(pace(Some(100), 106), Pace::Ahead);
-        assert_eq!(pace(Some(0), 0), Pace::Near);
-        assert_eq!(pace(None, 5), Pace::Unplanned);
+        assert_eq!(pace(Some(100), 94), AgainstPlan::Behind);
+        assert_eq!(pace(Some(100), 95), AgainstPlan::Near);
+        assert_eq!(pace(Some(100), 105), AgainstPlan::Near);
+        assert_eq!(pace(Some(100), 106), AgainstPlan::Ahead);
+        assert_eq!(pace(Some(0), 0), AgainstPlan::Near);
+        assert_eq!(pace(None, 5), AgainstPlan::Unplanned);
     }
 
     #[test]

@@ -22,9 +22,9 @@ const KEPT: Span = Span::HOUR;
 /// What was found of a campaign, and when.
 type Kind = (Option<CauseKind>, Timestamp);
 
-/// What is known of a partition: some tens of bytes a campaign.
+/// One question's look at a partition, with what is known of it: some tens of bytes a campaign.
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Look {
     now: Timestamp,
     kinds: BTreeMap<CampaignId, Kind>,
     left: usize,
@@ -58,10 +58,10 @@ impl FirstCauses {
     /// What is known, for one question. It is taken out, so that partitions do not wait for one
     /// another: a partition's own questions come one after another. Campaigns are looked into only
     /// by whoever has the right to.
-    pub(super) fn begin(&self, partition: PartitionId, engine: &Engine, may_look: bool) -> Told {
+    pub(super) fn begin(&self, partition: PartitionId, engine: &Engine, may_look: bool) -> Look {
         let kinds = self.kept().remove(&partition).unwrap_or_default();
         let left = if may_look { LOOKED_INTO_MAX } else { 0 };
-        Told { now: engine.now(), kinds, left }
+        Look { now: engine.now(), kinds, left }
     }
 
     /// Looks into as many of these as one question may; the others.
@@ -71,27 +71,27 @@ impl FirstCauses {
         engine: &Engine,
         mut pending: Vec<CampaignId>,
     ) -> Vec<CampaignId> {
-        let mut told = self.begin(partition, engine, true);
-        while told.left > 0
+        let mut look = self.begin(partition, engine, true);
+        while look.left > 0
             && let Some(id) = pending.pop()
         {
-            told.of(engine, id);
+            look.of(engine, id);
         }
-        self.keep(partition, told);
+        self.keep(partition, look);
         pending
     }
 
     /// Keeps what the question found.
-    pub(super) fn keep(&self, partition: PartitionId, mut told: Told) {
-        if told.left < LOOKED_INTO_MAX {
-            let now = told.now;
-            told.kinds.retain(|_, (_, at)| is_within(KEPT, now, *at));
+    pub(super) fn keep(&self, partition: PartitionId, mut look: Look) {
+        if look.left < LOOKED_INTO_MAX {
+            let now = look.now;
+            look.kinds.retain(|_, (_, at)| is_within(KEPT, now, *at));
         }
-        self.kept().insert(partition, told.kinds);
+        self.kept().insert(partition, look.kinds);
     }
 }
 
-impl Told {
+impl Look {
     /// The first cause of a campaign; nothing when it is not known yet, and this question has
     /// looked into as many as it may. Of those it may not look into again, what was found last.
     pub(super) fn of(&mut self, engine: &Engine, id: CampaignId) -> Option<CauseKind> {

@@ -3,7 +3,7 @@
 //!
 //! Knows what was asked and what was found, no engine. Called by `portfolio`.
 
-use super::filter::{Filter, Held, Pace, Word};
+use super::filter::{AgainstPlan, Filter, Held, Word};
 use super::overview::Portfolio;
 use super::sort::{Order, Sort, Way};
 use super::view::{SEARCH_BYTES_MAX, View};
@@ -39,8 +39,8 @@ fn usual(view: &View) -> Vec<NavLink> {
     let held = |held| Filter { held, ..own.clone() };
     let filters = [
         ("All campaigns", Filter::default()),
-        ("Behind plan", pace(Some(Pace::Behind))),
-        ("Ahead of plan", pace(Some(Pace::Ahead))),
+        ("Behind plan", pace(Some(AgainstPlan::Behind))),
+        ("Ahead of plan", pace(Some(AgainstPlan::Ahead))),
         ("Braked", held(Some(Held::Braked))),
         ("Overridden", held(Some(Held::Overridden))),
     ];
@@ -106,10 +106,10 @@ fn in_force(filter: &Filter) -> String {
         (!search.is_empty()).then(|| format!("\u{201c}{search}\u{201d} in name or advertiser"));
     let status = status.map(plain);
     let pace = pace.map(|pace| match pace {
-        Pace::Behind => "behind plan".to_owned(),
-        Pace::Near => "near plan".to_owned(),
-        Pace::Ahead => "ahead of plan".to_owned(),
-        Pace::Unplanned => "without a plan".to_owned(),
+        AgainstPlan::Behind => "behind plan".to_owned(),
+        AgainstPlan::Near => "near plan".to_owned(),
+        AgainstPlan::Ahead => "ahead of plan".to_owned(),
+        AgainstPlan::Unplanned => "without a plan".to_owned(),
     });
     let cause = cause.map(|cause: CauseKind| format!("first cause {}", plain(cause)));
     let parts = [named, status, pace, held.map(plain), cause];

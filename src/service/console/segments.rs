@@ -137,7 +137,7 @@ fn unknown() -> Response {
 
 /// What partitions told.
 #[derive(Default)]
-struct Told {
+struct Answers {
     answered: usize,
     /// Segments known in all.
     count: usize,
@@ -146,7 +146,7 @@ struct Told {
     missing: Vec<(PartitionId, LoopError)>,
 }
 
-async fn ask(partitions: &Partitions, from: SegmentId) -> Told {
+async fn ask(partitions: &Partitions, from: SegmentId) -> Answers {
     let mut asked = JoinSet::new();
     for handle in partitions.all() {
         let handle = handle.clone();
@@ -156,7 +156,7 @@ async fn ask(partitions: &Partitions, from: SegmentId) -> Told {
             (handle.partition(), answer.unwrap_or_else(|_| Err(late())))
         });
     }
-    let mut told = Told::default();
+    let mut told = Answers::default();
     for (partition, answer) in asked.join_all().await {
         match answer {
             Ok((lines, count)) => {
@@ -173,7 +173,7 @@ async fn ask(partitions: &Partitions, from: SegmentId) -> Told {
     told
 }
 
-fn list(told: &Told, from: SegmentId) -> Page {
+fn list(told: &Answers, from: SegmentId) -> Page {
     let mut top = Section::new("");
     for (partition, error) in &told.missing {
         top = top.with(Block::Notice(Judged::Watch, absence(*partition, error)));

@@ -31,6 +31,7 @@ use paceline_core::units::{
     Results, Span, Timestamp, Window, ZoneId,
 };
 use paceline_view::CONTENT_SECURITY_POLICY;
+use std::sync::mpsc;
 use std::thread::JoinHandle;
 
 const UTC: ZoneId = ZoneId::of("UTC");
@@ -135,6 +136,24 @@ impl Bench {
         let loops = vec![(handle.clone(), publisher)];
         let partitions = Partitions::new(loops, directory, store.clone(), clock);
         Self { handle, thread, partitions, history: History::new(), replay, spent: 0 }
+    }
+
+    /// Keeps the loop from answering until the first of what is given back is sent something.
+    async fn busy(&self) -> (mpsc::Sender<()>, tokio::task::JoinHandle<()>) {
+        let (let_go, held) = mpsc::channel::<()>();
+        let (begun, is_begun) = tokio::sync::oneshot::channel();
+        let handle = self.handle.clone();
+        let asks = async move {
+            let asked = handle.ask(move |_| {
+                _ = begun.send(());
+                _ = held.recv();
+            });
+            asked.await.unwrap();
+        };
+        #[expect(clippy::disallowed_methods, reason = "the test's own question has no tracker")]
+        let busy = tokio::spawn(asks);
+        is_begun.await.unwrap();
+        (let_go, busy)
     }
 
     /// Leads, and has these campaigns with these budgets.

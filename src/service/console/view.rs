@@ -185,7 +185,7 @@ fn page(filled: &Filled) -> Result<usize, Wrong> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::filter::{Held, Pace, Status};
+    use super::super::filter::{AgainstPlan, Held, Status};
     use super::*;
     use paceline_core::diagnosis::CauseKind;
     use proptest::prelude::*;
@@ -201,7 +201,7 @@ mod tests {
         }
         let view = View::read("sort=spend&pace=behind&search=spring+sale").unwrap();
         assert_eq!(view.filter.search, "spring sale");
-        assert_eq!(view.filter.pace, Some(Pace::Behind));
+        assert_eq!(view.filter.pace, Some(AgainstPlan::Behind));
         assert_eq!(view.order, Order::by(Sort::Spend));
     }
 
@@ -229,8 +229,9 @@ mod tests {
     proptest! {
         #[test]
         fn every_address_reads_back(
-            search in "[^\\p{C}]{0,12}", status in any_of::<Status>(), pace in any_of::<Pace>(),
-            held in any_of::<Held>(), cause in any_of::<CauseKind>(),
+            search in "[^\\p{C}]{0,12}", status in any_of::<Status>(),
+            pace in any_of::<AgainstPlan>(), held in any_of::<Held>(),
+            cause in any_of::<CauseKind>(),
             sort in prop::sample::select(Sort::ALL), way in prop::sample::select(Way::ALL),
             page in 1..=PAGE_MAX, is_asking: bool,
         ) {

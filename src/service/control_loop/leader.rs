@@ -116,8 +116,7 @@ impl<'a> Leader<'a> {
     pub(super) fn until_due(&self) -> Duration {
         let clock = &self.parts.clock;
         let due = self.next_tick.min(self.intake.due());
-        let renewal = (self.renew_at() - clock.world()).max(Span::ZERO);
-        let renewal = Duration::from_micros(renewal.as_micros().unsigned_abs());
+        let renewal = Duration::from(self.renew_at() - clock.world());
         clock.real((due - clock.now()).max(Span::ZERO)).min(renewal).min(WAIT_MAX)
     }
 

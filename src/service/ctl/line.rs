@@ -79,8 +79,7 @@ pub(super) struct Caller {
 impl Caller {
     /// The line is made with the first question.
     pub(super) fn new(args: &CtlArgs) -> Result<Self, CtlError> {
-        let timeout = u64::try_from(args.timeout.as_micros()).unwrap_or_default();
-        let timeout = Duration::from_micros(timeout);
+        let timeout = Duration::from(args.timeout);
         let token = Token::read(args.token_file.as_deref())?;
         let own = args.certificate_file.clone().zip(args.key_file.clone());
         let certificates = Certificates { ca_file: args.ca_file.clone(), own };

@@ -75,7 +75,7 @@ impl Progress {
 }
 
 pub(super) async fn wait(caller: &mut Caller, args: WaitArgs) -> Result<String, CtlError> {
-    let patience = Duration::from_micros(args.patience.as_micros().unsigned_abs());
+    let patience = Duration::from(args.patience);
     let begun = Stopwatch::start();
     let mut before = None;
     loop {

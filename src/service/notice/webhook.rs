@@ -131,7 +131,7 @@ impl Webhook {
             path: uri.path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/")),
             tls,
             secret: secret(config)?,
-            timeout: duration(config.webhook_timeout),
+            timeout: config.webhook_timeout.into(),
             pause: PAUSE,
             clock,
         }))
@@ -282,15 +282,12 @@ fn body(told: &Told) -> String {
     .to_string()
 }
 
-/// Up to half of a pause, another one for each notice and attempt.
+/// Up to half of a pause, by when a notice was raised and which attempt it is: instances that lost
+/// the same receiver do not come back to it at once.
 fn jitter(pause: Duration, told: &Told, attempt: u32) -> Duration {
     let key = told.raised_at.as_micros().unsigned_abs();
     let drawn = u32::try_from(hash::mix(key ^ u64::from(attempt)) % 512).unwrap_or(0);
     pause * drawn / 1_024
-}
-
-fn duration(span: Span) -> Duration {
-    Duration::from_micros(u64::try_from(span.as_micros()).unwrap_or_default())
 }
 
 fn secret(config: &NoticesConfig) -> Result<hmac::Key, WebhookError> {

@@ -167,6 +167,11 @@ pub fn caller_refused(reason: &'static str) {
     debug!(reason, "caller refused");
 }
 
+/// A look at a file found a fault, the same as before or another.
+pub fn file_refused(file: &'static str) {
+    metric::FILES_REFUSED.add(1, [word(file)]);
+}
+
 /// The file of tokens says something else, and that is in force.
 pub fn tokens_read(callers: usize) {
     info!(callers, "the file of tokens was read again");

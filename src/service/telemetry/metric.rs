@@ -87,6 +87,7 @@ const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const POSTED: Label = Label::Of("result", &["sent", "retried", "failed", "dropped"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
+const FILE: Label = Label::Of("file", &["tokens", "certificates"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden", "limited"]);
 const FIT: Label =
     Label::Of("gate", &["refused_loss", "refused_calibration", "motion_bounded", "motion_lifted"]);
@@ -138,6 +139,8 @@ table! {
         "Money of late events that wait for an operator to post or drop it.";
     CALLERS_REFUSED: Counter, "paceline_callers_refused_total", "requests", [REFUSAL],
         "Requests turned away: without a known token, without the right, or too many of them.";
+    FILES_REFUSED: Counter, "paceline_files_refused_total", "looks", [FILE],
+        "Looks at a file of tokens or certificates that found a fault; the one before is in force.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],

@@ -43,7 +43,6 @@ pub fn notice_message(told: &Told) -> v1::Notice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use paceline_core::units::{Currency, Nanos, Timestamp};
 
     #[test]
     fn every_cause_has_its_number_in_the_order_of_gravity_and_the_same_word() {
@@ -57,19 +56,8 @@ mod tests {
 
     #[test]
     fn a_notice_that_stands_has_no_end_and_one_that_is_over_has() {
-        let at = Timestamp::from_micros(1_700_000_000_000_000);
-        let stands = Told {
-            cause: NoticeCause::Runaway,
-            since: at,
-            kind: "campaign",
-            name: "spring".to_owned(),
-            partition: 3,
-            raised_at: at,
-            cleared_at: None,
-            spent: Nanos::new(7),
-            planned: Nanos::new(5),
-            currency: Currency::try_new("USD").ok(),
-        };
+        let stands = Told::sample("spring");
+        let at = stands.raised_at;
         let told = notice_message(&stands);
         assert_eq!((told.cleared_at, told.currency.as_str(), told.partition), (None, "USD", 3));
         assert_eq!((told.spent_nanos, told.planned_nanos), (7, 5));

@@ -112,20 +112,7 @@ async fn loops_that_are_busy_are_waited_for_a_second_all_at_once() {
     let loops = vec![(bench.handle.clone(), Publisher::new(PartitionId(0))); 7];
     let (directory, clock) = (Directory::default(), bench.partitions.clock().clone());
     bench.partitions = Partitions::new(loops, directory, memory(), clock);
-    let (let_go, held) = std::sync::mpsc::channel::<()>();
-    let (begun, is_begun) = tokio::sync::oneshot::channel();
-    let handle = bench.handle.clone();
-    let asks = async move {
-        handle
-            .ask(move |_| {
-                _ = begun.send(());
-                _ = held.recv();
-            })
-            .await
-    };
-    #[expect(clippy::disallowed_methods, reason = "the test's own question has no tracker")]
-    let busy = tokio::spawn(asks);
-    is_begun.await.unwrap();
+    let (let_go, busy) = bench.busy().await;
     tokio::time::pause();
     for asked in ["", "?key=00ff", "?name=x%2Fnowhere"] {
         let begun_at = tokio::time::Instant::now();
@@ -136,6 +123,6 @@ async fn loops_that_are_busy_are_waited_for_a_second_all_at_once() {
     }
     tokio::time::resume();
     let_go.send(()).unwrap();
-    busy.await.unwrap().unwrap();
+    busy.await.unwrap();
     bench.end().await;
 }

@@ -2,7 +2,6 @@
 
 use super::writes::{Browser, hidden};
 use super::*;
-use std::sync::mpsc;
 
 const PAUSED: &str = "does=pause&share=&hours=1&reason=wrong+creative";
 
@@ -12,20 +11,7 @@ async fn no_page_waits_longer_than_five_seconds_for_a_loop_that_is_busy() {
     let browser = Browser::of(&bench, None);
     let hand = "/campaigns/Spring%20sale/hand";
     let mark = hidden(&browser.get(hand).await, "mark");
-    let (let_go, held) = mpsc::channel::<()>();
-    let (begun, is_begun) = tokio::sync::oneshot::channel();
-    let handle = bench.handle.clone();
-    let asks = async move {
-        handle
-            .ask(move |_| {
-                _ = begun.send(());
-                _ = held.recv();
-            })
-            .await
-    };
-    #[expect(clippy::disallowed_methods, reason = "the test's own question has no tracker")]
-    let busy = tokio::spawn(asks);
-    is_begun.await.unwrap();
+    let (let_go, busy) = bench.busy().await;
     tokio::time::pause();
     for path in [
         "/",
@@ -56,7 +42,7 @@ async fn no_page_waits_longer_than_five_seconds_for_a_loop_that_is_busy() {
     }
     tokio::time::resume();
     let_go.send(()).unwrap();
-    busy.await.unwrap().unwrap();
+    busy.await.unwrap();
     assert!(bench.ok("/").await.contains("Spring sale"));
     bench.end().await;
 }

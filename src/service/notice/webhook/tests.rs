@@ -2,29 +2,11 @@
 
 use super::*;
 use crate::config::ClockKind;
-use paceline_core::notice::NoticeCause;
-use paceline_core::units::{Currency, Nanos};
 use std::path::Path;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 const SECRET: &str = "sixteen bytes and more";
-
-fn told(name: &str) -> Told {
-    let at = Timestamp::from_micros(1_700_000_000_000_000);
-    Told {
-        cause: NoticeCause::Runaway,
-        since: at,
-        kind: "campaign",
-        name: name.to_owned(),
-        partition: 3,
-        raised_at: at,
-        cleared_at: None,
-        spent: Nanos::new(7),
-        planned: Nanos::new(5),
-        currency: Currency::try_new("USD").ok(),
-    }
-}
 
 fn config(folder: &Path, url: String) -> NoticesConfig {
     let file = folder.join("secret");
@@ -85,8 +67,8 @@ async fn a_receiver_that_fails_then_hangs_then_recovers_gets_each_notice_once_an
     let url = format!("http://{}/hooks/one?a=b", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
     let (notifier, work) = open(&config(folder.path(), url)).start(stop.clone());
-    notifier.tell(&told("first"));
-    let over = Told { cleared_at: Some(Timestamp::MAX), ..told("first") };
+    notifier.tell(&Told::sample("first"));
+    let over = Told { cleared_at: Some(Timestamp::MAX), ..Told::sample("first") };
     notifier.tell(&over);
     let receiver = async {
         let mut seen = Vec::new();
@@ -131,8 +113,8 @@ async fn a_receiver_that_refuses_is_not_asked_again_and_the_next_notice_is_told(
     let url = format!("http://{}", listener.local_addr().unwrap());
     let stop = CancellationToken::new();
     let (notifier, work) = open(&config(folder.path(), url)).start(stop.clone());
-    notifier.tell(&told("refused"));
-    notifier.tell(&told("taken"));
+    notifier.tell(&Told::sample("refused"));
+    notifier.tell(&Told::sample("taken"));
     let receiver = async {
         let mut names = Vec::new();
         for status in ["410 Gone", "200 OK"] {
@@ -158,13 +140,13 @@ async fn whoever_tells_never_waits_though_nobody_listens() {
     let (notifier, work) = open(&config(folder.path(), url)).start(stop.clone());
     // Ten times as many as may wait, before anything is sent.
     for _ in 0..10 * QUEUE_MAX {
-        notifier.tell(&told("one of many"));
+        notifier.tell(&Told::sample("one of many"));
     }
     let Notifier(Some(queue)) = &notifier else { panic!("it has a queue") };
     assert_eq!(queue.capacity(), 0, "full, and no fuller");
     stop.cancel();
     work.await;
-    Notifier::default().tell(&told("nobody asked for"));
+    Notifier::default().tell(&Told::sample("nobody asked for"));
 }
 
 #[tokio::test]
@@ -244,7 +226,7 @@ async fn what_waits_at_a_stop_is_tried_once_each_for_one_time_out_in_all() {
         NoticesConfig { webhook_timeout: Span::from_secs(3), ..config(folder.path(), url) };
     let (notifier, work) = open(&config).start(stop.clone());
     for name in ["first", "second", "third"] {
-        notifier.tell(&told(name));
+        notifier.tell(&Told::sample(name));
     }
     stop.cancel();
     let receiver = async {
