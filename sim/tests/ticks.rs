@@ -71,8 +71,8 @@ value_column = "value"
 /// the spend so far.
 fn apart(one: &[Point], other: &[Point], from: usize) -> (f64, f64) {
     assert_eq!(one.len(), other.len());
-    // Up to the end of the flight: after it no multiplier is of any use.
-    let pairs = one.iter().zip(other).take(240).skip(from);
+    // Up to the flight's last minutes, when its plan is complete and no multiplier is of any use.
+    let pairs = one.iter().zip(other).take(236).skip(from);
     pairs.fold((0.0, 0.0), |(most, spent), (one, other)| {
         let moved = libm::log(other.multiplier / one.multiplier).abs();
         let spend = (other.spent - one.spent).ratio_to(one.spent).abs();

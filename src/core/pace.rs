@@ -17,6 +17,7 @@ mod pass_through;
 mod response;
 pub mod returns;
 mod shipped;
+mod surprise;
 
 pub use log_pid::{GainsError, LogPidGains, LogPidState};
 pub use pass_through::{PassThroughState, PassThroughStep, StepError};
@@ -43,6 +44,10 @@ pub struct PaceSample {
     pub day_budget: Nanos,
     /// 1440, or the window's length in minutes if shorter.
     pub window_minutes: f64,
+    /// What is left of the window, in minutes.
+    pub left_minutes: f64,
+    /// Whether the course of traffic is known, supplied or learnt; else the plan is a guess.
+    pub is_foreseen: bool,
     /// Billing events in a day-equivalent budget, estimated.
     pub events: f64,
     /// d ln(spend rate) / d ln(multiplier), estimated; a law clamps it to
@@ -58,6 +63,33 @@ pub struct PaceSample {
     /// What winning every ask would cost at the mean price of a win, in nanos per minute of traffic
     /// time; 0 where asks or the price are unknown.
     pub reach: f64,
+    /// How many times its forecast at the volume of the last day the traffic of late came, in
+    /// `[1, 8]`; what is less than forecast is out of traffic time already. 1 where asks are
+    /// unknown.
+    pub presence: f64,
+}
+
+impl PaceSample {
+    /// Nothing planned, nothing spent, no time passed.
+    #[must_use]
+    pub const fn blank(events: f64, elasticity: f64, multiplier_max: PacingMultiplier) -> Self {
+        Self {
+            traffic_minutes: 0.0,
+            planned: Nanos::ZERO,
+            measured: Nanos::ZERO,
+            day_budget: Nanos::ZERO,
+            window_minutes: 1_440.0,
+            left_minutes: 1_440.0,
+            is_foreseen: true,
+            events,
+            elasticity,
+            multiplier_max,
+            planned_rate: 0.0,
+            spend_rate: 0.0,
+            reach: 0.0,
+            presence: 1.0,
+        }
+    }
 }
 
 /// What a law says.
@@ -182,11 +214,14 @@ pub(crate) fn test_sample() -> PaceSample {
         measured: Nanos::from_units(72),
         day_budget: Nanos::from_units(144),
         window_minutes: 1_440.0,
+        left_minutes: 1_440.0,
+        is_foreseen: true,
         events: 14_400.0,
         elasticity: 1.5,
         multiplier_max: PacingMultiplier::ONE,
         planned_rate: 1e8,
         spend_rate: 1e8,
         reach: 0.0,
+        presence: 1.0,
     }
 }

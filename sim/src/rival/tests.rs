@@ -15,12 +15,15 @@ fn seen(planned: f64, measured: f64) -> PaceSample {
         measured: Nanos::floor_from(measured * 1e9),
         day_budget: Nanos::from_units(1_440),
         window_minutes: 1_440.0,
+        left_minutes: 1_440.0,
+        is_foreseen: true,
         events: 14_400.0,
         elasticity: 1.5,
         multiplier_max: PacingMultiplier::ONE,
         planned_rate: 1e9,
         spend_rate: 1e9,
         reach: 0.0,
+        presence: 1.0,
     }
 }
 

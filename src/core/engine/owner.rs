@@ -15,7 +15,7 @@ use crate::engine::minimum::Minimum;
 use crate::engine::reading::{
     DayMark, calibration, day_mark, finish, measured, planned_from, recent,
 };
-use crate::engine::traffic::{Rhythm, Traffic, traffic_at};
+use crate::engine::traffic::{Passed, Rhythm, Traffic, traffic_at};
 use crate::forecast::Course;
 use crate::ledger::{Book, Slot};
 use crate::pace::brake::{Brake, BrakeSample};
@@ -149,12 +149,15 @@ impl<S> Pace<S> {
             measured,
             day_budget,
             window_minutes: self.window.span().as_minutes().min(1_440.0),
+            left_minutes: (self.window.end() - self.stepped_to).as_minutes(),
+            is_foreseen: view.is_foreseen,
             events: if price > 0.0 { day_budget.as_f64() / price } else { EVENTS_UNKNOWN },
             elasticity: view.config.elasticity,
             multiplier_max,
             planned_rate: outlook.rate,
             spend_rate: if minutes > 0.0 { spent / minutes } else { 0.0 },
             reach: 0.0,
+            presence: 1.0,
         };
     }
 }
@@ -213,6 +216,8 @@ pub(super) struct OwnerView<'a, L> {
     pub curve: Option<&'a TrafficShape>,
     /// Whether it may deliver at this hour.
     pub is_open: bool,
+    /// The course of its traffic is known, supplied or learnt.
+    pub is_foreseen: bool,
     /// It spends by a plan, not as fast as possible.
     pub has_plan: bool,
     /// A person's hand decides what is published.
@@ -294,6 +299,10 @@ impl<S: Clone> Owner<S> {
         }
         let law = view.config.laws.get(self.law_choice());
         if !self.pace.as_ref().is_some_and(|pace| self.is_current(pace, view.now)) {
+            // What has passed was served under the plan before, and is judged by it.
+            if !self.advance(law, view, rhythm) {
+                return self.set_aside(view.now);
+            }
             let before = self.pace.take();
             let Some(window) = self.stretch(view.now, view.book.budgets(), view.days) else {
                 self.last_x = before.map(|pace| law.signal(&pace.law).x).or(self.last_x);
@@ -302,12 +311,20 @@ impl<S: Clone> Owner<S> {
             };
             self.pace = Some(self.replan(law, before, window, view));
         }
-        let is_sound = self.advance(law, view, rhythm);
-        if !is_sound {
-            self.pace = None;
-            self.quarantined_until = Some(view.now + QUARANTINE);
+        if !self.advance(law, view, rhythm) {
+            return self.set_aside(view.now);
         }
-        !is_sound
+        if let Some(pace) = &mut self.pace {
+            pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
+        }
+        false
+    }
+
+    /// Its numbers are bad: that it is set aside.
+    fn set_aside(&mut self, now: Timestamp) -> bool {
+        self.pace = None;
+        self.quarantined_until = Some(now + QUARANTINE);
+        true
     }
 
     /// Whether the next step plans anew what was planned before.
@@ -352,7 +369,7 @@ impl<S: Clone> Owner<S> {
             base: Base { billed: totals.billed, expected: totals.expected },
             recent,
             law: law.start(x0),
-            sample: self.empty_sample(view),
+            sample: PaceSample::blank(EVENTS_UNKNOWN, view.config.elasticity, self.multiplier_max),
             stepped_to: at,
             moved_at: before.as_ref().map_or(view.now, |before| before.moved_at),
             brake: Brake::new(view.now),
@@ -390,7 +407,7 @@ impl<S: Clone> Owner<S> {
         pace
     }
 
-    /// Steps the law to the watermark, and the brake to now. Whether all numbers are sound.
+    /// Steps the law to the watermark. Whether all numbers are sound.
     fn advance<L: PacingLaw<State = S>>(
         &mut self,
         law: &L,
@@ -405,14 +422,14 @@ impl<S: Clone> Owner<S> {
         if elapsed > Span::ZERO {
             let rate = rhythm.traffic(view, self.zone, self.shape, mark);
             let decays = rhythm.decays(elapsed);
-            let (rate, weight, absence) = if view.is_open {
-                let (weight, absence) = self.traffic.step(decays, rate * elapsed.as_minutes());
-                pace.idle_minutes += elapsed.as_minutes() * (1.0 - weight);
-                (rate, weight, absence)
+            let (rate, Passed { weight, absence, presence }) = if view.is_open {
+                let passed = self.traffic.step(decays, rate * elapsed.as_minutes());
+                pace.idle_minutes += elapsed.as_minutes() * (1.0 - passed.weight);
+                (rate, passed)
             } else {
                 // At hours in which it may not deliver the law holds; nothing is missed.
                 self.traffic.pending = None;
-                (0.0, 0.0, 0.0)
+                (0.0, Passed::NOTHING)
             };
             let mut outlook = pace.plan.outlook_near(mark, &mut pace.near);
             pace.forgo(&mut outlook, absence);
@@ -427,6 +444,7 @@ impl<S: Clone> Owner<S> {
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.sample.reach = self.traffic.volume() * rate * view.win_price;
+            pace.sample.presence = presence;
             pace.stepped_to = mark;
             pace.moved_at = view.now;
             pace.step_law(law, view);
@@ -444,24 +462,7 @@ impl<S: Clone> Owner<S> {
             let share = here * rate * elapsed.ratio_to(Span::DAY);
             self.course.step(mark, share, here * served, x, view.config.elasticity);
         }
-        pace.step_brake(view, || traffic_at(view, self.zone, view.now) > 0.0);
         true
-    }
-
-    fn empty_sample<L>(&self, view: &OwnerView<'_, L>) -> PaceSample {
-        PaceSample {
-            traffic_minutes: 0.0,
-            planned: Nanos::ZERO,
-            measured: Nanos::ZERO,
-            day_budget: Nanos::ZERO,
-            window_minutes: 1_440.0,
-            events: EVENTS_UNKNOWN,
-            elasticity: view.config.elasticity,
-            multiplier_max: self.multiplier_max,
-            planned_rate: 0.0,
-            spend_rate: 0.0,
-            reach: 0.0,
-        }
     }
 
     /// What its campaigns are to know of it; nothing while it bounds nothing.

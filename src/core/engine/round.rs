@@ -27,6 +27,10 @@ const TRACK_SLACK: f64 = 1e-6;
 /// Traffic time that counts in the first step of a lead, in minutes: by the default slew limit and
 /// dead-band together what is published then stays within 0.05 of what was published last.
 const FIRST_STEP_MINUTES: f64 = 0.12;
+/// More traffic time than this at once, in minutes, is an interruption ...
+const STEP_MINUTES_MAX: f64 = 5.0;
+/// ... unless ticks are so long that it is within two of them.
+const USUAL_TICKS: i64 = 2;
 
 /// What was applied among an owner's members in this round.
 #[derive(Clone, Copy, Default)]
@@ -153,9 +157,12 @@ impl<L: PacingLaw> Engine<L> {
         Marks { events, counters }
     }
 
-    /// What passed while nobody led moves no multiplier at a bound, in minutes.
+    /// By how much traffic time a step moves a law at most, in minutes: after an interruption it
+    /// takes up where it was instead of leaping, and what passed while nobody led moves no
+    /// multiplier at a bound.
     pub(super) fn step_minutes_max(&self, now: Timestamp) -> f64 {
-        (now - self.state.led_from).as_minutes().max(FIRST_STEP_MINUTES)
+        let usual = self.config.tick.times(USUAL_TICKS).as_minutes().max(STEP_MINUTES_MAX);
+        (now - self.state.led_from).as_minutes().max(FIRST_STEP_MINUTES).min(usual)
     }
 
     fn is_stale(&self, now: Timestamp, watermark: Option<Timestamp>) -> bool {
@@ -249,6 +256,7 @@ impl<L: PacingLaw> Engine<L> {
                 && holidays.is_empty(),
             curve: owner.terms.curve.and_then(|id| state.shapes.get(&id)),
             is_open,
+            is_foreseen: origin != ShapeOrigin::Flat,
             has_plan: owner.law_choice() != LawChoice::Asap,
             is_ordered,
             is_clamped,

@@ -7,6 +7,7 @@
 //! default law.
 
 use super::PaceSample;
+use super::surprise::Surprises;
 use serde::{Deserialize, Serialize};
 
 /// What is known at a start: as much as one event tells, so that the level may well be off by a
@@ -55,22 +56,32 @@ pub(super) struct Evidence {
     spent: f64,
     /// Whether the first guess is still to come.
     is_new: bool,
+    surprises: Surprises,
 }
 
 impl Evidence {
     /// A guess.
     pub(super) const fn start() -> Self {
-        Self { weight: START, period: PERIOD, minutes: 0.0, planned: 0.0, spent: 0.0, is_new: true }
+        Self {
+            weight: START,
+            period: PERIOD,
+            minutes: 0.0,
+            planned: 0.0,
+            spent: 0.0,
+            is_new: true,
+            surprises: Surprises::START,
+        }
     }
 
     /// A hand lay on the wheel: what was spent meanwhile says nothing of the law's own level.
     pub(super) const fn set_aside(&mut self) {
-        *self = Self { period: AFTER_HAND, ..self.weighed(self.weight) };
+        *self =
+            Self { period: AFTER_HAND, surprises: Surprises::START, ..self.weighed(self.weight) };
     }
 
     /// Nothing gathered, and so much known.
     const fn weighed(self, weight: f64) -> Self {
-        Self { weight, is_new: self.is_new, ..Self::start() }
+        Self { weight, is_new: self.is_new, surprises: self.surprises, ..Self::start() }
     }
 
     /// Events that the standing level is worth.
@@ -79,7 +90,7 @@ impl Evidence {
     }
 
     pub(super) fn is_finite(&self) -> bool {
-        (self.weight + self.planned + self.spent).is_finite()
+        (self.weight + self.planned + self.spent).is_finite() && self.surprises.is_finite()
     }
 
     /// How far the integral part moves in a step of `minutes` that ends at `x`, driven from
@@ -91,15 +102,16 @@ impl Evidence {
         (x, integral): (f64, f64),
         (settling, elasticity): (f64, f64),
     ) -> f64 {
-        let is_finite = seen.planned_rate.is_finite() && seen.spend_rate.is_finite();
+        let is_finite = (seen.planned_rate + seen.spend_rate + seen.presence).is_finite();
         // Where nothing is planned, spend is weighed against nothing: the error alone tells of it.
         if !is_finite || seen.planned_rate <= 0.0 {
             return 0.0;
         }
         self.minutes += minutes;
-        self.planned += seen.planned_rate * minutes;
+        // More traffic than was forecast spends more at the right level too.
+        self.planned += seen.planned_rate * seen.presence * minutes;
         self.spent += seen.spend_rate.max(0.0) * minutes;
-        if self.minutes < self.period {
+        if self.minutes < self.period || self.planned <= 0.0 {
             return 0.0;
         }
         let guess = self.guess(seen, integral, elasticity);
@@ -107,7 +119,9 @@ impl Evidence {
         let worth = (EVENTS_PER_MINUTE_MAX * event * self.minutes / self.planned).min(1.0) / event;
         let led = libm::exp((elasticity * (x - integral)).clamp(-LEAD_MAX, LEAD_MAX));
         let (planned, spent) = (self.planned * worth, self.spent * worth);
-        let weight = self.weight.max(SETTLING_SHARE * settling * planned / self.minutes);
+        let standing = self.surprises.step(planned * led, spent, self.minutes);
+        let held = if standing > 0.0 { self.weight.min(1.0 / standing) } else { self.weight };
+        let weight = held.max(SETTLING_SHARE * settling * planned / self.minutes);
         let off = libm::log((weight + planned * led) / (weight + spent));
         let off = off.clamp(-RATIO_MAX, RATIO_MAX);
         let doubt = (MOVE_DOUBT * off) * (MOVE_DOUBT * off) + DRIFT_PER_MINUTE * self.minutes;

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Asks that are taken for granted on both sides of the traffic weight: with fewer than this in
 /// the forecast, chance says more than traffic.
 pub const PSEUDO_ASKS: f64 = 10.0;
+/// Traffic counts as no more times its forecast than this: beyond, a count is broken or a volume
+/// not yet known, and what spend says of the level is to be heard all the same.
+const PRESENCE_MAX: f64 = 8.0;
 /// Traffic below this share of its forecast begins to count as absent ...
 const ABSENT_BELOW: f64 = 0.3;
 /// ... and at this share it wholly does.
@@ -114,7 +117,17 @@ impl TrafficWeight {
     /// The standing weight.
     #[must_use]
     pub fn weight(&self) -> f64 {
-        ((self.actual + PSEUDO_ASKS) / (self.forecast + PSEUDO_ASKS)).clamp(0.0, 1.0)
+        self.ratio().clamp(0.0, 1.0)
+    }
+
+    /// How many times the forecast came, in `[1, 8]`: what the weight leaves out. CONTROL.md (16).
+    #[must_use]
+    pub fn presence(&self) -> f64 {
+        self.ratio().clamp(1.0, PRESENCE_MAX)
+    }
+
+    fn ratio(&self) -> f64 {
+        (self.actual + PSEUDO_ASKS) / (self.forecast + PSEUDO_ASKS)
     }
 
     /// How surely there is next to no traffic, in `[0, 1]`: 0 from three tenths of the forecast

@@ -19,9 +19,9 @@ pub const X_MIN: f64 = -11.512_925_464_970_229;
 pub const ELASTICITY_MIN: f64 = 0.5;
 /// An elasticity above this is seen only at price cliffs, which last no longer than a step.
 pub const ELASTICITY_MAX: f64 = 4.0;
-/// No step moves a law by more traffic time than this, in minutes: after an interruption it takes
-/// up where it was instead of leaping. Five default steps of a minute.
-pub const STEP_MINUTES_MAX: f64 = 5.0;
+/// No step moves a law by more traffic time than this, in minutes: nothing is controlled in longer
+/// units than a day.
+pub const STEP_MINUTES_MAX: f64 = 1_440.0;
 
 /// ln of the most a multiplier may be, never below [`X_MIN`]. Costs a logarithm unless it is one.
 #[must_use]

@@ -50,6 +50,9 @@ pub struct LogPidGains {
     pub settling_minutes_min: f64,
     /// The same in between, as a share of the window's length.
     pub settling_share: f64,
+    /// The same at most as a share of what is left of the window, where nobody knows the course of
+    /// traffic: what is off by then is not made good by what comes later.
+    pub ending_share: f64,
     /// Integral time in closed-loop time constants: 2 gives a damping of 0.707.
     pub integral_ratio: f64,
     /// Derivative time in minutes; 0 is off.
@@ -76,6 +79,7 @@ impl Default for LogPidGains {
             settling_minutes_max: 107.0,
             settling_minutes_min: 5.0,
             settling_share: 0.075,
+            ending_share: 0.2,
             integral_ratio: 2.0,
             derivative_minutes: 0.0,
             whole_gain_events: 1_000.0,
@@ -100,6 +104,7 @@ impl LogPidGains {
             ("settling_minutes_max", self.settling_minutes_max),
             ("settling_minutes_min", self.settling_minutes_min),
             ("settling_share", self.settling_share),
+            ("ending_share", self.ending_share),
             ("integral_ratio", self.integral_ratio),
             ("whole_gain_events", self.whole_gain_events),
             ("noise_share_min", self.noise_share_min),
@@ -132,12 +137,15 @@ impl LogPidGains {
     fn read(&self, seen: &PaceSample) -> Option<Reading> {
         let finite = seen.traffic_minutes.is_finite()
             && seen.window_minutes.is_finite()
+            && seen.left_minutes.is_finite()
             && seen.events.is_finite()
             && seen.elasticity.is_finite();
         finite.then(|| {
             let window = seen.window_minutes.clamp(WINDOW_MINUTES_MIN, WINDOW_MINUTES_MAX);
+            let left = if seen.is_foreseen { f64::INFINITY } else { seen.left_minutes };
             let settling = (self.settling_share * window)
                 .min(self.settling_minutes_max)
+                .min(self.ending_share * left)
                 .max(self.settling_minutes_min);
             let elasticity = seen.elasticity.clamp(limit::ELASTICITY_MIN, limit::ELASTICITY_MAX);
             Reading {

@@ -20,6 +20,8 @@ prop_compose! {
             measured: Nanos::new(measured),
             day_budget: Nanos::new(day_budget),
             window_minutes,
+            left_minutes: window_minutes,
+            is_foreseen: true,
             events,
             elasticity,
             multiplier_max: PacingMultiplier::try_new(Ppm::new(multiplier_max)).unwrap(),

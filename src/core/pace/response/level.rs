@@ -15,7 +15,7 @@ fn the_pace_is_found_within_about_an_hour() {
     for (believed, lag) in WRONG {
         let (rise, overshoot, left) = match (believed, lag) {
             (0.75, 10) => (55.0, 1.1, 0.000_6),
-            (3.0, _) => (105.0, 0.25, 0.002_1),
+            (3.0, _) => (105.0, 0.4, 0.002_1),
             _ => (55.0, 0.25, 0.000_6),
         };
         for x0 in [-2.2, -1.5, -0.3, 0.0] {
@@ -88,6 +88,7 @@ fn little_that_is_new_moves_little_that_is_known() {
         planned_rate: 1e9,
         spend_rate: 1e9,
         reach: 0.0,
+        presence: 1.0,
         day_budget: Nanos::new(1_440_000_000_000),
         events: 1_440.0,
         ..test_sample()
@@ -137,6 +138,24 @@ fn hours_without_a_plan_say_nothing_of_the_level() {
         assert_eq!(evidence.step(&unplanned, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
     }
     assert_eq!(evidence.step(&seen, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
+}
+
+#[test]
+fn more_traffic_that_spends_more_says_nothing_of_the_level() {
+    let seen = PaceSample { planned_rate: 1e9, spend_rate: 1e9, ..test_sample() };
+    for times in [0.25, 1.0, 4.0] {
+        let crowd = PaceSample { presence: times, spend_rate: times * 1e9, ..seen };
+        let moved = Evidence::start().step(&crowd, 1.0, (0.0, 0.0), (107.0, 1.5));
+        assert!(moved.abs() < 1e-12, "{times}: {moved}");
+    }
+    // The same traffic at twice the price does, and none at all waits for some.
+    let dearer = PaceSample { spend_rate: 2e9, ..seen };
+    let mut evidence = Evidence::start();
+    let gone = PaceSample { presence: 0.0, spend_rate: 0.0, ..seen };
+    assert_eq!(evidence.step(&gone, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
+    assert!(evidence.step(&dearer, 1.0, (0.0, 0.0), (107.0, 1.5)) < 0.0);
+    let bad = PaceSample { presence: f64::NAN, ..dearer };
+    assert_eq!(evidence.step(&bad, 1.0, (0.0, 0.0), (107.0, 1.5)), 0.0);
 }
 
 #[test]
