@@ -30,6 +30,7 @@ pub mod notice;
 pub mod papers;
 pub mod partition;
 pub mod publish;
+mod settled;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;

@@ -36,7 +36,7 @@ const CORE: &[&[&str]] = &[
 /// a module stands in its row unless it has one of its own.
 const SERVICE: &[&[&str]] = &[
     &["config", "hex"],
-    &["args", "clock", "telemetry"],
+    &["args", "clock", "settled", "telemetry"],
     &["auth", "directory", "health", "tls"],
     &["store"],
     &["audit", "journal", "notice", "publish"],
