@@ -4,7 +4,6 @@
 //! service inside another process.
 
 mod files;
-mod lines;
 mod parts;
 mod rpc;
 

@@ -25,6 +25,7 @@ pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod journal;
+mod lines;
 pub mod measure;
 pub mod notice;
 pub mod papers;

@@ -38,7 +38,7 @@ const SERVICE: &[&[&str]] = &[
     &["config", "hex"],
     &["args", "clock", "settled", "telemetry"],
     &["auth", "directory", "health", "tls"],
-    &["store"],
+    &["lines", "store"],
     &["audit", "journal", "notice", "publish"],
     &["control_loop", "wire"],
     &["partition"],

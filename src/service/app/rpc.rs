@@ -1,10 +1,10 @@
 //! The gRPC port: every service, health and reflection.
 
-use super::lines;
 use crate::admin::Admin;
 use crate::auth::door::{self, Guard};
 use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
+use crate::lines::{self, Lines};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
 use crate::tls::{self, Tls};
@@ -35,6 +35,12 @@ const SIGN_OF_LIFE_MAX: Duration = Duration::from_secs(20);
 
 /// How long streams may go on after their connection's age, before they are cut.
 const AGE_GRACE: Duration = Duration::from_secs(60);
+
+/// Connections at some ten kilobytes each: every bidder of a large fleet has one or two, and all of
+/// them may be behind one address. Of HTTP/2 a caller says 24 bytes first (RFC 9113, section 3.4),
+/// and only whoever has said them is asked afterwards whether they are still there.
+const ROOM: lines::Room =
+    lines::Room { connections_max: 10_000, connections_of_one_max: 10_000, preface_bytes: 24 };
 
 /// The port, serving.
 pub(super) struct Rpc {
@@ -90,13 +96,13 @@ pub(super) async fn serve(
     let served = match tls {
         None => {
             let (incoming, accepting) =
-                lines::accept(listener, |stream| std::future::ready(Ok(stream)), stop.clone());
+                lines::accept(listener, ROOM, |one| std::future::ready(Ok(one)), stop.clone());
             tasks.spawn(accepting);
             serve_lines(router, incoming, stop.clone(), tasks)
         }
         Some(tls) => {
             let agree = move |stream| tls.calls().accept(stream);
-            let (incoming, accepting) = lines::accept(listener, agree, stop.clone());
+            let (incoming, accepting) = lines::accept(listener, ROOM, agree, stop.clone());
             tasks.spawn(accepting);
             serve_lines(router, incoming, stop.clone(), tasks)
         }
@@ -106,7 +112,7 @@ pub(super) async fn serve(
 
 fn serve_lines<S>(
     router: Router,
-    incoming: lines::Lines<S>,
+    incoming: Lines<S>,
     until: CancellationToken,
     tasks: &TaskTracker,
 ) -> JoinHandle<Result<(), tonic::transport::Error>>
