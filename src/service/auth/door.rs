@@ -7,7 +7,7 @@
 
 use super::certificate::Certified;
 pub(crate) use super::login::page as html;
-use super::login::{Entrance, is_person, peer, turned_away};
+use super::login::{Entrance, Known, is_person, peer, turned_away};
 use super::meter::{Meter, Rate};
 use super::session::Limits;
 use super::{Caller, Deed, Keyring};
@@ -255,7 +255,7 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
             match refusal {
                 Refusal::Unknown if is_person => {
                     let why = "This needs a session, and there is none, or it has ended.";
-                    html(StatusCode::UNAUTHORIZED, &entrance.asking(None, Some(why)))
+                    html(StatusCode::UNAUTHORIZED, &entrance.asking(&Known::No, Some(why)))
                 }
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];
