@@ -8,7 +8,7 @@
 use super::certificate::Certified;
 pub(crate) use super::login::page as html;
 use super::login::{Entrance, Known, is_person, peer, turned_away};
-use super::meter::{Meter, Rate};
+use super::meter::{Meter, PROBES, Rate};
 use super::session::Limits;
 use super::{Caller, Deed, Keyring};
 use crate::config::{ConsoleConfig, LimitsConfig};
@@ -163,7 +163,7 @@ async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) ->
     };
     let caller = door.ring.as_ref().and_then(known);
     if let Err(wait) = door.meter.take(deed, caller.as_ref(), caller_address(&request)) {
-        return too_many_calls(wait).into_http();
+        return too_many_calls(wait, deed).into_http();
     }
     let judged = if door.ring.is_some() { judge(caller, deed) } else { Ok(None) };
     match judged {
@@ -189,23 +189,27 @@ fn seconds(wait: Duration) -> u64 {
 }
 
 /// What is told to whoever asks too often.
-fn told_to_wait(wait: Duration, key: &str) -> String {
+fn told_to_wait(wait: Duration, deed: Deed, key: &str) -> String {
     let seconds = seconds(wait);
+    if deed == Deed::Probe {
+        let most = PROBES.per_second;
+        return format!("more probes than {most} a second by one caller; try again in {seconds} s");
+    }
     format!("more requests than limits.{key} allows one caller; try again in {seconds} s")
 }
 
-fn too_many_calls(wait: Duration) -> Status {
+fn too_many_calls(wait: Duration, deed: Deed) -> Status {
     event::caller_refused("limited");
     let details = ErrorDetails::with_retry_info(Some(wait));
-    let told = told_to_wait(wait, "calls_per_second");
+    let told = told_to_wait(wait, deed, "calls_per_second");
     let mut status = Status::with_error_details(Code::ResourceExhausted, told, details);
     status.metadata_mut().insert("retry-after", seconds(wait).into());
     status
 }
 
-fn too_many_pages(wait: Duration, is_person: bool) -> Response {
+fn too_many_pages(wait: Duration, deed: Deed, is_person: bool) -> Response {
     event::caller_refused("limited");
-    let told = told_to_wait(wait, "pages_per_second");
+    let told = told_to_wait(wait, deed, "pages_per_second");
     let mut answer = if is_person {
         html(StatusCode::TOO_MANY_REQUESTS, &turned_away("Too many requests", &told))
     } else {
@@ -220,7 +224,7 @@ async fn open_page(State(meter): State<Meter>, request: Request, next: Next) -> 
     let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
     match meter.take(deed, None, peer(&request)) {
         Ok(()) => next.run(request).await,
-        Err(wait) => too_many_pages(wait, is_person(request.headers())),
+        Err(wait) => too_many_pages(wait, deed, is_person(request.headers())),
     }
 }
 
@@ -238,7 +242,7 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
         }),
     };
     if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request)) {
-        return too_many_pages(wait, is_person);
+        return too_many_pages(wait, deed, is_person);
     }
     let mut request = match entrance.answer(request).await {
         Ok(answer) => return answer,
