@@ -6,7 +6,6 @@
 
 use crate::auth::certificate::Certified;
 use crate::auth::door::{self, Guard};
-use crate::clock::Stopwatch;
 use crate::health::Health;
 use crate::lines::{self, Lines, Room};
 use crate::telemetry::MetricsPage;
@@ -30,6 +29,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
@@ -138,7 +138,7 @@ async fn serve(
             let (lines, accepting) = lines::accept(listener, ROOM, agree, until);
             converse_over(lines, accepting, |stream: &TlsStream<TcpStream>| {
                 let certified = Certified::of(stream.get_ref().1.peer_certificates());
-                let begun = Stopwatch::start();
+                let begun = Instant::now();
                 let routes = routes.clone().layer(Extension(certified));
                 routes.layer(map_response(move |answer| async move { close_if_old(begun, answer) }))
             })
@@ -180,7 +180,7 @@ async fn converse_over<S>(
 }
 
 /// Asks for another connection once this one is as old as it may be.
-fn close_if_old(begun: Stopwatch, mut answer: Response) -> Response {
+fn close_if_old(begun: Instant, mut answer: Response) -> Response {
     if begun.elapsed() >= tls::AGE_MAX {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
@@ -309,6 +309,19 @@ mod tests {
         let count = count.expect("another host is answered at once").unwrap();
         assert!(told[..count].starts_with(b"HTTP/1.1 200 "));
         server.stop().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_is_closed_when_it_is_as_old_as_it_may_be() {
+        let begun = Instant::now();
+        let is_closed = || {
+            let answer = close_if_old(begun, "world".into_response());
+            answer.headers().get(header::CONNECTION).is_some_and(|word| word == "close")
+        };
+        tokio::time::advance(tls::AGE_MAX - Duration::from_secs(1)).await;
+        assert!(!is_closed());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(is_closed(), "the answer of a request then is its last");
     }
 
     #[tokio::test]

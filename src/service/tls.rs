@@ -4,6 +4,8 @@
 //! Knows files and their form; which files is config's affair, what somebody may do is `auth`'s.
 //! Made by `app`, which has [`follow`] look at the files; both ports accept with what is in force.
 
+mod expiry;
+
 use crate::config::ServerConfig;
 use crate::settled::{INTERVAL, Settled, Stamp, stamp};
 use crate::telemetry::event;
@@ -104,6 +106,7 @@ impl Tls {
     /// [`TlsError`] names the setting, never the secret.
     pub fn read(config: &ServerConfig) -> Result<Option<Self>, TlsError> {
         let Some(files) = Files::read(config)? else { return Ok(None) };
+        files.tell_expiry();
         Ok(Some(Self(Arc::new(RwLock::new(files.in_force(config)?)))))
     }
 
@@ -128,6 +131,7 @@ impl Tls {
             return Ok(false);
         }
         let in_force = files.in_force(config)?;
+        in_force.files.tell_expiry();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = in_force;
         Ok(true)
     }
@@ -209,6 +213,11 @@ impl Files {
             config.tls_client_authority_file.as_ref(),
         ];
         files.map(|path| path.and_then(|path| stamp(path)))
+    }
+
+    /// Tells when the first of our own chain runs out; authorities are others' affair.
+    fn tell_expiry(&self) {
+        event::certificate_expires(expiry::earliest(&self.certificate));
     }
 
     fn in_force(self, config: &ServerConfig) -> Result<InForce, TlsError> {

@@ -141,6 +141,8 @@ table! {
         "Requests turned away: without a known token, without the right, or too many of them.";
     FILES_REFUSED: Counter, "paceline_files_refused_total", "looks", [FILE],
         "Looks at a file of tokens or certificates that found a fault; the one before is in force.";
+    CERTIFICATE_EXPIRES: Gauge, "paceline_certificate_expires_seconds", "seconds", [],
+        "Unix time at which the first of our certificate's chain runs out; 0 without one.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],
