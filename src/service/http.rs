@@ -225,6 +225,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::health::{Condition, Stage};
+    use crate::trace::Tracer;
     use metrics_exporter_prometheus::PrometheusBuilder;
     use std::io::{Read, Write};
     use std::net::TcpStream;
@@ -248,7 +249,7 @@ mod tests {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let Config { console, limits, .. } = Config::default();
-        let guard = Guard { ring: None, console, limits };
+        let guard = Guard { ring: None, console, limits, tracer: Tracer::default() };
         start(listener, None, guard, routes, health.clone(), page).unwrap()
     }
 

@@ -35,6 +35,7 @@ mod settled;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 /// An error and what caused it, each level once, for a log line or an answer.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {

@@ -37,6 +37,7 @@ const CORE: &[&[&str]] = &[
 const SERVICE: &[&[&str]] = &[
     &["config", "hex"],
     &["args", "clock", "settled", "telemetry"],
+    &["trace"],
     &["auth", "directory", "health", "tls"],
     &["lines", "store"],
     &["audit", "journal", "notice", "publish"],

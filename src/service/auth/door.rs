@@ -13,6 +13,7 @@ use super::session::Limits;
 use super::{Caller, Deed, Keyring};
 use crate::config::{ConsoleConfig, LimitsConfig};
 use crate::telemetry::event;
+use crate::trace::{self, Tracer};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -35,6 +36,8 @@ pub struct Guard {
     pub console: ConsoleConfig,
     /// How often each caller may ask.
     pub limits: LimitsConfig,
+    /// Begins the traces of calls.
+    pub tracer: Tracer,
 }
 
 impl Guard {
@@ -105,7 +108,8 @@ fn token(headers: &HeaderMap) -> Option<String> {
 
 /// Puts the door before RPC services.
 pub fn guard_calls(routes: Router, guard: &Guard) -> Router {
-    let door = CallDoor { ring: guard.ring.clone(), meter: guard.meter_of_calls() };
+    let (ring, tracer) = (guard.ring.clone(), guard.tracer.clone());
+    let door = CallDoor { ring, meter: guard.meter_of_calls(), tracer };
     routes.layer(from_fn_with_state(door, call))
 }
 
@@ -131,6 +135,7 @@ pub fn guard_pages(routes: Router, guard: Guard, is_encrypted: bool, is_loopback
 struct CallDoor {
     ring: Option<Keyring>,
     meter: Meter,
+    tracer: Tracer,
 }
 
 /// The door of the pages, where tokens are asked for.
@@ -169,7 +174,10 @@ async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) ->
     match judged {
         Ok(caller) => {
             note(&mut request, caller);
-            next.run(request).await
+            if deed == Deed::Probe {
+                return next.run(request).await;
+            }
+            traced(&door.tracer, request, next).await
         }
         Err(refusal) => {
             event::caller_refused(refusal.word());
@@ -181,6 +189,23 @@ async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) ->
             status.into_http()
         }
     }
+}
+
+/// Runs a call that was let in under a span of its own, in its caller's trace if there is one. Of a
+/// stream, the span is what it took to open it.
+async fn traced(tracer: &Tracer, request: Request, next: Next) -> Response {
+    let parent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let mut span = tracer.call(parent, request.uri().path());
+    span.note("rpc.system", "grpc");
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        span.note("paceline.caller", &caller.name);
+    }
+    let answer = trace::within(span.parents(), next.run(request)).await;
+    let status = Status::from_header_map(answer.headers());
+    if let Some(status) = status.filter(|status| status.code() != Code::Ok) {
+        span.fail(status.message());
+    }
+    answer
 }
 
 /// Whole seconds to wait, at least one.

@@ -203,8 +203,16 @@ fn visit_rest<V: Visitor>(config: &mut Config, v: &mut V) {
     let attempt = Within(Span::from_millis(100), Span::from_secs(60));
     v.field("notices.webhook_timeout", &mut notices.webhook_timeout, attempt);
 
-    v.plain("telemetry.log_level", &mut config.telemetry.log_level);
-    v.plain("telemetry.log_format", &mut config.telemetry.log_format);
+    let telemetry = &mut config.telemetry;
+    v.plain("telemetry.log_level", &mut telemetry.log_level);
+    v.plain("telemetry.log_format", &mut telemetry.log_format);
+    v.plain("telemetry.traces_endpoint", &mut telemetry.traces_endpoint);
+    let share = Within(Ppm::new(0), Ppm::new(1_000_000));
+    v.field("telemetry.traces_share", &mut telemetry.traces_share, share);
+    v.plain("telemetry.traces_service_name", &mut telemetry.traces_service_name);
+    v.plain("telemetry.traces_attributes", &mut telemetry.traces_attributes);
+    let queue = Within(16, 1_000_000);
+    v.field("telemetry.traces_queue_max", &mut telemetry.traces_queue_max, queue);
     v.plain("clock.kind", &mut config.clock.kind);
 }
 

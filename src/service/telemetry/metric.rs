@@ -86,6 +86,7 @@ const SINK: Label = Label::Of("sink", &["grpc", "redis", "redis_shading"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const POSTED: Label = Label::Of("result", &["sent", "retried", "failed", "dropped"]);
+const TRACED: Label = Label::Of("result", &["sent", "failed", "dropped"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
 const FILE: Label = Label::Of("file", &["tokens", "certificates"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden", "limited"]);
@@ -225,6 +226,8 @@ table! {
         "Campaigns that go on although the catalogue file names them no more.";
     SOURCES_LOST: Counter, "paceline_sources_lost_total", "sources", [],
         "Reporters of spend taken for dead: silent beyond loop.source_timeout while others spoke.";
+    TRACE_SPANS: Counter, "paceline_trace_spans_total", "spans", [TRACED],
+        "Spans of traces: taken by the collector, not taken by it, or dropped for want of room.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],
         "Times the system's clock went back, or was found a little behind the log at a start.";
 }
