@@ -4,7 +4,6 @@
 //! service inside another process.
 
 mod files;
-mod lines;
 mod parts;
 mod rpc;
 
@@ -77,12 +76,14 @@ pub async fn run(
     let clock = Clock::of(config.clock.kind);
     let store = parts::open_store(&config).await?;
     let (notifier, webhook) = parts::start_webhook(&config, &clock)?;
-    let (partitions, threads) = parts::start_loops(&config, &store, &clock, listens, &notifier)?;
+    let (tracer, spans) = parts::start_tracer(&config)?;
+    let hooks = (&notifier, &tracer);
+    let (partitions, threads) = parts::start_loops(&config, &store, &clock, listens, hooks)?;
     let tasks = TaskTracker::new();
     let sinks = parts::start_sinks(&partitions);
     let history = History::new();
     let routes = console::routes(partitions.clone(), history.clone());
-    let guard = Guard { ring, console: config.console, limits: config.limits };
+    let guard = Guard { ring, console: config.console, limits: config.limits, tracer };
     let http = open_pages(&config, (tls.clone(), guard.clone()), &health, page, routes)?;
     tasks.spawn(console::record(partitions.clone(), history));
     let rpc = rpc::serve(listener, (tls.clone(), &guard), &partitions, &config, &tasks).await?;
@@ -101,6 +102,7 @@ pub async fn run(
     let result = wind_down(stop, &config.shutdown, (http, rpc), &partitions, threads).await;
     sinks.stop().await;
     webhook.stop().await;
+    spans.stop().await;
     event::stopped();
     result
 }

@@ -220,13 +220,18 @@ impl Keyring {
     /// # Errors
     /// [`AuthError`] names line, word and rule.
     pub fn read(path: &Path) -> Result<Self, AuthError> {
+        Self::parse(&Self::text(path)?)
+    }
+
+    /// What the file says, unread as yet.
+    fn text(path: &Path) -> Result<String, AuthError> {
         let unreadable = |source| AuthError::Unreadable { path: path.to_path_buf(), source };
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         if text.len() > FILE_BYTES_MAX {
             let why = format!("has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
             return Err(unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, why)));
         }
-        Self::parse(&text)
+        Ok(text)
     }
 
     /// Reads lines of `role name sha256:<64 hexadecimal digits>`, or with `dns:` or `uri:` and a

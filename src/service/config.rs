@@ -7,11 +7,14 @@
 
 pub mod address;
 pub mod check;
+mod pairs;
 pub mod print;
 pub mod raw;
 pub mod value;
 
 pub use address::Address;
+pub(crate) use pairs::pairs;
+
 pub use check::{Complaint, ConfigError};
 pub use print::Effective;
 pub use raw::{Origin, RawConfig, Sources};
@@ -312,6 +315,30 @@ pub struct TelemetryConfig {
     pub log_level: LogLevel,
     /// For people or for machines.
     pub log_format: LogFormat,
+    /// Where spans are sent, by OTLP over gRPC; empty: nowhere, and none are made.
+    pub traces_endpoint: String,
+    /// Share of the traces that begin here and are recorded; a caller's are if the caller's is.
+    pub traces_share: Ppm,
+    /// What the service is called in traces.
+    pub traces_service_name: String,
+    /// What else is told of it, as `key=value,key=value`.
+    pub traces_attributes: String,
+    /// Bound of the queue of spans in front of the collector.
+    pub traces_queue_max: u32,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        Self {
+            log_level: LogLevel::Info,
+            log_format: LogFormat::Text,
+            traces_endpoint: String::new(),
+            traces_share: Ppm::new(10_000),
+            traces_service_name: "paceline".to_owned(),
+            traces_attributes: String::new(),
+            traces_queue_max: 4_096,
+        }
+    }
 }
 
 /// How time passes.
@@ -370,7 +397,7 @@ impl Default for Config {
             shading: ShadingConfig { currency: None, tie_wins: true, silence: Span::from_mins(30) },
             shutdown: ShutdownConfig::default(),
             notices: NoticesConfig::default(),
-            telemetry: TelemetryConfig { log_level: LogLevel::Info, log_format: LogFormat::Text },
+            telemetry: TelemetryConfig::default(),
             clock: ClockConfig { kind: ClockKind::System },
         }
     }

@@ -24,6 +24,7 @@ use crate::directory::Directory;
 use crate::notice::webhook::Notifier;
 use crate::publish::Publisher;
 use crate::store::Store;
+use crate::trace::{Parents, Tracer, current};
 use fold::Source;
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::{AllowanceDraw, Input};
@@ -116,6 +117,8 @@ pub struct LoopSettings {
     pub inbox_max: usize,
     /// Who hears of notices, beside the log.
     pub notifier: Notifier,
+    /// Begins the traces of rounds and checkpoints.
+    pub tracer: Tracer,
 }
 
 impl Default for LoopSettings {
@@ -132,6 +135,7 @@ impl Default for LoopSettings {
             counters_interval: None,
             inbox_max: 1_024,
             notifier: Notifier::default(),
+            tracer: Tracer::default(),
         }
     }
 }
@@ -139,6 +143,13 @@ impl Default for LoopSettings {
 type Question = Box<dyn FnOnce(&Engine, &Trail) + Send>;
 type Answer = Result<Vec<Applied>, LoopError>;
 type Replies = oneshot::Sender<Answer>;
+
+/// What is to be appended, who waits for what becomes of it, and in which traces.
+struct Submission {
+    inputs: Vec<Input>,
+    reply: Replies,
+    traces: Parents,
+}
 
 /// The steps of ending, in order. Until the last one the loop goes on with its work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -177,7 +188,7 @@ fn whereabouts(holder: &str) -> &str {
 /// Everything that can reach the loop.
 enum Event {
     /// Append these and say what became of them.
-    Submit(Vec<Input>, Replies),
+    Submit(Submission),
     /// Look, do not touch.
     Ask {
         question: Question,
@@ -312,7 +323,7 @@ impl LoopHandle {
     /// carry an identity may be sent again without harm.
     pub async fn submit(&self, inputs: Vec<Input>) -> Result<Vec<Applied>, LoopError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Event::Submit(inputs, reply)).await?;
+        self.send(Event::Submit(Submission { inputs, reply, traces: current() })).await?;
         answer.await.map_err(|_| LoopError::Stopped)?
     }
 

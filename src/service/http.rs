@@ -8,6 +8,7 @@ use crate::auth::certificate::Certified;
 use crate::auth::door::{self, Guard};
 use crate::clock::Stopwatch;
 use crate::health::Health;
+use crate::lines::{self, Lines, Room};
 use crate::telemetry::MetricsPage;
 use crate::tls::{self, Tls};
 use axum::Extension;
@@ -19,27 +20,26 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::net::TcpStream;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once. People and scrapers are few; whoever opens more waits in the backlog
-/// instead of taking our memory.
-const CONNECTIONS_MAX: usize = 256;
-/// Longest time to say hello and to send a request's head: a connection that says nothing must not
-/// hold a place for ever.
-const HELLO_TIMEOUT: Duration = Duration::from_secs(10);
-/// Wait after an accept that failed, which is mostly the process's limit of open files: spinning
-/// would not free any.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// People and scrapers are few; whoever opens more waits instead of taking our memory. Half of the
+/// places at most are one network's, so that whoever probes finds one whatever another host does; a
+/// proxy with everybody behind it has enough with that half. A request's head has its own deadline.
+const ROOM: Room = Room { connections_max: 256, connections_of_one_max: 128, preface_bytes: 0 };
+/// Longest time to send a request's head: a connection that says nothing must not hold a place for
+/// ever.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The running pages. Stops when told or dropped.
 #[derive(Debug)]
@@ -120,63 +120,70 @@ impl Drop for HttpServer {
     }
 }
 
-/// Accepts until told to stop, then lets requests in hand end.
+/// Serves until told to stop, then lets requests in hand end.
 async fn serve(
     listener: tokio::net::TcpListener,
     tls: Option<Tls>,
     routes: Router,
     until: CancellationToken,
 ) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    match tls {
+        None => {
+            let plain = |stream| std::future::ready(Ok(stream));
+            let (lines, accepting) = lines::accept(listener, ROOM, plain, until);
+            converse_over(lines, accepting, |_| routes.clone()).await;
+        }
+        Some(tls) => {
+            let agree = move |stream| tls.pages().accept(stream);
+            let (lines, accepting) = lines::accept(listener, ROOM, agree, until);
+            converse_over(lines, accepting, |stream: &TlsStream<TcpStream>| {
+                let certified = Certified::of(stream.get_ref().1.peer_certificates());
+                let begun = Stopwatch::start();
+                let routes = routes.clone().layer(Extension(certified));
+                routes.layer(map_response(move |answer| async move {
+                    close_if_old(begun.elapsed(), answer)
+                }))
+            })
+            .await;
+        }
+    }
+}
+
+/// Speaks over each connection, with the routes that are for it, until no more come.
+async fn converse_over<S>(
+    mut lines: Lines<S>,
+    accepting: impl Future<Output = ()> + Send + 'static,
+    routes_for: impl Fn(&S) -> Router,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let ending = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(accepting);
     loop {
-        let place = Arc::clone(&places).acquire_owned();
-        let accepted = async {
-            let place = place.await.expect("the semaphore is never closed");
-            listener.accept().await.map(|(stream, peer)| (stream, peer, place))
-        };
-        let (stream, peer, place) = tokio::select! {
+        tokio::select! {
             biased;
-            () = until.cancelled() => break,
-            Some(_) = connections.join_next() => continue,
-            accepted = accepted => match accepted {
-                Ok(accepted) => accepted,
-                Err(_) => {
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                    continue;
+            Some(_) = tasks.join_next() => {}
+            line = lines.recv() => match line {
+                None => break,
+                // Those that failed are not handed over.
+                Some(Err(_)) => {}
+                Some(Ok(line)) => {
+                    let routes = routes_for(line.stream());
+                    let routes = routes.layer(Extension(ConnectInfo(line.peer())));
+                    tasks.spawn(converse(line, routes, ending.watcher()));
                 }
             },
-        };
-        let routes = routes.clone().layer(Extension(ConnectInfo(peer)));
-        let (watcher, tls) = (ending.watcher(), tls.clone());
-        connections.spawn(async move {
-            match tls {
-                None => converse(stream, routes, watcher, place).await,
-                Some(tls) => {
-                    if let Ok(Ok(stream)) =
-                        tokio::time::timeout(HELLO_TIMEOUT, tls.pages().accept(stream)).await
-                    {
-                        let certified = Certified::of(stream.get_ref().1.peer_certificates());
-                        let begun = Stopwatch::start();
-                        let routes = routes.layer(Extension(certified));
-                        let routes = routes.layer(map_response(move |answer| async move {
-                            close_if_old(begun, answer)
-                        }));
-                        converse(stream, routes, watcher, place).await;
-                    }
-                }
-            }
-        });
+        }
     }
     // Pages that stream for ever are cut when the runtime ends; a stage's deadline bounds the wait.
     ending.shutdown().await;
-    connections.shutdown().await;
+    tasks.shutdown().await;
 }
 
 /// Asks for another connection once this one is as old as it may be.
-fn close_if_old(begun: Stopwatch, mut answer: Response) -> Response {
-    if begun.elapsed() >= tls::AGE_MAX {
+fn close_if_old(age: Duration, mut answer: Response) -> Response {
+    if age >= tls::AGE_MAX {
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     answer
@@ -186,12 +193,11 @@ fn close_if_old(begun: Stopwatch, mut answer: Response) -> Response {
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + 'static,
     routes: Router,
-    watcher: hyper_util::server::graceful::Watcher,
-    _place: OwnedSemaphorePermit,
+    watcher: Watcher,
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HELLO_TIMEOUT)
+        .header_read_timeout(HEAD_TIMEOUT)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     let _ = watcher.watch(connection).await;
 }
@@ -221,9 +227,12 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::health::{Condition, Stage};
+    use crate::trace::Tracer;
     use metrics_exporter_prometheus::PrometheusBuilder;
     use std::io::{Read, Write};
     use std::net::TcpStream;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpSocket;
 
     fn get_page(address: SocketAddr, path: &str) -> String {
         get_page_of("localhost", address, path)
@@ -242,7 +251,7 @@ mod tests {
         let page = MetricsPage::of(PrometheusBuilder::new().build_recorder().handle());
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let Config { console, limits, .. } = Config::default();
-        let guard = Guard { ring: None, console, limits };
+        let guard = Guard { ring: None, console, limits, tracer: Tracer::default() };
         start(listener, None, guard, routes, health.clone(), page).unwrap()
     }
 
@@ -275,6 +284,44 @@ mod tests {
         let foreign = get_page_of("evil.example", server.address(), "/hello");
         assert!(foreign.starts_with("HTTP/1.1 421 ") && !foreign.contains("world"), "{foreign}");
         server.stop().await;
+    }
+
+    /// A connection to the pages from this address of the machine.
+    async fn connected(from: &str, to: SocketAddr) -> tokio::net::TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(from.parse().unwrap()).unwrap();
+        socket.connect(to).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn one_host_that_says_nothing_does_not_hold_all_places() {
+        let health = Health::new(&[], Duration::from_secs(60));
+        let server = started(&health, Router::new());
+        let mut silent = Vec::new();
+        for _ in 0..ROOM.connections_max {
+            silent.push(connected("127.0.0.1:0", server.address()).await);
+        }
+        let mut told = [0; 1_024];
+        for beyond in &mut silent[ROOM.connections_of_one_max..] {
+            let end = tokio::time::timeout(Duration::from_secs(5), beyond.read(&mut told)).await;
+            assert!(!matches!(end.unwrap(), Ok(1..)), "closed without a word");
+        }
+        let mut other = connected("127.0.0.2:0", server.address()).await;
+        other.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let count = tokio::time::timeout(Duration::from_secs(5), other.read(&mut told)).await;
+        let count = count.expect("another host is answered at once").unwrap();
+        assert!(told[..count].starts_with(b"HTTP/1.1 200 "));
+        server.stop().await;
+    }
+
+    #[test]
+    fn a_connection_is_closed_when_it_is_as_old_as_it_may_be() {
+        let is_closed = |age| {
+            let answer = close_if_old(age, "world".into_response());
+            answer.headers().get(header::CONNECTION).is_some_and(|word| word == "close")
+        };
+        assert!(!is_closed(tls::AGE_MAX - Duration::from_millis(1)));
+        assert!(is_closed(tls::AGE_MAX), "the answer of a request then is its last");
     }
 
     #[tokio::test]

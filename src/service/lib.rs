@@ -25,14 +25,17 @@ pub mod health;
 pub mod http;
 pub mod ingest;
 pub mod journal;
+mod lines;
 pub mod measure;
 pub mod notice;
 pub mod papers;
 pub mod partition;
 pub mod publish;
+mod settled;
 pub mod shutdown;
 pub mod telemetry;
 pub mod tls;
+pub mod trace;
 
 /// An error and what caused it, each level once, for a log line or an answer.
 pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {

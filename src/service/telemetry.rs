@@ -5,6 +5,7 @@
 
 pub mod event;
 pub mod metric;
+pub mod spans;
 
 use crate::config::{LogFormat, LogLevel, TelemetryConfig};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};

@@ -1,10 +1,13 @@
 //! The certificate of our ports, and whose certificates they take: read at start, and again
-//! whenever the files change.
+//! whenever the files change and have come to rest.
 //!
 //! Knows files and their form; which files is config's affair, what somebody may do is `auth`'s.
 //! Made by `app`, which has [`follow`] look at the files; both ports accept with what is in force.
 
+mod expiry;
+
 use crate::config::ServerConfig;
+use crate::settled::{INTERVAL, Settled, Stamp, stamp};
 use crate::telemetry::event;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,8 +24,6 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may be used where certificates of callers are taken: whose word counts is
 /// asked when it begins, so that an authority that was taken out counts no longer than this.
 pub const AGE_MAX: Duration = Duration::from_secs(3_600);
-/// How often the files are looked at, in the world's time.
-const INTERVAL: Duration = Duration::from_secs(2);
 /// Certificates and keys have some kilobytes, a list of authorities some hundred.
 const FILE_BYTES_MAX: u64 = 4 << 20;
 
@@ -105,6 +106,7 @@ impl Tls {
     /// [`TlsError`] names the setting, never the secret.
     pub fn read(config: &ServerConfig) -> Result<Option<Self>, TlsError> {
         let Some(files) = Files::read(config)? else { return Ok(None) };
+        files.tell_expiry();
         Ok(Some(Self(Arc::new(RwLock::new(files.in_force(config)?)))))
     }
 
@@ -120,16 +122,16 @@ impl Tls {
         self.0.read().unwrap_or_else(PoisonError::into_inner).calls.clone()
     }
 
-    /// Takes what the files say now; whether they say something else than before.
+    /// Takes what the files say; whether they say something else than before.
     ///
     /// # Errors
     /// [`TlsError`], and then what was in force stays so.
-    fn adopt(&self, config: &ServerConfig) -> Result<bool, TlsError> {
-        let Some(files) = Files::read(config)? else { return Ok(false) };
+    fn adopt(&self, files: Files, config: &ServerConfig) -> Result<bool, TlsError> {
         if self.0.read().unwrap_or_else(PoisonError::into_inner).files == files {
             return Ok(false);
         }
         let in_force = files.in_force(config)?;
+        in_force.files.tell_expiry();
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = in_force;
         Ok(true)
     }
@@ -138,27 +140,54 @@ impl Tls {
 /// Looks at the files for ever. A fault is told once, and what was in force stays so; connections
 /// that are open go on as they began.
 pub async fn follow(tls: Tls, config: ServerConfig) {
-    let mut fault = None;
+    let mut watch = Watch::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        look(&tls, &config, &mut fault);
+        watch.look(&tls, &config);
     }
 }
 
-fn look(tls: &Tls, config: &ServerConfig, fault: &mut Option<String>) {
-    match tls.adopt(config) {
-        Ok(is_new) => {
-            *fault = None;
-            if is_new {
-                event::certificates_read();
+/// What earlier looks found.
+#[derive(Default)]
+struct Watch {
+    seen: Settled<([Stamp; 3], Files)>,
+    fault: Option<String>,
+}
+
+impl Watch {
+    /// Takes the files once all of them have come to rest: a certificate whose key is not written
+    /// yet is no fault, and half a list of authorities is not the list.
+    fn look(&mut self, tls: &Tls, config: &ServerConfig) {
+        let stamps = Files::stamps(config);
+        match Files::read(config) {
+            Ok(None) => {}
+            Ok(Some(files)) => {
+                if self.seen.is_same((stamps, files.clone())) {
+                    self.tell(tls.adopt(files, config));
+                }
+            }
+            Err(error) => {
+                self.seen.forget();
+                self.tell(Err(error));
             }
         }
-        Err(error) => {
-            event::file_refused("certificates");
-            let told = crate::error_chain(&error);
-            if fault.as_ref() != Some(&told) {
-                event::certificates_refused(&error);
-                *fault = Some(told);
+    }
+
+    fn tell(&mut self, adopted: Result<bool, TlsError>) {
+        match adopted {
+            Ok(is_new) => {
+                self.fault = None;
+                if is_new {
+                    event::certificates_read();
+                }
+            }
+            Err(error) => {
+                event::file_refused("certificates");
+                let told = crate::error_chain(&error);
+                if self.fault.as_ref() != Some(&told) {
+                    event::certificates_refused(&error);
+                    self.fault = Some(told);
+                }
             }
         }
     }
@@ -174,6 +203,21 @@ impl Files {
             key: bytes(KEY, key)?,
             authority: authority.map(|path| bytes(AUTHORITY, path)).transpose()?,
         }))
+    }
+
+    /// When each was written last.
+    fn stamps(config: &ServerConfig) -> [Stamp; 3] {
+        let files = [
+            config.tls_certificate_file.as_ref(),
+            config.tls_key_file.file(),
+            config.tls_client_authority_file.as_ref(),
+        ];
+        files.map(|path| path.and_then(|path| stamp(path)))
+    }
+
+    /// Tells when the first of our own chain runs out; authorities are others' affair.
+    fn tell_expiry(&self) {
+        event::certificate_expires(expiry::earliest(&self.certificate));
     }
 
     fn in_force(self, config: &ServerConfig) -> Result<InForce, TlsError> {
@@ -287,19 +331,61 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let config = pair(folder.path());
         let tls = Tls::read(&config).unwrap().unwrap();
-        let mut fault = None;
-        assert!(!tls.adopt(&config).unwrap(), "they say the same");
-        pair(folder.path());
+        let mut watch = Watch::default();
+        let twice = |watch: &mut Watch| {
+            watch.look(&tls, &config);
+            watch.look(&tls, &config);
+        };
         let first = tls.in_force();
-        assert!(tls.adopt(&config).unwrap(), "another pair");
+        twice(&mut watch);
+        assert!(Arc::ptr_eq(&first.0, &tls.in_force().0), "they say the same");
+        pair(folder.path());
+        twice(&mut watch);
         let second = tls.in_force();
-        assert!(first.1 != second.1 && !Arc::ptr_eq(&first.0, &second.0));
+        assert!(first.1 != second.1 && !Arc::ptr_eq(&first.0, &second.0), "another pair");
         assert!(second.1 == Files::read(&config).unwrap().unwrap());
         std::fs::write(folder.path().join("key.pem"), "nonsense").unwrap();
-        look(&tls, &config, &mut fault);
-        assert!(fault.is_some_and(|told| told.starts_with("reading server.tls_key_file")));
+        twice(&mut watch);
+        assert!(watch.fault.is_some_and(|told| told.starts_with("reading server.tls_key_file")));
         let third = tls.in_force();
         assert!(second.1 == third.1 && Arc::ptr_eq(&second.0, &third.0));
+    }
+
+    #[test]
+    fn half_a_list_of_authorities_is_not_taken_and_half_a_pair_is_no_fault() {
+        let folder = tempfile::tempdir().unwrap();
+        let authority = |name: &str| {
+            let made = rcgen::generate_simple_self_signed(vec![name.to_owned()]).unwrap();
+            made.cert.pem()
+        };
+        let (one, two) = (authority("one"), authority("two"));
+        let list = folder.path().join("authorities.pem");
+        std::fs::write(&list, one.clone() + &two).unwrap();
+        let listed = Some(list.clone());
+        let config = ServerConfig { tls_client_authority_file: listed, ..pair(folder.path()) };
+        let tls = Tls::read(&config).unwrap().unwrap();
+        let first = tls.in_force();
+        let mut watch = Watch::default();
+        watch.look(&tls, &config);
+        std::fs::write(&list, &one).unwrap();
+        watch.look(&tls, &config);
+        assert!(Arc::ptr_eq(&first.0, &tls.in_force().0), "the list is half written");
+        std::fs::write(&list, one.clone() + &two).unwrap();
+        watch.look(&tls, &config);
+        let other = tempfile::tempdir().unwrap();
+        pair(other.path());
+        let copy = |name: &str| {
+            std::fs::copy(other.path().join(name), folder.path().join(name)).unwrap();
+        };
+        copy("chain.pem");
+        watch.look(&tls, &config);
+        assert_eq!(watch.fault, None, "its key is on the way");
+        copy("key.pem");
+        watch.look(&tls, &config);
+        assert!(Arc::ptr_eq(&first.0, &tls.in_force().0));
+        watch.look(&tls, &config);
+        assert!(!Arc::ptr_eq(&first.0, &tls.in_force().0), "all have come to rest");
+        assert_eq!(watch.fault, None);
     }
 
     impl Tls {

@@ -43,3 +43,4 @@ mod secure_store;
 mod server;
 mod shading;
 mod shutdown;
+mod traces;

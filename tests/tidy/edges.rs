@@ -36,9 +36,10 @@ const CORE: &[&[&str]] = &[
 /// a module stands in its row unless it has one of its own.
 const SERVICE: &[&[&str]] = &[
     &["config", "hex"],
-    &["args", "clock", "telemetry"],
+    &["args", "clock", "settled", "telemetry"],
+    &["trace"],
     &["auth", "directory", "health", "tls"],
-    &["store"],
+    &["lines", "store"],
     &["audit", "journal", "notice", "publish"],
     &["control_loop", "wire"],
     &["partition"],

@@ -10,6 +10,7 @@ use crate::publish::{self, Publisher};
 use crate::store::embedded::FILE_NAME;
 use crate::store::redis::RedisConfig;
 use crate::store::{EmbeddedStore, RedisStore, Store, StoreError, StoreFault};
+use crate::trace::Tracer;
 use anyhow::Context;
 use paceline_core::engine::{EngineConfig, Laws, ShadingMarket};
 use paceline_core::pace::{LogPidGains, PassThroughStep, ShippedLaw};
@@ -158,7 +159,7 @@ pub(super) fn start_loops(
     store: &Store,
     clock: &Clock,
     listens: SocketAddr,
-    notifier: &Notifier,
+    (notifier, tracer): (&Notifier, &Tracer),
 ) -> anyhow::Result<(Partitions, Vec<JoinHandle<()>>)> {
     let holder = control_loop::holder(reach(&config.server, listens).as_deref(), clock.now());
     let directory = Directory::default();
@@ -174,6 +175,7 @@ pub(super) fn start_loops(
             engine: engine_config(config, partition),
             settings: LoopSettings {
                 notifier: notifier.clone(),
+                tracer: tracer.clone(),
                 ..loop_settings(config, store, clock, holder.clone())
             },
             publisher: publisher.clone(),
@@ -201,8 +203,20 @@ pub(super) fn start_webhook(config: &Config, clock: &Clock) -> anyhow::Result<(N
     Ok((notifier, Sinks { tasks, stop }))
 }
 
+/// Starts sending spans; makes none where no collector is configured.
+pub(super) fn start_tracer(config: &Config) -> anyhow::Result<(Tracer, Sinks)> {
+    let (tasks, stop) = (TaskTracker::new(), CancellationToken::new());
+    let url = &config.telemetry.traces_endpoint;
+    let (tracer, work) = Tracer::open(&config.telemetry, stop.clone())
+        .with_context(|| format!("preparing telemetry.traces_endpoint = {url}"))?;
+    if let Some(work) = work {
+        tasks.spawn(work);
+    }
+    Ok((tracer, Sinks { tasks, stop }))
+}
+
 /// What runs behind the loops: what writes tables to Redis, nothing on a store that has no other
-/// readers; what posts notices.
+/// readers; what posts notices; what sends spans.
 pub(super) struct Sinks {
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -255,5 +269,6 @@ fn loop_settings(config: &Config, store: &Store, clock: &Clock, holder: String) 
         counters_interval: counters.enabled.then_some(counters.poll_interval),
         inbox_max: usize::try_from(config.control_loop.inbox_events_max).unwrap_or(1_024).max(1),
         notifier: Notifier::default(),
+        tracer: Tracer::default(),
     }
 }

@@ -1,10 +1,10 @@
 //! The gRPC port: every service, health and reflection.
 
-use super::lines;
 use crate::admin::Admin;
 use crate::auth::door::{self, Guard};
 use crate::config::Config;
 use crate::ingest::grpc::{Intake, Room};
+use crate::lines::{self, Lines};
 use crate::partition::Partitions;
 use crate::publish::grpc::Multipliers;
 use crate::tls::{self, Tls};
@@ -33,8 +33,15 @@ const QUIET_MAX: Duration = Duration::from_secs(30);
 /// How long the answer may take: a caller that is gone without a farewell keeps no place.
 const SIGN_OF_LIFE_MAX: Duration = Duration::from_secs(20);
 
-/// How long streams may go on after their connection's age, before they are cut.
+/// How long calls may go on after their connection's age, before it is cut, with no farewell before
+/// that: a stream would never end by itself, and whoever is cut off connects again.
 const AGE_GRACE: Duration = Duration::from_secs(60);
+
+/// Connections at some ten kilobytes each: every bidder of a large fleet has one or two, and all of
+/// them may be behind one address. Of HTTP/2 a caller says 24 bytes first (RFC 9113, section 3.4),
+/// and only whoever has said them is asked afterwards whether they are still there.
+const ROOM: lines::Room =
+    lines::Room { connections_max: 10_000, connections_of_one_max: 10_000, preface_bytes: 24 };
 
 /// The port, serving.
 pub(super) struct Rpc {
@@ -80,23 +87,19 @@ pub(super) async fn serve(
     let mut routes = Routes::new(health_service);
     routes = routes.add_service(reflection).add_service(spend).add_service(admin);
     let calls = routes.add_service(tables).into_axum_router();
-    let mut server = Server::builder()
-        .http2_keepalive_interval(Some(QUIET_MAX))
-        .http2_keepalive_timeout(Some(SIGN_OF_LIFE_MAX));
-    if config.server.tls_client_authority_file.is_some() {
-        server = server.max_connection_age(tls::AGE_MAX).max_connection_age_grace(AGE_GRACE);
-    }
+    let has_authority = config.server.tls_client_authority_file.is_some();
+    let mut server = server(has_authority.then_some((tls::AGE_MAX, AGE_GRACE)));
     let router = server.add_routes(door::guard_calls(calls, guard).into());
     let served = match tls {
         None => {
             let (incoming, accepting) =
-                lines::accept(listener, |stream| std::future::ready(Ok(stream)), stop.clone());
+                lines::accept(listener, ROOM, |one| std::future::ready(Ok(one)), stop.clone());
             tasks.spawn(accepting);
             serve_lines(router, incoming, stop.clone(), tasks)
         }
         Some(tls) => {
             let agree = move |stream| tls.calls().accept(stream);
-            let (incoming, accepting) = lines::accept(listener, agree, stop.clone());
+            let (incoming, accepting) = lines::accept(listener, ROOM, agree, stop.clone());
             tasks.spawn(accepting);
             serve_lines(router, incoming, stop.clone(), tasks)
         }
@@ -104,9 +107,20 @@ pub(super) async fn serve(
     Ok(Rpc { address, streams, stop, reports, served })
 }
 
+/// How the port treats connections; with an age and a grace, they are cut after both.
+fn server(age_max: Option<(Duration, Duration)>) -> Server {
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(QUIET_MAX))
+        .http2_keepalive_timeout(Some(SIGN_OF_LIFE_MAX));
+    match age_max {
+        None => server,
+        Some((age, grace)) => server.max_connection_age(age).max_connection_age_grace(grace),
+    }
+}
+
 fn serve_lines<S>(
     router: Router,
-    incoming: lines::Lines<S>,
+    incoming: Lines<S>,
     until: CancellationToken,
     tasks: &TaskTracker,
 ) -> JoinHandle<Result<(), tonic::transport::Error>>
@@ -130,5 +144,43 @@ impl Rpc {
     pub(super) async fn close(self) -> anyhow::Result<()> {
         self.streams.cancel();
         self.served.await.context("the RPC port ended in a panic")?.context("the RPC port failed")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpStream;
+
+    /// Whether a connection that only says hello ends within `patience`, on a port with this age.
+    async fn ends(age_max: Option<(Duration, Duration)>, patience: Duration) -> bool {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let agree = |one| std::future::ready(Ok(one));
+        let (incoming, accepting) = lines::accept(listener, ROOM, agree, stop.clone());
+        tasks.spawn(accepting);
+        let (_, health) = tonic_health::server::health_reporter();
+        let router = server(age_max).add_routes(Routes::new(health));
+        let served = serve_lines(router, incoming, stop.clone(), &tasks);
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        // The preface, and settings that change nothing.
+        let hello = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+        stream.write_all(hello).await.unwrap();
+        let to_its_end = async { while let Ok(1..) = stream.read(&mut [0; 64]).await {} };
+        let has_ended = tokio::time::timeout(patience, to_its_end).await.is_ok();
+        drop(stream);
+        stop.cancel();
+        served.await.unwrap().unwrap();
+        has_ended
+    }
+
+    #[tokio::test]
+    async fn a_connection_is_cut_when_it_is_as_old_as_it_may_be_and_its_grace_is_over() {
+        let age = Duration::from_millis(100);
+        assert!(ends(Some((age, age)), Duration::from_secs(20)).await);
+        assert!(!ends(Some((age, age * 1_000)), age * 3).await, "calls have their grace");
+        assert!(!ends(None, age * 3).await);
     }
 }

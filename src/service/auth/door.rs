@@ -7,12 +7,13 @@
 
 use super::certificate::Certified;
 pub(crate) use super::login::page as html;
-use super::login::{Entrance, is_person, peer, turned_away};
-use super::meter::{Meter, Rate};
+use super::login::{Entrance, Known, is_person, peer, turned_away};
+use super::meter::{Meter, PROBES, Rate};
 use super::session::Limits;
 use super::{Caller, Deed, Keyring};
 use crate::config::{ConsoleConfig, LimitsConfig};
 use crate::telemetry::event;
+use crate::trace::{self, Tracer};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
@@ -35,6 +36,8 @@ pub struct Guard {
     pub console: ConsoleConfig,
     /// How often each caller may ask.
     pub limits: LimitsConfig,
+    /// Begins the traces of calls.
+    pub tracer: Tracer,
 }
 
 impl Guard {
@@ -105,7 +108,8 @@ fn token(headers: &HeaderMap) -> Option<String> {
 
 /// Puts the door before RPC services.
 pub fn guard_calls(routes: Router, guard: &Guard) -> Router {
-    let door = CallDoor { ring: guard.ring.clone(), meter: guard.meter_of_calls() };
+    let (ring, tracer) = (guard.ring.clone(), guard.tracer.clone());
+    let door = CallDoor { ring, meter: guard.meter_of_calls(), tracer };
     routes.layer(from_fn_with_state(door, call))
 }
 
@@ -131,6 +135,7 @@ pub fn guard_pages(routes: Router, guard: Guard, is_encrypted: bool, is_loopback
 struct CallDoor {
     ring: Option<Keyring>,
     meter: Meter,
+    tracer: Tracer,
 }
 
 /// The door of the pages, where tokens are asked for.
@@ -163,13 +168,16 @@ async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) ->
     };
     let caller = door.ring.as_ref().and_then(known);
     if let Err(wait) = door.meter.take(deed, caller.as_ref(), caller_address(&request)) {
-        return too_many_calls(wait).into_http();
+        return too_many_calls(wait, deed).into_http();
     }
     let judged = if door.ring.is_some() { judge(caller, deed) } else { Ok(None) };
     match judged {
         Ok(caller) => {
             note(&mut request, caller);
-            next.run(request).await
+            if deed == Deed::Probe {
+                return next.run(request).await;
+            }
+            traced(&door.tracer, request, next).await
         }
         Err(refusal) => {
             event::caller_refused(refusal.word());
@@ -183,29 +191,50 @@ async fn call(State(door): State<CallDoor>, mut request: Request, next: Next) ->
     }
 }
 
+/// Runs a call that was let in under a span of its own, in its caller's trace if there is one. Of a
+/// stream, the span is what it took to open it.
+async fn traced(tracer: &Tracer, request: Request, next: Next) -> Response {
+    let parent = request.headers().get("traceparent").and_then(|value| value.to_str().ok());
+    let mut span = tracer.call(parent, request.uri().path());
+    span.note("rpc.system", "grpc");
+    if let Some(caller) = request.extensions().get::<Caller>() {
+        span.note("paceline.caller", &caller.name);
+    }
+    let answer = trace::within(span.parents(), next.run(request)).await;
+    let status = Status::from_header_map(answer.headers());
+    if let Some(status) = status.filter(|status| status.code() != Code::Ok) {
+        span.fail(status.message());
+    }
+    answer
+}
+
 /// Whole seconds to wait, at least one.
 fn seconds(wait: Duration) -> u64 {
     wait.as_secs().saturating_add(1)
 }
 
 /// What is told to whoever asks too often.
-fn told_to_wait(wait: Duration, key: &str) -> String {
+fn told_to_wait(wait: Duration, deed: Deed, key: &str) -> String {
     let seconds = seconds(wait);
+    if deed == Deed::Probe {
+        let most = PROBES.per_second;
+        return format!("more probes than {most} a second by one caller; try again in {seconds} s");
+    }
     format!("more requests than limits.{key} allows one caller; try again in {seconds} s")
 }
 
-fn too_many_calls(wait: Duration) -> Status {
+fn too_many_calls(wait: Duration, deed: Deed) -> Status {
     event::caller_refused("limited");
     let details = ErrorDetails::with_retry_info(Some(wait));
-    let told = told_to_wait(wait, "calls_per_second");
+    let told = told_to_wait(wait, deed, "calls_per_second");
     let mut status = Status::with_error_details(Code::ResourceExhausted, told, details);
     status.metadata_mut().insert("retry-after", seconds(wait).into());
     status
 }
 
-fn too_many_pages(wait: Duration, is_person: bool) -> Response {
+fn too_many_pages(wait: Duration, deed: Deed, is_person: bool) -> Response {
     event::caller_refused("limited");
-    let told = told_to_wait(wait, "pages_per_second");
+    let told = told_to_wait(wait, deed, "pages_per_second");
     let mut answer = if is_person {
         html(StatusCode::TOO_MANY_REQUESTS, &turned_away("Too many requests", &told))
     } else {
@@ -220,7 +249,7 @@ async fn open_page(State(meter): State<Meter>, request: Request, next: Next) -> 
     let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
     match meter.take(deed, None, peer(&request)) {
         Ok(()) => next.run(request).await,
-        Err(wait) => too_many_pages(wait, is_person(request.headers())),
+        Err(wait) => too_many_pages(wait, deed, is_person(request.headers())),
     }
 }
 
@@ -238,7 +267,7 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
         }),
     };
     if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request)) {
-        return too_many_pages(wait, is_person);
+        return too_many_pages(wait, deed, is_person);
     }
     let mut request = match entrance.answer(request).await {
         Ok(answer) => return answer,
@@ -255,7 +284,7 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
             match refusal {
                 Refusal::Unknown if is_person => {
                     let why = "This needs a session, and there is none, or it has ended.";
-                    html(StatusCode::UNAUTHORIZED, &entrance.asking(None, Some(why)))
+                    html(StatusCode::UNAUTHORIZED, &entrance.asking(&Known::No, Some(why)))
                 }
                 Refusal::Unknown => {
                     let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"paceline\"")];

@@ -2,6 +2,7 @@
 //!
 //! Asked by the door, before anything else is. Knows nothing of what is behind it.
 
+use super::certificate::Certified;
 use super::filled::Filled;
 use super::origin::is_from_here;
 use super::session::{COOKIE, Limits, Sessions};
@@ -20,6 +21,17 @@ use std::time::Duration;
 
 /// Bytes of the form: a token has some tens.
 const FORM_BYTES_MAX: usize = 4 << 10;
+
+/// By what somebody is known.
+#[derive(Debug)]
+pub(super) enum Known {
+    /// By nothing.
+    No,
+    /// By a session, which can be ended.
+    BySession(Caller),
+    /// By the certificate of the connection.
+    ByCertificate(Caller),
+}
 
 /// What the door of the pages knows.
 #[derive(Debug, Clone)]
@@ -51,17 +63,28 @@ impl Entrance {
         self.sessions.caller(&self.ring, cookie(headers)?, self.now())
     }
 
+    /// By what somebody is known who comes without a token; a session counts before a certificate.
+    fn known(&self, request: &Request) -> Known {
+        if let Some(caller) = self.caller(request.headers()) {
+            return Known::BySession(caller);
+        }
+        let certified = request.extensions().get::<Certified>();
+        match certified.and_then(|certified| self.ring.certified(certified)) {
+            Some(caller) => Known::ByCertificate(caller),
+            None => Known::No,
+        }
+    }
+
     /// `/login` and `/logout`; nothing for any other page.
     pub(super) async fn answer(&self, request: Request) -> Result<Response, Request> {
         let is_post = request.method() == Method::POST;
         match (request.uri().path(), is_post) {
             ("/login", false) => {
-                let caller = self.caller(request.headers());
-                Ok(page(StatusCode::OK, &self.asking(caller.as_ref(), None)))
+                Ok(page(StatusCode::OK, &self.asking(&self.known(&request), None)))
             }
             ("/login" | "/logout", true) if !is_from_here(request.headers()) => {
                 let why = "This form does not come from a page of this console. Nothing was done.";
-                Ok(page(StatusCode::FORBIDDEN, &self.asking(None, Some(why))))
+                Ok(page(StatusCode::FORBIDDEN, &self.asking(&Known::No, Some(why))))
             }
             ("/login", true) => Ok(self.log_in(request).await),
             ("/logout", true) => {
@@ -78,7 +101,7 @@ impl Entrance {
         let peer = peer(&request);
         if !self.wrong.may_try(peer, self.now()) {
             let why = "Too many wrong tokens were shown from your address. Try again in a minute.";
-            return page(StatusCode::TOO_MANY_REQUESTS, &self.asking(None, Some(why)));
+            return page(StatusCode::TOO_MANY_REQUESTS, &self.asking(&Known::No, Some(why)));
         }
         let filled = Filled::of(request, FORM_BYTES_MAX).await.unwrap_or_default();
         let begun = self.sessions.begin(&self.ring, filled.get("token").trim(), self.now());
@@ -88,39 +111,46 @@ impl Entrance {
                 event::caller_refused("unknown");
                 self.wrong.count(peer, self.now());
                 let why = "Nobody has this token. It may have been changed.";
-                page(StatusCode::UNAUTHORIZED, &self.asking(None, Some(why)))
+                page(StatusCode::UNAUTHORIZED, &self.asking(&Known::No, Some(why)))
             }
         }
     }
 
-    /// The page that asks for a token.
-    pub(super) fn asking(&self, caller: Option<&Caller>, why: Option<&str>) -> Page {
+    /// The page that asks for a token, or says that none is needed.
+    pub(super) fn asking(&self, known: &Known, why: Option<&str>) -> Page {
         let mut section = Section::new("");
         if let Some(why) = why {
             section = section.with(Block::Notice(State::Bad, why.to_owned()));
         }
-        if let Some(Caller { name, role }) = caller {
-            let out = Form {
-                action: "/logout".to_owned(),
-                submit: "Log out".to_owned(),
-                state: State::Watch,
-                ..Form::default()
-            };
-            let home = vec![NavLink::new("Portfolio", "/")];
-            section = section
-                .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
-                .with(Block::Form(out))
-                .with(Block::Links(home));
-        } else {
-            let form = Form {
-                action: "/login".to_owned(),
-                fields: vec![Field::new("token", "Token", Input::Secret(200))],
-                submit: "Log in".to_owned(),
-                state: State::Good,
-                is_question: false,
-            };
-            section = section.with(Block::Form(form));
-        }
+        let home = || Block::Links(vec![NavLink::new("Portfolio", "/")]);
+        section = match known {
+            Known::BySession(Caller { name, role }) => {
+                let out = Form {
+                    action: "/logout".to_owned(),
+                    submit: "Log out".to_owned(),
+                    state: State::Watch,
+                    ..Form::default()
+                };
+                section
+                    .with(Block::Paragraph(format!("You are {name}, with the role {role}.")))
+                    .with(Block::Form(out))
+                    .with(home())
+            }
+            Known::ByCertificate(Caller { name, role }) => {
+                let told = format!(
+                    "You are {name}, with the role {role}, by the certificate of this browser: no \
+                     token is needed, and there is nothing to log out of."
+                );
+                let other = "To be somebody else for a while, log in with their token: it counts \
+                             before the certificate until you log out.";
+                section
+                    .with(Block::Paragraph(told))
+                    .with(home())
+                    .with(Block::Paragraph(other.to_owned()))
+                    .with(Block::Form(log_in()))
+            }
+            Known::No => section.with(Block::Form(log_in())),
+        };
         let Limits { idle, age } = self.sessions.limits();
         let (idle, age) = (lasting(idle), lasting(age));
         let page = Page::new("Log in").with_nav("paceline", Vec::new()).with_section(section);
@@ -144,6 +174,17 @@ impl Entrance {
             (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
         ];
         (StatusCode::SEE_OTHER, headers).into_response()
+    }
+}
+
+/// The form for a token.
+fn log_in() -> Form {
+    Form {
+        action: "/login".to_owned(),
+        fields: vec![Field::new("token", "Token", Input::Secret(200))],
+        submit: "Log in".to_owned(),
+        state: State::Good,
+        is_question: false,
     }
 }
 

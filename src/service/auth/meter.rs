@@ -3,7 +3,9 @@
 //! The virtual scheduling algorithm of ITU-T Recommendation I.371 (2004), annex A: of each caller
 //! one moment is kept, until which what they have asked for is spread at the steady rate. Whoever
 //! is ahead of it by more than a burst waits. Asked by the doors, once a request: a stream is
-//! counted when it is opened, and never again. Knows no request.
+//! counted when it is opened, and never again. Probes are counted in books of their own, under a
+//! rate that no prober comes near: whoever asks too much is still told that the service is well,
+//! and a flood of probes costs us no more than that rate. Knows no request.
 
 use super::{Caller, Deed};
 use crate::clock::Stopwatch;
@@ -17,6 +19,10 @@ use std::time::Duration;
 const ASKERS_MAX: usize = 10_000;
 /// How often at most those who have been quiet are looked for, since that is a walk over all.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How often one caller may probe. A probe costs some tens of microseconds, so that this is under
+/// a hundredth of a core; a hundred probers behind one address, each once a second, all pass, and
+/// the burst is for as many as begin anew at once.
+pub(super) const PROBES: Rate = Rate { per_second: 100, burst: 1_000 };
 /// Bits of an IPv6 address that tell networks apart: whoever has one has all that begin with them.
 const NETWORK: u128 = !0 << 64;
 
@@ -52,8 +58,15 @@ struct Books {
 /// Counts the requests of a port. A copy counts in the same books.
 #[derive(Debug, Clone)]
 pub struct Meter {
-    rate: Rate,
     started: Stopwatch,
+    asked: Account,
+    probes: Account,
+}
+
+/// What is counted under one rate.
+#[derive(Debug, Clone)]
+struct Account {
+    rate: Rate,
     books: Arc<Mutex<Books>>,
 }
 
@@ -61,27 +74,28 @@ impl Meter {
     /// With empty books.
     #[must_use]
     pub fn new(rate: Rate) -> Self {
-        Self { rate, started: Stopwatch::start(), books: Arc::default() }
+        let of = |rate| Account { rate, books: Arc::default() };
+        Self { started: Stopwatch::start(), asked: of(rate), probes: of(PROBES) }
     }
 
-    /// Whether one more request is taken, or how long to wait with it. Probes always are: who looks
-    /// whether the service is well must not be told that it is not.
+    /// Whether one more request is taken, or how long to wait with it. Probes are held up by other
+    /// probes alone: who looks whether the service is well must not be told that it is not.
     pub(super) fn take(
         &self,
         deed: Deed,
         caller: Option<&Caller>,
         peer: Option<IpAddr>,
     ) -> Result<(), Duration> {
-        if deed == Deed::Probe {
-            return Ok(());
-        }
+        let account = if deed == Deed::Probe { &self.probes } else { &self.asked };
         let asker = match caller {
             Some(caller) => Asker::Named(Arc::clone(&caller.name)),
             None => Asker::At(peer.map(network)),
         };
-        self.take_at(asker, self.started.elapsed())
+        account.take_at(asker, self.started.elapsed())
     }
+}
 
+impl Account {
     fn take_at(&self, asker: Asker, now: Duration) -> Result<(), Duration> {
         let step = Duration::from_secs(1) / self.rate.per_second.max(1);
         let ahead = step.saturating_mul(self.rate.burst.max(1) - 1);
@@ -150,7 +164,7 @@ mod tests {
     #[test]
     fn a_burst_is_taken_at_once_and_then_so_many_a_second() {
         let meter = meter(10, 5);
-        let take = |now| meter.take_at(at(1), millis(now));
+        let take = |now| meter.asked.take_at(at(1), millis(now));
         for _ in 0..5 {
             assert_eq!(take(0), Ok(()));
         }
@@ -158,7 +172,7 @@ mod tests {
         assert_eq!(take(60), Err(millis(40)));
         assert_eq!(take(100), Ok(()));
         assert_eq!(take(100), Err(millis(100)), "refused ones cost nothing");
-        assert_eq!(meter.take_at(at(2), millis(100)), Ok(()), "somebody else");
+        assert_eq!(meter.asked.take_at(at(2), millis(100)), Ok(()), "somebody else");
         let taken = (200..10_200).filter(|now| take(*now).is_ok()).count();
         assert_eq!(taken, 100, "in ten seconds");
         let taken = (0..100).filter(|_| take(60_000).is_ok()).count();
@@ -166,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_are_counted_by_name_others_by_network_and_probes_not_at_all() {
+    fn callers_are_counted_by_name_and_others_by_network() {
         let meter = meter(1, 1);
         let caller = |name: &str| Caller { name: name.into(), role: Role::Viewer };
         let (anna, bert) = (caller("anna"), caller("bert"));
@@ -178,8 +192,22 @@ mod tests {
         assert!(!take(None, "::ffff:10.0.0.2"), "the same address in another form");
         assert!(take(None, "2001:db8::1") && !take(None, "2001:db8::2"), "one network");
         assert!(take(None, "2001:db8:0:1::1"));
-        let probe = || meter.take(Deed::Probe, Some(&anna), None);
-        assert!((0..100).all(|_| probe().is_ok()));
+    }
+
+    #[test]
+    fn probes_are_held_up_by_a_flood_of_probes_alone() {
+        let meter = meter(1, 1);
+        let address = |number: u8| Some(IpAddr::from([10, 0, 0, number]));
+        let anna = Caller { name: "anna".into(), role: Role::Viewer };
+        while meter.take(Deed::Look, Some(&anna), address(1)).is_ok() {}
+        let probe = |caller| meter.take(Deed::Probe, caller, address(1));
+        assert!((0..PROBES.burst).all(|_| probe(Some(&anna)).is_ok()), "whoever asked too often");
+        // Until then some may have been earned again, at their rate.
+        let most = PROBES.burst + 60 * PROBES.per_second;
+        let wait = (0..most).find_map(|_| probe(None).err()).expect("a flood is held up");
+        assert!(wait <= Duration::from_secs(1) / PROBES.per_second);
+        assert!(meter.take(Deed::Probe, None, address(2)).is_ok(), "nobody else is");
+        assert!(meter.take(Deed::Look, None, address(1)).is_ok(), "nor any other request");
     }
 
     #[test]
@@ -187,18 +215,18 @@ mod tests {
         let meter = meter(1, 1);
         let most = u32::try_from(ASKERS_MAX).unwrap();
         for number in 0..most {
-            assert_eq!(meter.take_at(at(number), SWEEP), Ok(()));
+            assert_eq!(meter.asked.take_at(at(number), SWEEP), Ok(()));
         }
-        assert_eq!(meter.take_at(at(most), SWEEP), Ok(()));
-        assert!(meter.take_at(at(most + 1), SWEEP).is_err(), "the rate of all the others");
-        assert!(meter.take_at(at(0), SWEEP).is_err(), "its own");
-        assert_eq!(meter.books.lock().unwrap().until.len(), ASKERS_MAX + 1);
-        let named = || meter.take_at(Asker::Named("anna".into()), SWEEP);
+        assert_eq!(meter.asked.take_at(at(most), SWEEP), Ok(()));
+        assert!(meter.asked.take_at(at(most + 1), SWEEP).is_err(), "the rate of all the others");
+        assert!(meter.asked.take_at(at(0), SWEEP).is_err(), "its own");
+        assert_eq!(meter.asked.books.lock().unwrap().until.len(), ASKERS_MAX + 1);
+        let named = || meter.asked.take_at(Asker::Named("anna".into()), SWEEP);
         assert_eq!(named(), Ok(()), "a name of the file has its own rate");
         assert!(named().is_err());
         let later = SWEEP * 3;
-        assert_eq!(meter.take_at(at(most + 1), later), Ok(()));
-        assert_eq!(meter.take_at(at(most + 2), later), Ok(()), "there is room again");
-        assert_eq!(meter.books.lock().unwrap().until.len(), 2);
+        assert_eq!(meter.asked.take_at(at(most + 1), later), Ok(()));
+        assert_eq!(meter.asked.take_at(at(most + 2), later), Ok(()), "there is room again");
+        assert_eq!(meter.asked.books.lock().unwrap().until.len(), 2);
     }
 }

@@ -1,43 +1,64 @@
 //! The file of tokens, looked at again and again, so that a token is given or taken without a
 //! restart.
 //!
-//! A file with a fault is told of once and the last good one stays in force. Run by `app` when
+//! What two looks saw alike is taken, so that half a file that is being written is not; a file with
+//! a fault is told of once and the last good one stays in force. Run by `app` when
 //! `server.tokens_file` is set.
 
-use super::Keyring;
+use super::{AuthError, Keyring};
+use crate::settled::{INTERVAL, Settled, Stamp, stamp};
 use crate::telemetry::event;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-/// How often the file is looked at, in the world's time: as long as a stolen token still opens the
-/// door once it is struck out.
-const INTERVAL: Duration = Duration::from_secs(2);
 
 /// Looks at the file for ever.
 pub async fn follow(ring: Keyring, path: PathBuf) {
-    let mut fault = None;
+    let mut watch = Watch::default();
     loop {
         tokio::time::sleep(INTERVAL).await;
-        look(&ring, &path, &mut fault);
+        watch.look(&ring, &path);
     }
 }
 
-/// Takes what the file says now, if it is sound and says something else. The same fault is told
-/// once.
-fn look(ring: &Keyring, path: &Path, fault: &mut Option<String>) {
-    match Keyring::read(path) {
-        Ok(now) => {
-            *fault = None;
-            if !ring.is_alike(&now) {
-                event::tokens_read(ring.adopt(&now));
+/// What earlier looks found.
+#[derive(Default)]
+struct Watch {
+    seen: Settled<(Stamp, String)>,
+    fault: Option<String>,
+}
+
+impl Watch {
+    /// Takes what the file says now, if it has come to rest, is sound and says something else. The
+    /// same fault is told once.
+    fn look(&mut self, ring: &Keyring, path: &Path) {
+        let stamp = stamp(path);
+        match Keyring::text(path) {
+            Ok(text) => {
+                if self.seen.is_same((stamp, text.clone())) {
+                    self.take(ring, Keyring::parse(&text));
+                }
+            }
+            Err(error) => {
+                self.seen.forget();
+                self.take(ring, Err(error));
             }
         }
-        Err(error) => {
-            event::file_refused("tokens");
-            let told = crate::error_chain(&error);
-            if fault.as_ref() != Some(&told) {
-                event::tokens_refused(&error);
-                *fault = Some(told);
+    }
+
+    fn take(&mut self, ring: &Keyring, read: Result<Keyring, AuthError>) {
+        match read {
+            Ok(now) => {
+                self.fault = None;
+                if !ring.is_alike(&now) {
+                    event::tokens_read(ring.adopt(&now));
+                }
+            }
+            Err(error) => {
+                event::file_refused("tokens");
+                let told = crate::error_chain(&error);
+                if self.fault.as_ref() != Some(&told) {
+                    event::tokens_refused(&error);
+                    self.fault = Some(told);
+                }
             }
         }
     }
@@ -54,30 +75,63 @@ mod tests {
         format!("{role} {name} sha256:{digest}\n")
     }
 
+    fn twice(watch: &mut Watch, ring: &Keyring, path: &Path) {
+        watch.look(ring, path);
+        watch.look(ring, path);
+    }
+
+    #[test]
+    fn half_a_file_that_reads_as_a_whole_one_is_not_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        let (anna, bert) = (line("viewer", "anna", "a"), line("admin", "bert", "b"));
+        let whole = anna.clone() + &bert;
+        std::fs::write(&path, &whole).unwrap();
+        let ring = Keyring::read(&path).unwrap();
+        let mut watch = Watch::default();
+        watch.look(&ring, &path);
+        std::fs::write(&path, &anna).unwrap();
+        watch.look(&ring, &path);
+        assert!(ring.caller("b").is_some(), "the file is half written");
+        // Half of a later writing, of the same bytes.
+        let later = stamp(&path).unwrap() + std::time::Duration::from_millis(1);
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+        watch.look(&ring, &path);
+        assert!(ring.caller("b").is_some(), "it was written again meanwhile");
+        // A line cut short is no fault either before it has stood for two looks.
+        std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+        watch.look(&ring, &path);
+        assert_eq!(watch.fault, None);
+        std::fs::write(&path, &anna).unwrap();
+        twice(&mut watch, &ring, &path);
+        assert!(ring.caller("b").is_none(), "it came to rest: bert was struck out");
+        assert!(ring.caller("a").is_some());
+    }
+
     #[test]
     fn a_token_is_given_and_taken_without_a_restart_and_a_fault_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("tokens");
         std::fs::write(&path, line("viewer", "anna", "old")).unwrap();
         let ring = Keyring::read(&path).unwrap();
-        let (copy, mut fault) = (ring.clone(), None);
+        let (copy, mut watch) = (ring.clone(), Watch::default());
         let name = |token| copy.caller(token).map(|caller| caller.name.to_string());
         std::fs::write(&path, line("viewer", "anna", "new") + &line("admin", "bert", "b")).unwrap();
-        look(&ring, &path, &mut fault);
+        twice(&mut watch, &ring, &path);
         assert_eq!((name("old"), name("new")), (None, Some("anna".to_owned())));
         assert_eq!(name("b").as_deref(), Some("bert"));
         for broken in ["", "admin bert hunter2\n"] {
             std::fs::write(&path, broken).unwrap();
-            look(&ring, &path, &mut fault);
-            assert!(fault.is_some());
+            twice(&mut watch, &ring, &path);
+            assert!(watch.fault.is_some());
             assert_eq!(name("b").as_deref(), Some("bert"), "the last good one stays in force");
         }
         std::fs::remove_file(&path).unwrap();
-        look(&ring, &path, &mut fault);
+        twice(&mut watch, &ring, &path);
         assert_eq!(name("b").as_deref(), Some("bert"));
         std::fs::write(&path, line("admin", "bert", "c")).unwrap();
-        look(&ring, &path, &mut fault);
-        assert_eq!((fault, name("b"), name("new")), (None, None, None));
+        twice(&mut watch, &ring, &path);
+        assert_eq!((watch.fault, name("b"), name("new")), (None, None, None));
         assert_eq!(name("c").as_deref(), Some("bert"));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Shows scheme and host alone. Knows no settings. Used by `config`, and by whoever posts.
 
-use super::value::{Form, Value};
+use super::value::{Form, MASK, Value};
 
 /// An address, or none.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -41,14 +41,18 @@ impl Value for Address {
         if self.0.is_empty() {
             return String::new();
         }
-        let hidden = || "***".to_owned();
+        let hidden = || MASK.to_owned();
         let Some((scheme, rest)) = self.0.split_once("://") else { return hidden() };
         let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
         match &rest[host.len()..] {
             _ if rest.contains('@') => hidden(),
             path @ ("" | "/") => format!("{scheme}://{host}{path}"),
-            _ => format!("{scheme}://{host}/***"),
+            _ => format!("{scheme}://{host}/{MASK}"),
         }
+    }
+
+    fn is_mask(text: &str) -> bool {
+        text == MASK || text.ends_with(&format!("/{MASK}"))
     }
 }
 

@@ -203,8 +203,16 @@ fn visit_rest<V: Visitor>(config: &mut Config, v: &mut V) {
     let attempt = Within(Span::from_millis(100), Span::from_secs(60));
     v.field("notices.webhook_timeout", &mut notices.webhook_timeout, attempt);
 
-    v.plain("telemetry.log_level", &mut config.telemetry.log_level);
-    v.plain("telemetry.log_format", &mut config.telemetry.log_format);
+    let telemetry = &mut config.telemetry;
+    v.plain("telemetry.log_level", &mut telemetry.log_level);
+    v.plain("telemetry.log_format", &mut telemetry.log_format);
+    v.plain("telemetry.traces_endpoint", &mut telemetry.traces_endpoint);
+    let share = Within(Ppm::new(0), Ppm::new(1_000_000));
+    v.field("telemetry.traces_share", &mut telemetry.traces_share, share);
+    v.plain("telemetry.traces_service_name", &mut telemetry.traces_service_name);
+    v.plain("telemetry.traces_attributes", &mut telemetry.traces_attributes);
+    let queue = Within(16, 1_000_000);
+    v.field("telemetry.traces_queue_max", &mut telemetry.traces_queue_max, queue);
     v.plain("clock.kind", &mut config.clock.kind);
 }
 
@@ -276,6 +284,11 @@ impl Reader {
         let is_spelt_right = raw.form == T::FORM
             || raw.form == Form::Loose
             || (raw.form, T::FORM) == (Form::Integer, Form::Float);
+        if T::is_mask(&raw.text) {
+            let rule = "is masked, as it is printed: write what stands behind ***";
+            self.complain(key, &raw, rule.to_owned());
+            return None;
+        }
         if let Some(value) = T::parse(&raw.text).filter(|_| is_spelt_right) {
             return Some((value, raw));
         }
@@ -463,6 +476,46 @@ mod tests {
         std::fs::write(&file, effective.to_text()).unwrap();
         let again = load(&Sources { file: Some(file), ..Sources::default() }).unwrap();
         assert_eq!(again.config, effective.config);
+    }
+
+    #[test]
+    fn what_is_masked_says_so_and_is_refused_until_it_is_filled_in() {
+        let flags = [
+            ("notices.webhook_url", "https://hooks.example/T0/hunter2"),
+            ("notices.webhook_secret_file", "/etc/paceline/hunter2"),
+        ];
+        let effective = from_flags(&flags).unwrap();
+        let printed = effective.to_text();
+        assert!(!printed.contains("hunter2"), "{printed}");
+        for (key, shown) in
+            [("webhook_url", "https://hooks.example/***"), ("webhook_secret_file", "***")]
+        {
+            let line = printed.lines().find(|line| line.contains(key)).unwrap();
+            assert!(line.contains(&format!("notices.{key} = \"{shown}\"")), "{line}");
+            assert!(line.ends_with("# flag --set; masked, to be filled in"), "{line}");
+        }
+        let json: serde_json::Value = serde_json::from_str(&effective.to_json()).unwrap();
+        assert_eq!(json["notices.webhook_url"]["masked"], true);
+        assert!(json["loop.tick"]["masked"].is_null());
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("printed.toml");
+        let load_text = |text: &str| {
+            std::fs::write(&file, text).unwrap();
+            load(&Sources { file: Some(file.clone()), ..Sources::default() })
+        };
+        let told = load_text(&printed).unwrap_err().complaints;
+        assert_eq!(told.len(), 2, "{told:?}");
+        for told in told {
+            let told = told.to_string();
+            assert!(
+                told.ends_with("is masked, as it is printed: write what stands behind ***"),
+                "{told}"
+            );
+        }
+        let filled = printed
+            .replace("hooks.example/***", "hooks.example/T0/hunter2")
+            .replace("\"***\"", "\"/etc/paceline/hunter2\"");
+        assert_eq!(load_text(&filled).unwrap().config, effective.config);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The effective configuration, for people and machines: each value with who said so.
 //!
-//! The text form is a valid configuration file. Secrets show as `***`. Called by `main` for
+//! The text form is a valid configuration file but for secrets: these show as `***`, are said to be
+//! masked, and are refused when they are read so. Called by `main` for
 //! `print-config`, and by the log, whose segments open with the configuration in force.
 
 use super::Config;
@@ -23,6 +24,7 @@ struct Line {
     key: &'static str,
     value: String,
     form: Form,
+    is_masked: bool,
 }
 
 #[derive(Default)]
@@ -34,7 +36,9 @@ impl Visitor for Printer {
     }
 
     fn plain<T: Value>(&mut self, key: &'static str, place: &mut T) {
-        self.0.push(Line { key, value: place.show(), form: T::FORM });
+        let value = place.show();
+        let is_masked = T::is_mask(&value);
+        self.0.push(Line { key, value, form: T::FORM, is_masked });
     }
 }
 
@@ -74,7 +78,8 @@ impl Line {
 }
 
 impl Effective {
-    /// TOML, one key a line, its origin behind it.
+    /// TOML, one key a line, its origin behind it, and whether it has to be filled in before it is
+    /// read again.
     #[must_use]
     pub fn to_text(&self) -> String {
         let lines = lines(&self.config);
@@ -84,19 +89,24 @@ impl Effective {
         let mut text = String::new();
         for (line, written) in lines.iter().zip(written) {
             let origin = self.origins.get(line.key).unwrap_or(&Origin::Default);
-            text.push_str(&format!("{written:width$}  # {origin}\n"));
+            let masked = if line.is_masked { "; masked, to be filled in" } else { "" };
+            text.push_str(&format!("{written:width$}  # {origin}{masked}\n"));
         }
         text
     }
 
-    /// JSON: `{"loop.tick": {"value": "10s", "origin": "default"}, …}`.
+    /// JSON: `{"loop.tick": {"value": "10s", "origin": "default"}, …}`, with `"masked": true` where
+    /// the value is hidden.
     #[must_use]
     pub fn to_json(&self) -> String {
         let object: serde_json::Map<_, _> = lines(&self.config)
             .iter()
             .map(|line| {
                 let origin = self.origins.get(line.key).unwrap_or(&Origin::Default).to_string();
-                let value = serde_json::json!({ "value": line.json(), "origin": origin });
+                let mut value = serde_json::json!({ "value": line.json(), "origin": origin });
+                if line.is_masked {
+                    value["masked"] = true.into();
+                }
                 (line.key.to_owned(), value)
             })
             .collect();

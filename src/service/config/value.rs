@@ -37,7 +37,16 @@ pub trait Value: Sized + Clone {
     fn parse(text: &str) -> Option<Self>;
     /// The written form, without quotes.
     fn show(&self) -> String;
+
+    /// Whether a written form is one that hides what it stands for, so that it says nothing when it
+    /// is read.
+    fn is_mask(_text: &str) -> bool {
+        false
+    }
 }
+
+/// What stands where something is hidden.
+pub const MASK: &str = "***";
 
 /// An amount of storage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -419,7 +428,11 @@ impl Value for Secret {
     }
 
     fn show(&self) -> String {
-        self.0.as_ref().map(|_| "***".to_owned()).unwrap_or_default()
+        self.0.as_ref().map(|_| MASK.to_owned()).unwrap_or_default()
+    }
+
+    fn is_mask(text: &str) -> bool {
+        text == MASK
     }
 }
 

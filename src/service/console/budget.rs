@@ -7,8 +7,10 @@
 use super::budgets::drawn;
 use super::form::{Filled, reason};
 use super::tree::{self, Branch};
+use super::view::asked;
 use super::{
-    Console, Taken, as_caller, effect, frame, notice, only_shown, refused, respond, see_other,
+    Console, Taken, as_caller, effect, frame, not_understood, notice, only_shown, refused, respond,
+    see_other,
 };
 use crate::auth::{Caller, Deed};
 use crate::config::value::{parse_money, show_money};
@@ -25,6 +27,9 @@ use paceline_view::{
     Block, Cell, Column, Field, Form, Input, NavLink, Section, State as Judged, Table,
 };
 
+/// Bytes of the form as an address: a reason has 500 letters, of up to four bytes, each escaped as
+/// three.
+const QUESTION_BYTES_MAX: usize = 8_000;
 /// The most that one budget may be, in units.
 const UNITS_MAX: f64 = 4e9;
 
@@ -178,7 +183,11 @@ pub(super) async fn ask(
         Ok(None) => return super::unknown(),
         Err(page) => return page,
     };
-    let filled = query.and_then(|query| Filled::read(query.as_bytes())).unwrap_or_default();
+    let query = query.unwrap_or_default();
+    let filled = match asked(&query, &["what", "to", "reason"], QUESTION_BYTES_MAX) {
+        Ok(filled) => filled,
+        Err(wrong) => return not_understood(&wrong),
+    };
     if filled.get("what").is_empty() {
         return respond(StatusCode::OK, &form(&held, &name));
     }

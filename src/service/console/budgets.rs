@@ -4,7 +4,8 @@
 //! Knows what was asked of the engines and how to show it. Called by `console`.
 
 use super::tree::{self, Branch, Owner, Tree};
-use super::{Console, absence, form, frame, respond, unknown, unled, words};
+use super::view::{self, QUERY_BYTES_MAX};
+use super::{Console, absence, frame, not_understood, respond, unknown, unled, words};
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -23,13 +24,17 @@ pub(super) fn href_of(campaign: &str) -> String {
 
 /// A page of the tree; or, with `campaign`, the budgets that it spends from.
 pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
-    let query = form::Filled::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let query = query.unwrap_or_default();
+    let asked = view::asked(&query, &["campaign", "page"], QUERY_BYTES_MAX);
+    let (query, page) = match asked.and_then(|asked| Ok((view::page(&asked)?, asked))) {
+        Ok((page, asked)) => (asked, page),
+        Err(wrong) => return not_understood(&wrong),
+    };
     let name = query.get("campaign");
     if !name.is_empty() {
         return one(&console, name).await;
     }
-    let page = query.get("page").parse().unwrap_or(1).max(1);
-    let told = tree::ask(&console.partitions, (page - 1usize).saturating_mul(ROWS), ROWS).await;
+    let told = tree::ask(&console.partitions, (page - 1).saturating_mul(ROWS), ROWS).await;
     match told.missing.first() {
         Some((partition, error)) if told.owners == 0 => unled(*partition, error),
         _ => respond(StatusCode::OK, &whole(&told, page)),

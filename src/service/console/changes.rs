@@ -4,10 +4,11 @@
 //! Asks through the admin service as every other caller does. Called by `console`.
 
 use super::form::{Untaken, reason};
+use super::view::{QUERY_BYTES_MAX, asked};
 use super::words::told_moment;
 use super::{
-    Console, Taken, as_caller, elsewhere, frame, named, notice, only_shown, refused, respond,
-    see_other,
+    Console, Taken, as_caller, elsewhere, frame, named, not_understood, notice, only_shown,
+    refused, respond, see_other,
 };
 use crate::audit::difference::{between, shown};
 use crate::auth::{Caller, Deed};
@@ -33,8 +34,12 @@ fn href(record: &v1::AuditRecord) -> String {
 
 /// The newest changes that fit `object`, `kind` and `author` of the address.
 pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
-    let query = super::form::Filled::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
-    let asked = v1::ListAuditRequest {
+    let query = query.unwrap_or_default();
+    let query = match asked(&query, &["kind", "object", "author", "after"], QUERY_BYTES_MAX) {
+        Ok(query) => query,
+        Err(wrong) => return not_understood(&wrong),
+    };
+    let wanted = v1::ListAuditRequest {
         page_size: ROWS,
         page_token: query.get("after").to_owned(),
         object_kind: query.get("kind").to_owned(),
@@ -43,7 +48,7 @@ pub(super) async fn list(State(console): State<Console>, RawQuery(query): RawQue
         is_led_only: true,
         ..v1::ListAuditRequest::default()
     };
-    match console.admin.list_audit(tonic::Request::new(asked)).await {
+    match console.admin.list_audit(tonic::Request::new(wanted)).await {
         Err(status) => refused(&status),
         Ok(told) => {
             let told = told.into_inner();

@@ -5,7 +5,7 @@
 //! `console`.
 
 use super::form::Filled;
-use super::view::{Wrong, wrong};
+use super::view::{QUERY_BYTES_MAX, Wrong, asked, wrong};
 use super::{Console, absence, frame, not_understood, notice, respond, segment, unled, words};
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
@@ -43,17 +43,21 @@ pub(super) fn href(key: SegmentId) -> String {
 
 /// A page of the list; with `name` or `key` that segment's own.
 pub(super) async fn page(State(console): State<Console>, RawQuery(query): RawQuery) -> Response {
-    let query = Filled::read(query.unwrap_or_default().as_bytes()).unwrap_or_default();
+    let query = query.unwrap_or_default();
+    let query = match asked(&query, &["name", "key", "from"], QUERY_BYTES_MAX) {
+        Ok(query) => query,
+        Err(wrong) => return not_understood(&wrong),
+    };
     let name = query.get("name").trim();
     if !name.is_empty() {
         return named(&console, name).await;
     }
-    let (asked, from) = match (key(&query, "key"), key(&query, "from")) {
-        (Ok(asked), Ok(from)) => (asked, from.unwrap_or(SegmentId::from_key(0))),
+    let (one, from) = match (key(&query, "key"), key(&query, "from")) {
+        (Ok(one), Ok(from)) => (one, from.unwrap_or(SegmentId::from_key(0))),
         (Err(wrong), _) | (_, Err(wrong)) => return not_understood(&wrong),
     };
-    if let Some(asked) = asked {
-        return keyed(&console, asked).await;
+    if let Some(one) = one {
+        return keyed(&console, one).await;
     }
     let told = ask(&console.partitions, from).await;
     match told.missing.first() {

@@ -1,5 +1,6 @@
 //! The pages of a real loop, on the store in memory and a clock that is moved by hand.
 
+mod addresses;
 mod budgets;
 mod search;
 mod segments;

@@ -1,7 +1,8 @@
-//! What the reader of the portfolio asked for: everything stands in the address, so that a page can
-//! be kept, sent and loaded again, and works without a script.
+//! What a page's reader asked for: everything stands in the address, so that a page can be kept,
+//! sent and loaded again, and works without a script.
 //!
-//! Knows addresses, no engine. Called by `portfolio`.
+//! Holds how every address is read, and what the portfolio's may say. Knows addresses, no engine.
+//! Called by whichever page asks something.
 
 use super::filter::{Filter, Word};
 use super::form::Filled;
@@ -9,8 +10,9 @@ use super::sort::{Order, Sort, Way};
 use super::words::escaped;
 use std::fmt;
 
-/// Bytes of an address's question: every part at its longest, escaped, has under six hundred.
-const QUERY_BYTES_MAX: usize = 2_000;
+/// Bytes of an address's question: every part at its longest, escaped, has under six hundred on
+/// the portfolio, and some hundred more on other pages.
+pub(super) const QUERY_BYTES_MAX: usize = 2_000;
 /// Bytes of what is sought: a name has no more.
 pub(super) const SEARCH_BYTES_MAX: usize = 64;
 /// The last page anybody can ask for: with two hundred to a page, a million campaigns beyond what
@@ -59,19 +61,7 @@ impl View {
     /// # Errors
     /// [`Wrong`] names field, value and rule of the first part that makes no sense.
     pub(super) fn read(query: &str) -> Result<Self, Wrong> {
-        let whole = |rule: String| Wrong { field: String::new(), value: String::new(), rule };
-        if query.len() > QUERY_BYTES_MAX {
-            let bytes = query.len();
-            let rule = format!("The address asks with {bytes} bytes, and at most 2000 are read");
-            return Err(whole(rule));
-        }
-        let filled = Filled::read(query.as_bytes()).ok_or_else(|| {
-            whole("What follows the question mark must be name=value&…, escaped".to_owned())
-        })?;
-        if let Some(name) = filled.names().find(|name| !NAMES.contains(name)) {
-            let rule = format!("is not known here: there are {}", NAMES.join(", "));
-            return Err(wrong(name, filled.get(name), rule));
-        }
+        let filled = asked(query, &NAMES, QUERY_BYTES_MAX)?;
         let sort = one_of(&filled, "sort")?.unwrap_or(Sort::Behind);
         let way: Option<Way> = one_of(&filled, "order")?;
         let filter = Filter {
@@ -147,6 +137,29 @@ impl View {
     }
 }
 
+/// What an address asks, read: at most so many bytes, and nothing but these names.
+///
+/// # Errors
+/// [`Wrong`] where it cannot be read, or names what is not known on its page.
+pub(super) fn asked(query: &str, names: &[&str], bytes_max: usize) -> Result<Filled, Wrong> {
+    let whole = |rule: String| Wrong { field: String::new(), value: String::new(), rule };
+    if query.len() > bytes_max {
+        let bytes = query.len();
+        let rule = format!("The address asks with {bytes} bytes, and at most {bytes_max} are read");
+        return Err(whole(rule));
+    }
+    let filled = Filled::read(query.as_bytes()).ok_or_else(|| {
+        let rule = "must be name=value&…, in UTF-8, with % and two hexadecimal digits for what is \
+                    escaped";
+        wrong("the address's question", query, rule.to_owned())
+    })?;
+    if let Some(name) = filled.names().find(|name| !names.contains(name)) {
+        let rule = format!("is not known here: there are {}", names.join(", "));
+        return Err(wrong(name, filled.get(name), rule));
+    }
+    Ok(filled)
+}
+
 pub(super) fn wrong(field: &str, value: &str, rule: String) -> Wrong {
     Wrong { field: field.to_owned(), value: value.to_owned(), rule }
 }
@@ -172,7 +185,8 @@ fn search(filled: &Filled) -> Result<String, Wrong> {
     Ok(value.to_owned())
 }
 
-fn page(filled: &Filled) -> Result<usize, Wrong> {
+/// Which page of a list is asked for, from 1.
+pub(super) fn page(filled: &Filled) -> Result<usize, Wrong> {
     let value = filled.get("page");
     if value.is_empty() {
         return Ok(1);

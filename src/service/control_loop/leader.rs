@@ -6,11 +6,12 @@ use super::herald::tell_notices;
 use super::intake::Intake;
 use super::obstacle::Obstacle;
 use super::scribe::{Order, Scribe};
-use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Replies, term};
+use super::{Answer, Ending, Event, LoopError, LoopFacts, LoopParts, Submission, term};
 use crate::audit::Trail;
 use crate::clock::Stopwatch;
 use crate::store::{LeadAnswer, LeadClaim, LeadLease, Offset, PAGE_RECORDS_MAX, Store, StoreError};
 use crate::telemetry::event;
+use crate::trace::{self, Parents, Rounds};
 use paceline_core::engine::{Applied, Engine, Tick};
 use paceline_core::input::{Input, Published, Stamped};
 use paceline_core::overrides::OverrideChange;
@@ -29,6 +30,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(1);
 pub(super) struct Staff {
     pub(super) scribe: Scribe,
     pub(super) bridge: Bridge,
+    pub(super) rounds: Rounds,
 }
 
 /// The one who decides.
@@ -199,9 +201,13 @@ impl<'a> Leader<'a> {
             let late = self.parts.clock.real(now - self.next_tick);
             event::tick_late(u16::from(self.parts.partition.0), late);
         }
-        let begun = Stopwatch::start();
-        let _ = self.append(vec![Input::Tick]).await?;
-        self.release(begun).await?;
+        let spans = self.staff.rounds.begin();
+        trace::within(Parents::of(&spans), async {
+            let begun = Stopwatch::start();
+            let _ = self.append(vec![Input::Tick]).await?;
+            self.release(begun).await
+        })
+        .await?;
         self.ticked_at = now;
         self.next_tick = (self.next_tick + period).max(now + self.parts.settings.tick_min);
         Ok(())
@@ -232,6 +238,7 @@ impl<'a> Leader<'a> {
             Input::Published(Published { generation, digest: tick.digest })
         });
         let _ = self.append(published.collect()).await?;
+        let _publish = trace::begin("publish");
         let rounds: Vec<Tick> = self.decided.drain(..count).collect();
         for tick in rounds {
             told(self.parts.partition, &tick, begun.elapsed());
@@ -245,14 +252,17 @@ impl<'a> Leader<'a> {
     }
 
     /// Several requests to append, in one batch. Answers each.
-    pub(super) async fn submit(&mut self, requests: Vec<(Vec<Input>, Replies)>) {
-        let mut inputs = Vec::new();
+    pub(super) async fn submit(&mut self, requests: Vec<Submission>) {
+        let (mut inputs, mut traces) = (Vec::new(), Parents::default());
         let mut waiting = Vec::with_capacity(requests.len());
-        for (asked, reply) in requests {
-            waiting.push((asked.len(), reply));
-            inputs.extend(asked);
+        for asked in requests {
+            waiting.push((asked.inputs.len(), asked.reply));
+            inputs.extend(asked.inputs);
+            traces.join(asked.traces);
         }
-        let mut answers = self.append(inputs).await.map(Vec::into_iter);
+        let appended = trace::within(traces.clone(), self.append(inputs)).await;
+        self.staff.rounds.note(traces);
+        let mut answers = appended.map(Vec::into_iter);
         for (count, reply) in waiting {
             let answer: Answer = match &mut answers {
                 Ok(answers) => Ok(answers.take(count).collect()),
@@ -266,7 +276,7 @@ impl<'a> Leader<'a> {
     /// One request.
     pub(super) async fn handle(&mut self, event: Event) {
         match event {
-            Event::Submit(inputs, reply) => self.submit(vec![(inputs, reply)]).await,
+            Event::Submit(asked) => self.submit(vec![asked]).await,
             Event::Ask { question, is_current, refuse } => {
                 let caught_up = if is_current { self.catch_up().await } else { Ok(()) };
                 match caught_up {
@@ -293,7 +303,9 @@ impl<'a> Leader<'a> {
         let at = self.parts.clock.now();
         let records: Vec<Stamped> = inputs.into_iter().map(|input| Stamped { at, input }).collect();
         let fence = Some(self.lease.epoch);
+        let span = trace::begin("append");
         let last = self.parts.store.append(self.parts.partition, fence, &records).await?;
+        drop(span);
         self.read_through(last, records.len()).await
     }
 
@@ -330,7 +342,10 @@ impl<'a> Leader<'a> {
 
     /// Applies the next page of the log.
     async fn read_page(&mut self) -> Result<Vec<(Offset, Applied)>, StoreError> {
+        let span = trace::begin("read");
         let page = self.parts.store.read(self.parts.partition, self.at, PAGE_RECORDS_MAX).await?;
+        drop(span);
+        let _apply = trace::begin("apply");
         let mut answers = Vec::with_capacity(page.len());
         for (offset, record) in page {
             let answer = self.trail.apply(&mut self.engine, &record);

@@ -11,6 +11,7 @@ use super::snapshot::{Segments, encode};
 use crate::clock::Stopwatch;
 use crate::store::{Checkpoint, Offset, StoreError};
 use crate::telemetry::event;
+use crate::trace::Tracer;
 use paceline_core::hash::Digest;
 use paceline_core::input::Stamped;
 use paceline_core::units::{Epoch, Generation, PartitionId, Timestamp};
@@ -66,12 +67,13 @@ struct Written {
 pub(super) struct Scribe {
     facts: Arc<LoopFacts>,
     partition: PartitionId,
+    tracer: Tracer,
     at_work: Option<(Timestamp, JoinHandle<Result<Written, ScribeError>>)>,
 }
 
 impl Scribe {
-    pub(super) fn new(partition: PartitionId, facts: Arc<LoopFacts>) -> Self {
-        Self { facts, partition, at_work: None }
+    pub(super) fn new(partition: PartitionId, facts: Arc<LoopFacts>, tracer: Tracer) -> Self {
+        Self { facts, partition, tracer, at_work: None }
     }
 
     /// Begins, unless a checkpoint is under way; whether it began.
@@ -82,7 +84,11 @@ impl Scribe {
         let (handle, at) = (Handle::current(), order.at);
         self.facts.note_checkpointing(true);
         // Folding and encoding take their time: not on the loop's thread.
-        let work = move || handle.block_on(order.carry_out());
+        let span = self.tracer.work("checkpoint");
+        let work = move || {
+            let _span = span;
+            handle.block_on(order.carry_out())
+        };
         self.at_work = Some((at, tokio::task::spawn_blocking(work)));
         true
     }

@@ -8,6 +8,7 @@ use super::obstacle::Obstacle;
 use super::scribe::Scribe;
 use super::{Ending, Event, LoopError, LoopFacts, LoopParts, whereabouts};
 use crate::store::{LeadAnswer, LeadClaim, LeadLease};
+use crate::trace::Rounds;
 use paceline_core::input::Input;
 use paceline_core::units::{Epoch, Span};
 use std::ops::ControlFlow;
@@ -26,8 +27,10 @@ const SHARED_MAX: usize = 256;
 
 /// Runs until told to stop or until nobody can reach it.
 pub(super) async fn run(parts: LoopParts, mut inbox: mpsc::Receiver<Event>, facts: Arc<LoopFacts>) {
-    let scribe = Scribe::new(parts.partition, Arc::clone(&facts));
-    let mut staff = Staff { scribe, bridge: Bridge::new() };
+    let tracer = &parts.settings.tracer;
+    let scribe = Scribe::new(parts.partition, Arc::clone(&facts), tracer.clone());
+    let rounds = Rounds::new(tracer.clone());
+    let mut staff = Staff { scribe, bridge: Bridge::new(), rounds };
     let mut follower = Follower::default();
     while let Some(lease) = follow(&parts, &mut inbox, &facts, &mut staff, &mut follower).await {
         let ended = match Leader::begin(&parts, lease, &facts, &mut staff).await {
@@ -137,7 +140,7 @@ async fn idle(
 
 fn refuse(event: Event, error: LoopError) {
     match event {
-        Event::Submit(_, reply) => drop(reply.send(Err(error))),
+        Event::Submit(asked) => drop(asked.reply.send(Err(error))),
         Event::Ask { refuse, .. } => drop(refuse.send(error)),
         Event::Hasten | Event::End(..) => {}
     }
@@ -199,8 +202,8 @@ async fn take(leader: &mut Leader<'_>, first: Event, inbox: &mut mpsc::Receiver<
     let mut shared = Vec::new();
     while let Some(event) = next.take() {
         match event {
-            Event::Submit(inputs, reply) if inputs.iter().all(is_small) => {
-                shared.push((inputs, reply));
+            Event::Submit(asked) if asked.inputs.iter().all(is_small) => {
+                shared.push(asked);
                 if shared.len() < SHARED_MAX {
                     next = inbox.try_recv().ok();
                 }

@@ -185,6 +185,12 @@ pub fn tokens_refused(why: &dyn Error) {
     );
 }
 
+/// When the certificate of our ports runs out, in seconds of Unix time; nothing when its date
+/// cannot be read.
+pub fn certificate_expires(at: Option<i64>) {
+    metric::CERTIFICATE_EXPIRES.set(shown(at.unwrap_or(0)), []);
+}
+
 /// The files of certificates say something else, and that is in force.
 pub fn certificates_read() {
     info!("certificates were read again");

@@ -86,6 +86,7 @@ const SINK: Label = Label::Of("sink", &["grpc", "redis", "redis_shading"]);
 const STORE: Label = Label::Of("store", &["embedded", "redis"]);
 const RESULT: Label = Label::Of("result", &["done", "failed"]);
 const POSTED: Label = Label::Of("result", &["sent", "retried", "failed", "dropped"]);
+const TRACED: Label = Label::Of("result", &["sent", "failed", "dropped"]);
 const GRANT: Label = Label::Of("result", &["granted", "short"]);
 const FILE: Label = Label::Of("file", &["tokens", "certificates"]);
 const REFUSAL: Label = Label::Of("reason", &["unknown", "forbidden", "limited"]);
@@ -141,6 +142,8 @@ table! {
         "Requests turned away: without a known token, without the right, or too many of them.";
     FILES_REFUSED: Counter, "paceline_files_refused_total", "looks", [FILE],
         "Looks at a file of tokens or certificates that found a fault; the one before is in force.";
+    CERTIFICATE_EXPIRES: Gauge, "paceline_certificate_expires_seconds", "seconds", [],
+        "Unix time at which the first of our certificate's chain runs out; 0 without one.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],
@@ -223,6 +226,8 @@ table! {
         "Campaigns that go on although the catalogue file names them no more.";
     SOURCES_LOST: Counter, "paceline_sources_lost_total", "sources", [],
         "Reporters of spend taken for dead: silent beyond loop.source_timeout while others spoke.";
+    TRACE_SPANS: Counter, "paceline_trace_spans_total", "spans", [TRACED],
+        "Spans of traces: taken by the collector, not taken by it, or dropped for want of room.";
     CLOCK_JUMPS: Counter, "paceline_clock_jumps_back_total", "jumps", [],
         "Times the system's clock went back, or was found a little behind the log at a start.";
 }

@@ -96,6 +96,16 @@ async fn while_it_runs(config: Config, guide: impl AsyncFnOnce(Addresses)) {
 
 /// What a page says to whoever shows this certificate; nothing when there is no connection.
 async fn page_for(http: SocketAddr, pem: &str, identity: Option<(&Authority, &str)>) -> String {
+    ask_for(http, pem, identity, "/fleet").await
+}
+
+/// The same of any page.
+async fn ask_for(
+    http: SocketAddr,
+    pem: &str,
+    identity: Option<(&Authority, &str)>,
+    path: &str,
+) -> String {
     use rustls_pki_types::pem::PemObject as _;
     use rustls_pki_types::{CertificateDer, PrivateKeyDer};
     let mut roots = rustls::RootCertStore::empty();
@@ -120,7 +130,8 @@ async fn page_for(http: SocketAddr, pem: &str, identity: Option<(&Authority, &st
     let Ok(mut stream) = TlsConnector::from(Arc::new(config)).connect(name, stream).await else {
         return String::new();
     };
-    let _ = stream.write_all(b"GET /fleet HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").await;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    let _ = stream.write_all(request.as_bytes()).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     String::from_utf8(answer).unwrap()
@@ -159,6 +170,15 @@ async fn a_certificate_that_is_vouched_for_stands_for_a_token() {
         assert_eq!(page_for(http, &pem, Some((&theirs, "viewer.example"))).await, "");
         let told = page_for(http, &pem, None).await;
         assert!(told.starts_with("HTTP/1.1 401 "), "{told}");
+
+        let told = ask_for(http, &pem, Some((&ours, "viewer.example")), "/login").await;
+        let who = "You are by-name, with the role viewer, by the certificate of this browser";
+        assert!(told.contains(who) && told.contains("no token is needed"), "{told}");
+        assert!(!told.contains("/logout") && told.contains("href=\"/\">Portfolio"), "{told}");
+        for nobody in [Some((&ours, "stranger.example")), None] {
+            let told = ask_for(http, &pem, nobody, "/login").await;
+            assert!(!told.contains("You are") && told.contains("name=\"token\""), "{told}");
+        }
     })
     .await;
 }

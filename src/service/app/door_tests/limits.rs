@@ -8,6 +8,9 @@ use paceline_proto::v1::watch_multipliers_request::Message as Watching;
 use tokio_stream::StreamExt as _;
 use tonic_types::StatusExt as _;
 
+/// Probes sent at once by those who flood: more than a burst, and than what is earned meanwhile.
+const FLOOD: usize = 20_000;
+
 /// Three at once, and then one a second.
 const FEW: LimitsConfig =
     LimitsConfig { calls_per_second: 1, calls_burst: 3, pages_per_second: 1, pages_burst: 3 };
@@ -63,6 +66,21 @@ async fn others_are_not_held_up(channel: Channel) {
     }
 }
 
+async fn a_flood_of_probes_is_not_free(channel: Channel) {
+    let health = tonic_health::pb::health_client::HealthClient::new(channel);
+    let mut refused = None;
+    for _ in 0..FLOOD {
+        let asked = tonic_health::pb::HealthCheckRequest::default();
+        if let Err(status) = health.clone().check(asked).await {
+            refused = Some(status);
+            break;
+        }
+    }
+    let refused = refused.expect("so many are a flood");
+    assert_eq!(refused.code(), Code::ResourceExhausted);
+    assert!(refused.message().contains("more probes than 100 a second"), "{refused:?}");
+}
+
 async fn pages_too(http: SocketAddr, pem: &str) {
     let bearer = format!("Authorization: Bearer viewer{SUFFIX}\r\n");
     let mut refused = String::new();
@@ -76,7 +94,7 @@ async fn pages_too(http: SocketAddr, pem: &str) {
     assert!(refused.contains("limits.pages_per_second"), "{refused}");
     for _ in 0..10 {
         let told = page(http, pem, "/livez", &bearer).await;
-        assert!(told.starts_with("HTTP/1.1 200 "), "probes are never held up: {told}");
+        assert!(told.starts_with("HTTP/1.1 200 "), "probes are held up by probes alone: {told}");
     }
 }
 
@@ -95,6 +113,7 @@ async fn whoever_asks_too_often_is_told_to_wait_and_open_streams_go_on() {
         a_stream_goes_on(channel.clone()).await;
         others_are_not_held_up(channel).await;
         pages_too(addresses.http, &pem).await;
+        a_flood_of_probes_is_not_free(self::channel(addresses.grpc, &pem).await).await;
         hand.send(()).await.unwrap();
     };
     let (result, ()) = tokio::join!(run(config, page, signals, announce), guide);

@@ -36,6 +36,7 @@ impl Bindings<'_> {
         self.check_store();
         self.check_server();
         self.check_notices();
+        self.check_traces();
         let bits = self.config.ledger.producer_gap_bits;
         let rule = "must be a multiple of 64";
         self.bind(&["ledger.producer_gap_bits"], bits.is_multiple_of(64), &bits.show(), rule);
@@ -144,17 +145,31 @@ impl Bindings<'_> {
         self.bind(&["server.tls_client_required", file], holds, "true", rule);
     }
 
+    fn check_traces(&mut self) {
+        let (telemetry, server) = (&self.config.telemetry, &self.config.server);
+        let url = telemetry.traces_endpoint.as_str();
+        let rule = "must begin with https://, or with http:// and name a loopback host, or be \
+                    \"\"; server.insecure = true allows any http://";
+        let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
+        let keys = ["telemetry.traces_endpoint", "server.insecure"];
+        self.bind(&keys, url.is_empty() || is_sealed(url, server.insecure), &shown, rule);
+        let rule = "must hold no user or password";
+        self.bind(&["telemetry.traces_endpoint"], !url.contains('@'), &shown, rule);
+        let name = &telemetry.traces_service_name;
+        let is_name = !name.is_empty() && !name.chars().any(char::is_control);
+        let rule = "must be a name, without control characters";
+        self.bind(&["telemetry.traces_service_name"], is_name, &quoted(name), rule);
+        let pairs = &telemetry.traces_attributes;
+        let is_listed = crate::config::pairs(pairs).is_some();
+        let rule = "must be like \"region=eu,deployment.environment=prod\", or \"\"";
+        self.bind(&["telemetry.traces_attributes"], is_listed, &quoted(pairs), rule);
+    }
+
     fn check_notices(&mut self) {
         let (notices, server) = (&self.config.notices, &self.config.server);
         let url = notices.webhook_url.as_str();
         let shown = format!("{:?}", notices.webhook_url.show());
-        let uri = url.parse::<axum::http::Uri>().ok();
-        let is_near = uri.as_ref().and_then(axum::http::Uri::host).is_some_and(|name| {
-            let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
-            name == "localhost" || address.is_ok_and(|address| address.is_loopback())
-        });
-        let is_plain = url.starts_with("http://");
-        let is_sealed = url.starts_with("https://") || (is_plain && (is_near || server.insecure));
+        let is_sealed = is_sealed(url, server.insecure);
         let rule = "must begin with https://, or with http:// and name a loopback host, or be \
                     \"\"; server.insecure = true allows any http://";
         let keys = ["notices.webhook_url", "server.insecure"];
@@ -171,6 +186,17 @@ impl Bindings<'_> {
         let keys = ["notices.webhook_authority_file", "notices.webhook_url"];
         self.bind(&keys, holds, &quoted(authority), rule);
     }
+}
+
+/// Whether nobody on the way can read what is sent there, or that is allowed.
+fn is_sealed(url: &str, is_insecure: bool) -> bool {
+    let uri = url.parse::<axum::http::Uri>().ok();
+    let is_near = uri.as_ref().and_then(axum::http::Uri::host).is_some_and(|name| {
+        let address = name.trim_matches(['[', ']']).parse::<std::net::IpAddr>();
+        name == "localhost" || address.is_ok_and(|address| address.is_loopback())
+    });
+    let is_plain = url.starts_with("http://");
+    uri.is_some() && (url.starts_with("https://") || (is_plain && (is_near || is_insecure)))
 }
 
 /// Whether others can reach it: a name or an address, and a port that is not "any".

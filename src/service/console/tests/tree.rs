@@ -62,6 +62,5 @@ async fn every_owner_stands_on_one_page_of_the_tree() {
         seen += count;
     }
     assert_eq!(seen, 250);
-    assert!(bench.ok("/budgets?page=x").await.contains("Page 1 of 3"));
     bench.end().await;
 }

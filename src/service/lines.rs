@@ -1,14 +1,14 @@
-//! Connections of the RPC port, from the first byte until they are closed.
+//! Connections of both ports, from the first byte until they are closed.
 //!
 //! Each agrees on its key beside the others, so that one that says nothing holds up nobody, and one
-//! network takes only a part of the places. Knows no call. Run by `rpc`, with or without a
-//! certificate.
+//! network takes only a part of the places. Knows no call and no page. Run by `app` for RPCs and by
+//! `http` for pages, with or without a certificate.
 
 use crate::auth::meter::network;
 use crate::tls::HANDSHAKE_TIMEOUT;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
@@ -29,31 +29,45 @@ const HANDSHAKES_MAX: usize = 512;
 const HANDSHAKES_OF_ONE_MAX: usize = 64;
 /// Connections that are ready and not taken yet; those beyond them wait.
 const READY_MAX: usize = 64;
-/// Connections at once, at some ten kilobytes each: every bidder of a large fleet has one or two.
-/// Those beyond them wait in the backlog.
-const CONNECTIONS_MAX: usize = 10_000;
-/// What a caller of HTTP/2 says first, in bytes (RFC 9113, section 3.4): only whoever has said it
-/// is asked afterwards whether they are still there.
-const PREFACE_BYTES: usize = 24;
 /// Wait after an accept that failed, which is mostly the process's limit of open files: spinning
 /// would not free any.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
+/// How many connections a port has room for, and what they must say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    /// Connections at once. Those beyond them wait in the backlog.
+    pub(crate) connections_max: usize,
+    /// The same for one network. Those beyond them are closed at once, as handshakes are.
+    pub(crate) connections_of_one_max: usize,
+    /// What a caller must have said within the time of a handshake, in bytes; 0 where whoever
+    /// speaks over the connection sees to that.
+    pub(crate) preface_bytes: usize,
+}
+
 /// A connection that is open. Gives its place back when it is dropped.
-pub(super) struct Line<S> {
+pub(crate) struct Line<S> {
     stream: S,
+    peer: SocketAddr,
     /// Until when it must have begun to speak, and how many bytes are missing.
     hello: Option<(Pin<Box<Sleep>>, usize)>,
-    _place: OwnedSemaphorePermit,
+    _place: Place,
+}
+
+/// A connection's place, among all and among those of its network.
+struct Place {
+    _of_all: OwnedSemaphorePermit,
+    _of_one: Seat,
 }
 
 /// Connections as they become ready.
-pub(super) type Lines<S> = mpsc::Receiver<io::Result<Line<S>>>;
+pub(crate) type Lines<S> = mpsc::Receiver<io::Result<Line<S>>>;
 
 /// Accepts until told to stop, or nobody takes connections any more; `agree` makes of what was
 /// accepted what is spoken over.
-pub(super) fn accept<S, F>(
+pub(crate) fn accept<S, F>(
     listener: TcpListener,
+    room: Room,
     agree: impl Fn(TcpStream) -> F + Send,
     until: CancellationToken,
 ) -> (Lines<S>, impl Future<Output = ()> + Send)
@@ -62,12 +76,13 @@ where
     F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let (ready, lines) = mpsc::channel(READY_MAX);
-    (lines, accept_into(ready, listener, agree, until))
+    (lines, accept_into(ready, listener, room, agree, until))
 }
 
 async fn accept_into<S, F>(
     ready: mpsc::Sender<io::Result<Line<S>>>,
     listener: TcpListener,
+    room: Room,
     agree: impl Fn(TcpStream) -> F + Send,
     until: CancellationToken,
 ) where
@@ -75,8 +90,9 @@ async fn accept_into<S, F>(
     F: Future<Output = io::Result<S>> + Send + 'static,
 {
     let handshakes_max = Arc::new(Semaphore::new(HANDSHAKES_MAX));
-    let connections_max = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-    let seats = Seats::default();
+    let connections_max = Arc::new(Semaphore::new(room.connections_max));
+    let agreeing = Seats::new(HANDSHAKES_OF_ONE_MAX);
+    let open = Seats::new(room.connections_of_one_max);
     let mut handshakes = JoinSet::new();
     loop {
         let handshake = Arc::clone(&handshakes_max).acquire_owned();
@@ -84,7 +100,7 @@ async fn accept_into<S, F>(
         let accepted = async {
             let place = place.await.expect("the semaphore is never closed");
             let handshake = handshake.await.expect("the semaphore is never closed");
-            listener.accept().await.map(|(stream, peer)| (stream, peer.ip(), place, handshake))
+            listener.accept().await.map(|(stream, peer)| (stream, peer, place, handshake))
         };
         let (stream, peer, place, handshake) = tokio::select! {
             biased;
@@ -99,14 +115,17 @@ async fn accept_into<S, F>(
                 }
             },
         };
-        let Some(seat) = seats.take(network(peer)) else { continue };
+        let of = network(peer.ip());
+        let (Some(seat), Some(of_one)) = (agreeing.take(of), open.take(of)) else { continue };
+        let place = Place { _of_all: place, _of_one: of_one };
         let (ready, agreed) = (ready.clone(), agree(stream));
         handshakes.spawn(async move {
             let agreed = tokio::time::timeout(HANDSHAKE_TIMEOUT, agreed).await;
             drop(seat);
             // What goes wrong with it is the other side's affair.
             if let Ok(Ok(stream)) = agreed {
-                let _ = ready.send(Ok(Line::new(stream, place))).await;
+                let line = Line::new(stream, peer, room.preface_bytes, place);
+                let _ = ready.send(Ok(line)).await;
             }
             drop(handshake);
         });
@@ -114,23 +133,31 @@ async fn accept_into<S, F>(
     handshakes.shutdown().await;
 }
 
-/// Handshakes under way, by network.
-#[derive(Clone, Default)]
-struct Seats(Arc<Mutex<BTreeMap<IpAddr, usize>>>);
+/// How many of something each network has now. A copy counts in the same books.
+#[derive(Clone)]
+struct Seats {
+    most: usize,
+    taken: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
 
-/// One handshake under way.
+/// One of them.
 struct Seat {
     of: Seats,
     network: IpAddr,
 }
 
 impl Seats {
+    /// With so many for each.
+    fn new(most: usize) -> Self {
+        Self { most, taken: Arc::default() }
+    }
+
     /// A seat, unless the network has as many as one may.
     fn take(&self, network: IpAddr) -> Option<Seat> {
         // Every step leaves it whole, so that a panic elsewhere does not spoil it.
-        let mut taken = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         let count = taken.entry(network).or_default();
-        if *count >= HANDSHAKES_OF_ONE_MAX {
+        if *count >= self.most {
             return None;
         }
         *count += 1;
@@ -140,7 +167,7 @@ impl Seats {
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let mut taken = self.of.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = self.of.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = taken.get_mut(&self.network) {
             *count = count.saturating_sub(1);
             if *count == 0 {
@@ -151,9 +178,20 @@ impl Drop for Seat {
 }
 
 impl<S> Line<S> {
-    fn new(stream: S, place: OwnedSemaphorePermit) -> Self {
-        let deadline = Box::pin(tokio::time::sleep(HANDSHAKE_TIMEOUT));
-        Self { stream, hello: Some((deadline, PREFACE_BYTES)), _place: place }
+    fn new(stream: S, peer: SocketAddr, preface_bytes: usize, place: Place) -> Self {
+        let hello = (preface_bytes > 0)
+            .then(|| (Box::pin(tokio::time::sleep(HANDSHAKE_TIMEOUT)), preface_bytes));
+        Self { stream, peer, hello, _place: place }
+    }
+
+    /// What is spoken over.
+    pub(crate) const fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Who is on the other side.
+    pub(crate) const fn peer(&self) -> SocketAddr {
+        self.peer
     }
 }
 
@@ -221,11 +259,19 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Line<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::AsyncReadExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    /// As of a port of HTTP/2.
+    const PREFACE_BYTES: usize = 24;
+    const ROOM: Room = Room {
+        connections_max: 1_000,
+        connections_of_one_max: 1_000,
+        preface_bytes: PREFACE_BYTES,
+    };
 
     #[test]
     fn one_network_takes_its_part_of_the_places_and_leaves_the_others_theirs() {
-        let seats = Seats::default();
+        let seats = Seats::new(HANDSHAKES_OF_ONE_MAX);
         let [one, two] = ["10.0.0.1", "10.0.0.2"].map(|text| text.parse::<IpAddr>().unwrap());
         let mut taken: Vec<Seat> = std::iter::from_fn(|| seats.take(one)).collect();
         assert_eq!(taken.len(), HANDSHAKES_OF_ONE_MAX);
@@ -234,7 +280,7 @@ mod tests {
         taken.push(seats.take(one).unwrap());
         assert!(seats.take(one).is_none());
         drop(taken);
-        assert!(seats.0.lock().unwrap().is_empty(), "nothing is kept of who is gone");
+        assert!(seats.taken.lock().unwrap().is_empty(), "nothing is kept of who is gone");
     }
 
     #[tokio::test]
@@ -247,7 +293,7 @@ mod tests {
             let _held = stream;
             std::future::pending::<io::Result<TcpStream>>().await
         };
-        let (_lines, accepting) = accept(listener, never, stop.clone());
+        let (_lines, accepting) = accept(listener, ROOM, never, stop.clone());
         let accepting = tokio::spawn(accepting);
         let mut silent = Vec::new();
         for _ in 0..HANDSHAKES_OF_ONE_MAX + 8 {
@@ -266,17 +312,21 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn who_does_not_say_hello_is_left_and_who_did_may_be_silent() {
-        let place = || async { Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap() };
+        let peer: SocketAddr = "10.0.0.1:1".parse().unwrap();
+        let place = || async {
+            let of_all = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+            Place { _of_all: of_all, _of_one: Seats::new(1).take(peer.ip()).unwrap() }
+        };
         let (mut theirs, ours) = tokio::io::duplex(64);
-        let mut line = Line::new(ours, place().await);
-        tokio::io::AsyncWriteExt::write_all(&mut theirs, &[0; PREFACE_BYTES - 1]).await.unwrap();
+        let mut line = Line::new(ours, peer, PREFACE_BYTES, place().await);
+        theirs.write_all(&[0; PREFACE_BYTES - 1]).await.unwrap();
         let mut told = [0; PREFACE_BYTES];
         let error = line.read_exact(&mut told).await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
 
         let (mut theirs, ours) = tokio::io::duplex(64);
-        let mut line = Line::new(ours, place().await);
-        tokio::io::AsyncWriteExt::write_all(&mut theirs, &[0; PREFACE_BYTES]).await.unwrap();
+        let mut line = Line::new(ours, peer, PREFACE_BYTES, place().await);
+        theirs.write_all(&[0; PREFACE_BYTES]).await.unwrap();
         line.read_exact(&mut told).await.unwrap();
         let silence = tokio::time::timeout(HANDSHAKE_TIMEOUT * 10, line.read(&mut told)).await;
         assert!(silence.is_err());
