@@ -25,7 +25,7 @@ const CORE: &[&[&str]] = &[
     &["notice"],
     &["report"],
     &["diagnosis"],
-    &["feasibility"],
+    &["feasibility", "past"],
     &["preview"],
     &["snapshot"],
     &["invariant"],
