@@ -1,5 +1,5 @@
-//! The past of campaigns, as far as it is kept: rows of a minute and of an hour, each as of a round,
-//! with what happened since the row before.
+//! The past of campaigns, as far as it is kept: rows of a minute and of an hour, each as of a
+//! round, with what happened since the row before.
 //!
 //! A row tells what an explanation told at its round, so that a question about yesterday needs
 //! neither the log of yesterday nor a copy of the engine. Knows no engine, no store and no names.
@@ -305,7 +305,7 @@ pub struct Row {
 /// Rows of one campaign that are kept together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
-    /// The last round that was looked at: nothing changed between the last row and then.
+    /// Nothing changed between the last row and then.
     pub through: Timestamp,
     /// In order of time; at least one.
     pub rows: Vec<Row>,

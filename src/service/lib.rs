@@ -29,6 +29,7 @@ pub mod measure;
 pub mod notice;
 pub mod papers;
 pub mod partition;
+mod past;
 pub mod publish;
 pub mod shutdown;
 pub mod telemetry;

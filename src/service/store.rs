@@ -2,8 +2,8 @@
 //!
 //! Per partition a store keeps an append-only **log** of records (the whole truth), a
 //! **checkpoint** (the engine's state at a place in the log), rows of the **past** and the **lead**
-//! (who ticks the partition; its epoch fences every write of a leader). Redis holds the latest **table** for
-//! readers as well ([`redis::table`]); a file that one process holds open has no readers.
+//! (who ticks the partition; its epoch fences every write of a leader). Redis holds the latest
+//! **table** for readers as well ([`redis::table`]); a file that one process holds open has none.
 //! [`Store`] is the contract, in words and types; [`embedded`] and [`redis`] keep it, and one suite
 //! of tests (`tests/conformance`) holds both to it. A store reads no clock and retries nothing:
 //! what is done again, and when, is its caller's decision (see [`StoreError::is_transient`]).
@@ -224,8 +224,8 @@ impl Store {
         .doing(|| format!("loading the checkpoint of partition {}", partition.0))
     }
 
-    /// Keeps rows of the past, in place of what stood there; some hundred a write, so that appends go
-    /// on meanwhile. `epoch` is the fence.
+    /// Keeps rows of the past, in place of what stood there; some hundred a write, so that appends
+    /// go on meanwhile. `epoch` is the fence.
     ///
     /// # Errors
     /// [`StoreFault::Fenced`], [`StoreFault::TooLarge`], or what ails the medium: some may be kept

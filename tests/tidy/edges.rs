@@ -39,7 +39,7 @@ const SERVICE: &[&[&str]] = &[
     &["args", "clock", "telemetry"],
     &["auth", "directory", "health", "tls"],
     &["store"],
-    &["audit", "journal", "notice", "publish"],
+    &["audit", "journal", "notice", "past", "publish"],
     &["control_loop", "wire"],
     &["partition"],
     &["admin", "ingest", "leadership", "publish/grpc", "shutdown"],

@@ -10,8 +10,8 @@ use crate::units::{CampaignId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Campaigns looked into for their cause at one row: with tens of microseconds each, half a second
-/// a minute beside the loop. The first in order of id are; of others no cause is told.
+/// Campaigns looked into for their cause at one row: with some sixty microseconds each, two thirds
+/// of a second a minute beside the loop. The first in order of id are; of others no cause is told.
 pub const CAUSES_MAX: usize = 10_000;
 
 /// Which stretch: of which grain, from when, whose.
@@ -24,6 +24,8 @@ struct Course {
     open: Within,
     /// Of the stretch under way.
     rows: Vec<Row>,
+    /// Nothing had changed since the last row when it was last looked at, then.
+    idle_until: Timestamp,
     /// Whether a row came since it was last handed over.
     #[serde(skip)]
     is_new: bool,
@@ -31,7 +33,7 @@ struct Course {
 
 impl Course {
     const fn new(since: Timestamp) -> Self {
-        Self { open: Within::new(since), rows: Vec::new(), is_new: false }
+        Self { open: Within::new(since), rows: Vec::new(), idle_until: since, is_new: false }
     }
 
     /// Ends a row here. A stretch that is over is handed over.
@@ -40,20 +42,24 @@ impl Course {
         grain: Grain,
         standing: &Standing,
         cause: Option<CauseKind>,
-        through: Timestamp,
     ) -> Option<(Timestamp, Stretch)> {
         let within = std::mem::replace(&mut self.open, Within::new(standing.at));
         let start = grain.start_of(standing.at);
         let held = self.rows.first().map(|row| grain.start_of(row.standing.at));
         let over = held.filter(|&held| held != start);
-        let rows = if over.is_some() { std::mem::take(&mut self.rows) } else { Vec::new() };
+        let stretch = over.and_then(|over| Some((over, self.stretch()?)));
+        if over.is_some() {
+            self.rows.clear();
+        }
         self.rows.push(Row { standing: *standing, cause, within });
         self.is_new = true;
-        let through = match grain {
-            Grain::Minute => through,
-            Grain::Hour => rows.last().map_or(through, |row| row.standing.at),
-        };
-        over.map(|held| (held, Stretch { through, rows }))
+        stretch
+    }
+
+    /// What is under way.
+    fn stretch(&self) -> Option<Stretch> {
+        let through = self.idle_until.max(self.rows.last()?.standing.at);
+        Some(Stretch { through, rows: self.rows.clone() })
     }
 
     /// Whether a row now would tell nothing that the last one does not: of minutes alone, and never
@@ -117,8 +123,8 @@ impl Recorder {
         }
     }
 
-    /// Everything to be kept now: what is over since it was last asked, and what is under way, which
-    /// replaces what was kept of it before.
+    /// Everything to be kept now: what is over since it was last asked, and what is under way,
+    /// which replaces what was kept of it before.
     pub fn hand_over(&mut self) -> Vec<(StretchKey, Stretch)> {
         let mut all = std::mem::take(&mut self.done);
         for (id, track) in &mut self.tracks {
@@ -155,12 +161,13 @@ impl Track {
             minute.blame(cause);
         }
         if self.minute.is_idle(Grain::Minute, &now, cause) && !ends_hour {
+            self.minute.idle_until = now.at;
             return;
         }
         self.hour.open.merge(&minute);
         self.minute.open = minute;
         let mut close = |course: &mut Course, grain: Grain| {
-            let over = course.close(grain, &now, cause, before.at);
+            let over = course.close(grain, &now, cause);
             done.extend(over.map(|(start, stretch)| ((grain, start, id), stretch)));
         };
         close(&mut self.minute, Grain::Minute);
@@ -173,13 +180,68 @@ impl Track {
         let courses = [(Grain::Minute, &self.minute), (Grain::Hour, &self.hour)];
         courses.into_iter().filter_map(move |(grain, course)| {
             let start = grain.start_of(course.rows.first()?.standing.at);
-            let through = match grain {
-                Grain::Minute => self.last.at,
-                // What an hour's last row says ends with it.
-                Grain::Hour if course.is_new => course.rows.last()?.standing.at,
-                Grain::Hour => return None,
-            };
-            Some(((grain, start, id), Stretch { through, rows: course.rows.clone() }))
+            // Hours change by the hour alone.
+            let is_due = grain == Grain::Minute || course.is_new;
+            is_due.then(|| Some(((grain, start, id), course.stretch()?))).flatten()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Reason;
+    use crate::table::EntryState;
+    use crate::units::{Generation, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span};
+
+    fn standing(at: Timestamp, drawn: i64) -> Standing {
+        Standing {
+            at,
+            generation: Generation::default(),
+            state: EntryState::Run,
+            multiplier: PacingMultiplier::ONE,
+            participation: ParticipationRate::clamped(1.0),
+            reason: Reason::Law,
+            binding: None,
+            tight: None,
+            brake: Ppm::ONE,
+            hand: None,
+            plan: None,
+            drawn: Nanos::from_units(drawn),
+        }
+    }
+
+    fn minute(count: i64) -> Timestamp {
+        Timestamp::MIN + Span::HOUR + Span::MINUTE.times(count)
+    }
+
+    #[test]
+    fn a_bounded_number_of_causes_is_looked_for_at_a_row() {
+        let mut recorder = Recorder::default();
+        let asked = std::cell::Cell::new(0);
+        let campaigns = 1..=u64::try_from(CAUSES_MAX + 7).unwrap();
+        let all = campaigns.map(|key| (CampaignId::from_key(key), standing(minute(0), 0)));
+        recorder.note(all, |_| {
+            asked.set(asked.get() + 1);
+            Some(CauseKind::OnPlan)
+        });
+        assert_eq!(asked.get(), CAUSES_MAX);
+        assert_eq!(recorder.hand_over().len(), 2 * (CAUSES_MAX + 7));
+    }
+
+    #[test]
+    fn what_does_not_change_takes_a_row_a_stretch_and_what_is_gone_is_closed() {
+        let mut recorder = Recorder::default();
+        let id = CampaignId::from_key(1);
+        for count in 0..30 {
+            let told = std::iter::once((id, standing(minute(count), 0)));
+            recorder.note(told, |_| None);
+        }
+        recorder.note(std::iter::empty(), |_| None);
+        let handed = recorder.hand_over();
+        let minutes = handed.iter().filter(|((grain, ..), _)| *grain == Grain::Minute);
+        let told: Vec<_> = minutes.map(|(_, held)| (held.rows.len(), held.through)).collect();
+        assert_eq!(told, [(1, minute(9)), (1, minute(19)), (1, minute(29))]);
+        assert_eq!(recorder.hand_over(), [], "nothing is under way");
     }
 }

@@ -3,7 +3,7 @@
 //! Adds up what rows say and interpolates nothing: a period is told from round to round, and says
 //! from which to which. Called by whoever explains the past.
 
-use super::{Grain, Row, SILENCE, Standing, Stretch, Within};
+use super::{Grain, Row, SILENCE, Standing, Stretch, Within, floor};
 use crate::diagnosis::CauseKind;
 use crate::units::{Nanos, Span, Timestamp};
 
@@ -53,38 +53,45 @@ impl Course {
         self.rows().next().map(|row| row.standing.at)
     }
 
-    /// Up to when rounds were looked at.
+    /// Up to when it is known what was so.
     #[must_use]
     pub fn through(&self) -> Option<Timestamp> {
         self.0.iter().map(|stretch| stretch.through).max()
+    }
+
+    fn pairs(stretch: &Stretch) -> impl Iterator<Item = (&Stretch, &Row)> {
+        stretch.rows.iter().map(move |row| (stretch, row))
     }
 
     fn rows(&self) -> impl Iterator<Item = &Row> {
         self.0.iter().flat_map(|stretch| &stretch.rows)
     }
 
-    /// The last row at or before a moment, and up to when it is known to have held; nothing where
-    /// none is kept, or where nobody decided for so long before that it says nothing of then.
+    /// The last row at or before a moment, and up to when nothing is known to have changed after
+    /// it, that moment at most; nothing where none is kept, or where nobody decided for so long
+    /// before that it says nothing of then.
     #[must_use]
     pub fn at(&self, at: Timestamp, grain: Grain) -> Option<(&Row, Timestamp)> {
-        let all =
-            self.0.iter().flat_map(|stretch| stretch.rows.iter().map(move |row| (stretch, row)));
-        let mut rows = all.peekable();
+        let mut rows = self.0.iter().flat_map(Self::pairs).peekable();
         let mut found = rows.next_if(|(_, row)| row.standing.at <= at)?;
         while let Some(next) = rows.next_if(|(_, row)| row.standing.at <= at) {
             found = next;
         }
         let (stretch, row) = found;
+        let own = row.standing.at;
         let is_last = stretch.rows.last() == Some(row);
-        let next_is_silent = rows.peek().is_some_and(|(_, next)| next.within.silent > Span::ZERO);
-        // A minute's row stands until the next; an hour's says nothing of the minutes after it.
-        let held = match grain {
-            Grain::Minute if is_last => stretch.through.max(row.standing.at),
-            Grain::Minute if next_is_silent => row.standing.at,
-            Grain::Minute => at,
-            Grain::Hour => row.standing.at + grain.step(),
+        let next = rows.peek().map(|(_, next)| *next).filter(|_| !is_last);
+        let (known, reach) = match (grain, next) {
+            (Grain::Hour, _) => (own, own + grain.step()),
+            (Grain::Minute, None) => (stretch.through, stretch.through),
+            (Grain::Minute, Some(next)) if next.within.silent > Span::ZERO => (own, own),
+            // A minute without a row was looked at when it began, and was as the one before.
+            (Grain::Minute, Some(next)) => {
+                let idle = floor(next.standing.at, Span::MINUTE) - Span::MINUTE;
+                (idle, next.standing.at)
+            }
         };
-        (at <= held + SILENCE).then_some((row, held.min(at)))
+        (at <= reach + SILENCE).then_some((row, known.max(own).min(at)))
     }
 
     /// What was so from the last row at or before `from` to the last at or before `until`; nothing
@@ -120,22 +127,26 @@ impl Course {
     fn held_until(&self, row: &Row, until: Timestamp) -> Option<Timestamp> {
         let stretch = self.0.iter().find(|stretch| stretch.rows.last() == Some(row))?;
         let held = stretch.through.min(until);
-        // What is under way is not known to be unchanged until the next row would have been made.
-        let is_idle = held - row.standing.at > Span::MINUTE.times(2);
-        (is_idle && held > row.standing.at).then_some(held)
+        (held > row.standing.at).then_some(held)
     }
 
-    /// This up to a moment, then the other: hours before, minutes after.
+    /// Hours up to the first that ends at a moment or later, then minutes: an hour ends where a
+    /// minute does, so that nothing is told twice or passed over.
     #[must_use]
-    pub fn then(self, from: Timestamp, finer: Self) -> Self {
-        let mut all = self.0;
-        for stretch in &mut all {
-            stretch.rows.retain(|row| row.standing.at < from);
+    pub fn then(self, turn: Timestamp, finer: Self) -> Self {
+        let (mut all, mut after) = (self, finer);
+        let last = all
+            .rows()
+            .map(|row| row.standing.at)
+            .reduce(|held, next| if held < turn { next } else { held });
+        let Some(last) = last else { return after };
+        for stretch in &mut all.0 {
+            stretch.rows.retain(|row| row.standing.at <= last);
         }
-        let mut after = finer.0;
-        for stretch in &mut after {
-            stretch.rows.retain(|row| row.standing.at >= from);
+        for stretch in &mut after.0 {
+            stretch.rows.retain(|row| row.standing.at > last);
         }
+        let (mut all, after) = (all.0, after.0);
         all.extend(after);
         Self::new(all)
     }

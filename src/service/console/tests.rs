@@ -1,6 +1,7 @@
 //! The pages of a real loop, on the store in memory and a clock that is moved by hand.
 
 mod budgets;
+mod past;
 mod search;
 mod segments;
 mod tree;

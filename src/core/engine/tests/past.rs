@@ -149,6 +149,10 @@ proptest! {
                 prop_assert!(row.standing.at <= *at && through <= *at);
                 is_as_told(&row.standing, world.round_of(id, *at))?;
                 is_as_told(&row.standing, &world.told[&(key, row.standing.at)])?;
+                // What is said not to have changed had not.
+                for (_, told) in world.told.range((key, row.standing.at)..=(key, through)) {
+                    is_as_told(&row.standing, told)?;
+                }
             }
             for (one, other) in &asked {
                 let [from, until] =
