@@ -6,7 +6,7 @@
 use prost::Message as _;
 use std::path::{Path, PathBuf};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     "spend.proto",
     "outcome.proto",
     "spend_service.proto",
@@ -14,6 +14,7 @@ const FILES: [&str; 8] = [
     "multiplier_service.proto",
     "catalogue.proto",
     "admin.proto",
+    "past.proto",
     "admin_service.proto",
 ];
 

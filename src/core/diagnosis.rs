@@ -16,10 +16,10 @@ pub use judge::causes;
 pub use market::RAISE_MAX;
 
 use crate::units::{CampaignId, Timestamp};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What keeps a campaign where it is. Shading will add "shading too low" once bids are shaded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CauseKind {
     /// It spent more of late than its plan had.

@@ -23,6 +23,7 @@ mod members;
 mod minimum;
 mod outcomes;
 mod owner;
+mod past;
 mod preview;
 mod projection;
 mod reading;

@@ -41,6 +41,7 @@ pub mod report;
 
 pub mod diagnosis;
 pub mod feasibility;
+pub mod past;
 pub mod preview;
 
 pub mod engine;

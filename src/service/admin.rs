@@ -11,6 +11,7 @@ mod decide;
 mod find;
 mod list;
 mod notices;
+mod past;
 mod preview;
 mod saving;
 
@@ -20,6 +21,7 @@ pub(crate) use saving::of as saving_of;
 use crate::auth::Caller;
 use crate::control_loop::{LoopError, LoopHandle};
 use crate::partition::Partitions;
+use crate::past::Questions;
 use crate::wire::catalogue::Complaints;
 use crate::wire::{self, CampaignId, admin as message, status};
 use decide::By;
@@ -36,6 +38,7 @@ pub struct Admin {
     instance: String,
     trials: preview::Trials,
     causes: causes::Causes,
+    pasts: Questions,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -45,7 +48,8 @@ impl Admin {
     #[must_use]
     pub fn new(partitions: Partitions, instance: impl Into<String>) -> Self {
         let (trials, causes) = (preview::Trials::new(), causes::Causes::default());
-        Self { partitions, instance: instance.into(), trials, causes }
+        let pasts = Questions::new();
+        Self { partitions, instance: instance.into(), trials, causes, pasts }
     }
 
     /// Why a campaign delivers as it does, the likeliest cause first: as of the last round, with
@@ -169,6 +173,14 @@ impl AdminService for Admin {
         told.saving = saving::of(&self.partitions, id).await;
         told.causes = self.causes(handle, id).await?.to_vec();
         Ok(Response::new(told))
+    }
+
+    async fn explain_past(
+        &self,
+        request: Request<v1::ExplainPastRequest>,
+    ) -> Answer<v1::ExplainPastResponse> {
+        let told = past::explain(&self.partitions, &self.pasts, request.into_inner());
+        told.await.map(Response::new)
     }
 
     async fn explain_bid(

@@ -134,9 +134,9 @@ impl Deed {
             ) => Self::Bid,
             (
                 "paceline.v1.AdminService",
-                "ListCampaigns" | "ExplainCampaign" | "ExplainBid" | "GetTotals" | "ListOverrides"
-                | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue" | "ListAudit"
-                | "PreviewChange" | "ListNotices",
+                "ListCampaigns" | "ExplainCampaign" | "ExplainPast" | "ExplainBid" | "GetTotals"
+                | "ListOverrides" | "ListSuspense" | "PartitionOf" | "GetStatus" | "GetCatalogue"
+                | "ListAudit" | "PreviewChange" | "ListNotices",
             ) => Self::Look,
             (
                 "paceline.v1.AdminService",

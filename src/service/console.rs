@@ -19,6 +19,7 @@ mod history;
 mod named;
 mod notices;
 mod overview;
+mod past;
 mod portfolio;
 mod search;
 mod segment;
@@ -69,6 +70,7 @@ pub fn routes(partitions: Partitions, history: History) -> Router {
     Router::new()
         .route("/", get(portfolio))
         .route("/campaigns/{name}", get(campaign))
+        .route("/campaigns/{name}/past", get(past::page))
         .route("/campaigns/{name}/hand", get(hand::new).post(hand::lay_on))
         .route("/campaigns/{name}/budget", get(budget::ask).post(budget::enter))
         .route("/budgets", get(budgets::list))

@@ -181,8 +181,8 @@ mod tests {
             }
             if index == 1 {
                 let bytes = {
-                    let (segments, trail) = Default::default();
-                    snapshot::encode(&segments, &trail, engine.state()).unwrap()
+                    let (segments, trail, recorder) = Default::default();
+                    snapshot::encode(&segments, &trail, &recorder, engine.state()).unwrap()
                 };
                 let checkpoint = Checkpoint { epoch: Epoch(0), offset, bytes };
                 store.save_checkpoint(config.partition, checkpoint).await.unwrap();

@@ -30,6 +30,7 @@ pub mod measure;
 pub mod notice;
 pub mod papers;
 pub mod partition;
+mod past;
 pub mod publish;
 mod settled;
 pub mod shutdown;

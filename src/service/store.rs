@@ -1,9 +1,9 @@
 //! The durable side of the service: one contract, two stores.
 //!
 //! Per partition a store keeps an append-only **log** of records (the whole truth), a
-//! **checkpoint** (the engine's state at a place in the log) and the **lead** (who ticks the
-//! partition; its epoch fences every write of a leader). Redis holds the latest **table** for
-//! readers as well ([`redis::table`]); a file that one process holds open has no readers.
+//! **checkpoint** (the engine's state at a place in the log), rows of the **past** and the **lead**
+//! (who ticks the partition; its epoch fences every write of a leader). Redis holds the latest
+//! **table** for readers as well ([`redis::table`]); a file that one process holds open has none.
 //! [`Store`] is the contract, in words and types; [`embedded`] and [`redis`] keep it, and one suite
 //! of tests (`tests/conformance`) holds both to it. A store reads no clock and retries nothing:
 //! what is done again, and when, is its caller's decision (see [`StoreError::is_transient`]).
@@ -18,6 +18,7 @@ pub mod embedded;
 pub mod error;
 pub mod lead;
 pub mod offset;
+pub mod past;
 pub mod redis;
 
 pub use checkpoint::{CHECKPOINT_BYTES_MAX, Checkpoint};
@@ -26,11 +27,13 @@ pub use embedded::EmbeddedStore;
 pub use error::{StoreError, StoreFault};
 pub use lead::{LeadAnswer, LeadClaim, LeadLease};
 pub use offset::{Offset, OffsetError};
+pub use past::{KeptStretch, STRETCH_BYTES_MAX};
 pub use redis::{RedisConfig, RedisStore};
 
 use error::Doing as _;
 use paceline_core::input::Stamped;
-use paceline_core::units::{Epoch, PartitionId, Span, Timestamp};
+use paceline_core::past::Grain;
+use paceline_core::units::{CampaignId, Epoch, PartitionId, Span, Timestamp};
 use std::time::Duration;
 
 /// The most records in one page: a reader holds a few megabytes at a time.
@@ -219,6 +222,83 @@ impl Store {
         }
         .await
         .doing(|| format!("loading the checkpoint of partition {}", partition.0))
+    }
+
+    /// Keeps rows of the past, in place of what stood there; some hundred a write, so that appends
+    /// go on meanwhile. `epoch` is the fence.
+    ///
+    /// # Errors
+    /// [`StoreFault::Fenced`], [`StoreFault::TooLarge`], or what ails the medium: some may be kept
+    /// then, and may be kept again.
+    pub async fn keep_past(
+        &self,
+        partition: PartitionId,
+        epoch: Epoch,
+        stretches: Vec<KeptStretch>,
+    ) -> Result<(), StoreError> {
+        let count = stretches.len();
+        async {
+            self.check_partition(partition)?;
+            let most = stretches.iter().map(|kept| kept.bytes.len()).max().unwrap_or(0);
+            check_size("a stretch of the past in bytes", most, STRETCH_BYTES_MAX)?;
+            for some in stretches.chunks(past::STRETCHES_MAX) {
+                match self {
+                    Self::Embedded(store) => {
+                        store.keep_past(partition, epoch, some.to_vec()).await?;
+                    }
+                    Self::Redis(store) => store.keep_past(partition, epoch, some).await?,
+                }
+            }
+            Ok(())
+        }
+        .await
+        .doing(|| format!("keeping {count} stretches of the past of partition {}", partition.0))
+    }
+
+    /// Drops the stretches of a grain that begin before a moment, a bounded number a call; call
+    /// again until it returns 0. On Redis they go by themselves, and it does nothing.
+    ///
+    /// # Errors
+    /// [`StoreFault::Fenced`], or what ails the medium.
+    pub async fn drop_past(
+        &self,
+        partition: PartitionId,
+        epoch: Epoch,
+        grain: Grain,
+        before: Timestamp,
+    ) -> Result<usize, StoreError> {
+        async {
+            self.check_partition(partition)?;
+            match self {
+                Self::Embedded(store) => store.drop_past(partition, epoch, (grain, before)).await,
+                Self::Redis(_) => Ok(0),
+            }
+        }
+        .await
+        .doing(|| format!("dropping the old past of partition {}", partition.0))
+    }
+
+    /// The bytes of a campaign's stretches that hold a moment from `from` to `until`, in order of
+    /// time. `until` lies no further from `from` than the grain is kept.
+    ///
+    /// # Errors
+    /// [`StoreFault::TooLarge`], or what ails the medium.
+    pub async fn load_past(
+        &self,
+        partition: PartitionId,
+        campaign: CampaignId,
+        (grain, from, until): (Grain, Timestamp, Timestamp),
+    ) -> Result<Vec<Vec<u8>>, StoreError> {
+        async {
+            self.check_partition(partition)?;
+            let minutes = |span: Span| usize::try_from(span.as_micros() / 60_000_000).unwrap_or(0);
+            let most = minutes(grain.kept() + grain.stretch().times(2));
+            check_size("the past asked for in minutes", minutes(until - from), most)?;
+            let which = (grain, from, until);
+            either!(self, store => store.load_past(partition, campaign, which).await)
+        }
+        .await
+        .doing(|| format!("loading the past of a campaign of partition {}", partition.0))
     }
 
     /// Claims the lead. Granted when nobody holds it, with an epoch above the last and above

@@ -13,5 +13,6 @@ mod durable;
 mod file;
 mod lead;
 mod log;
+mod past;
 mod server;
 mod server_only;

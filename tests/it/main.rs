@@ -33,6 +33,7 @@ mod notices;
 mod orders;
 mod packaging;
 mod parity;
+mod past;
 mod proxy;
 mod redis_faults;
 mod redis_table;

@@ -3297,6 +3297,191 @@ impl NoticeCause {
         }
     }
 }
+/// Which past.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExplainPastRequest {
+    /// 1 to 64 bytes. Required.
+    #[prost(string, tag = "1")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// A moment: told as of the last round that is kept at or before it. Absent: a period is asked.
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// A period's start. Absent: a moment is asked; exactly one of the two is needed.
+    #[prost(message, optional, tag = "3")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// A period's end, after its start; not after now. Absent: now.
+    #[prost(message, optional, tag = "4")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// What is kept of it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExplainPastResponse {
+    /// 1 to 64 bytes.
+    #[prost(string, tag = "1")]
+    pub campaign_id: ::prost::alloc::string::String,
+    /// ISO 4217.
+    #[prost(string, tag = "2")]
+    pub currency: ::prost::alloc::string::String,
+    /// How far apart the rows are that this is told from: a minute, or an hour where minutes are no
+    /// longer kept.
+    #[prost(message, optional, tag = "3")]
+    pub resolution: ::core::option::Option<::prost_types::Duration>,
+    /// Absent: a period was asked.
+    #[prost(message, optional, tag = "4")]
+    pub moment: ::core::option::Option<PastMoment>,
+    /// Absent: a moment was asked.
+    #[prost(message, optional, tag = "5")]
+    pub period: ::core::option::Option<PastPeriod>,
+}
+/// A round, as its explanation told it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PastMoment {
+    /// When the round was.
+    #[prost(message, optional, tag = "1")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
+    /// Nothing changed from then until here, at most the moment asked for.
+    #[prost(message, optional, tag = "2")]
+    pub unchanged_until: ::core::option::Option<::prost_types::Timestamp>,
+    /// The table that it made.
+    #[prost(message, optional, tag = "3")]
+    pub generation: ::core::option::Option<Generation>,
+    /// As published.
+    #[prost(enumeration = "EntryState", tag = "4")]
+    pub state: i32,
+    /// As published, 0 to 4000000.
+    #[prost(uint32, tag = "5")]
+    pub multiplier_ppm: u32,
+    /// As published, 0 to 1000000.
+    #[prost(uint32, tag = "6")]
+    pub participation_ppm: u32,
+    /// Why.
+    #[prost(message, optional, tag = "7")]
+    pub reason: ::core::option::Option<Reason>,
+    /// The likeliest cause of how it delivered then. Absent: nobody looked.
+    #[prost(message, optional, tag = "8")]
+    pub cause: ::core::option::Option<Reason>,
+    /// The owner whose law was in force. Absent: none.
+    #[prost(message, optional, tag = "9")]
+    pub binding_owner: ::core::option::Option<BudgetOwner>,
+    /// The horizon that bound it. Unspecified: none.
+    #[prost(enumeration = "BudgetHorizon", tag = "10")]
+    pub binding_horizon: i32,
+    /// The least of its owners' brakes, 0 to 1000000; 1000000 is released.
+    #[prost(uint32, tag = "11")]
+    pub brake_ppm: u32,
+    /// The hand that came first. Absent: there was none.
+    #[prost(message, optional, tag = "12")]
+    pub hand: ::core::option::Option<PastHand>,
+    /// Its own plan. Absent: it had none.
+    #[prost(message, optional, tag = "13")]
+    pub plan: ::core::option::Option<PastPlan>,
+    /// Billed and in flight since it was entered, in nanos.
+    #[prost(int64, tag = "14")]
+    pub drawn_nanos: i64,
+}
+/// A hand that was on it, its group or its advertiser.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PastHand {
+    /// 16 hexadecimal digits, as the audit has it.
+    #[prost(string, tag = "1")]
+    pub override_id: ::prost::alloc::string::String,
+    /// pause, freeze, fix or cap.
+    #[prost(string, tag = "2")]
+    pub action: ::prost::alloc::string::String,
+}
+/// Where its own plan stood.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PastPlan {
+    /// When it was made: both amounts count from then.
+    #[prost(message, optional, tag = "1")]
+    pub made_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Both amounts are as of then.
+    #[prost(message, optional, tag = "2")]
+    pub watermark: ::core::option::Option<::prost_types::Timestamp>,
+    /// In nanos, without what was forgone.
+    #[prost(int64, tag = "3")]
+    pub planned_nanos: i64,
+    /// In nanos.
+    #[prost(int64, tag = "4")]
+    pub expected_spend_nanos: i64,
+    /// Planned spend of a minute, in nanos.
+    #[prost(int64, tag = "5")]
+    pub rate_nanos_per_minute: i64,
+}
+/// What happened between two rounds.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PastPeriod {
+    /// The round it is told from: the last that is kept at or before the start asked for, or the first
+    /// soon after it.
+    #[prost(message, optional, tag = "1")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// The round it is told to, or later where nothing changed until then.
+    #[prost(message, optional, tag = "2")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// What its own plans had for it, in nanos.
+    #[prost(int64, tag = "3")]
+    pub planned_nanos: i64,
+    /// What billed and in flight grew by, in nanos.
+    #[prost(int64, tag = "4")]
+    pub spent_nanos: i64,
+    /// In force at the least, 0 to 4000000. Absent: nobody decided.
+    #[prost(uint32, optional, tag = "5")]
+    pub multiplier_min_ppm: ::core::option::Option<u32>,
+    /// In force at the most, 0 to 4000000. Absent: nobody decided.
+    #[prost(uint32, optional, tag = "6")]
+    pub multiplier_max_ppm: ::core::option::Option<u32>,
+    /// In force at the least, 0 to 1000000. Absent: nobody decided.
+    #[prost(uint32, optional, tag = "7")]
+    pub participation_min_ppm: ::core::option::Option<u32>,
+    /// In force at the most, 0 to 1000000. Absent: nobody decided.
+    #[prost(uint32, optional, tag = "8")]
+    pub participation_max_ppm: ::core::option::Option<u32>,
+    /// How long it stood under each reason, the longest first.
+    #[prost(message, repeated, tag = "9")]
+    pub shares: ::prost::alloc::vec::Vec<PastShare>,
+    /// How long nobody decided: bidders went by their lease.
+    #[prost(message, optional, tag = "10")]
+    pub silent: ::core::option::Option<::prost_types::Duration>,
+    /// What kept it from spending what was planned, the dearest first.
+    #[prost(message, repeated, tag = "11")]
+    pub costs: ::prost::alloc::vec::Vec<PastCost>,
+    /// What people changed of it, its group and its advertiser, hands as well; the oldest first, at
+    /// most 100.
+    #[prost(message, repeated, tag = "12")]
+    pub changes: ::prost::alloc::vec::Vec<AuditRecord>,
+    /// Changes that are not told.
+    #[prost(uint64, tag = "13")]
+    pub changes_left_out: u64,
+    /// As it began.
+    #[prost(message, optional, tag = "14")]
+    pub first: ::core::option::Option<PastMoment>,
+    /// As it ended.
+    #[prost(message, optional, tag = "15")]
+    pub last: ::core::option::Option<PastMoment>,
+}
+/// How long a reason stood.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PastShare {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub reason: ::core::option::Option<Reason>,
+    /// How long.
+    #[prost(message, optional, tag = "2")]
+    pub span: ::core::option::Option<::prost_types::Duration>,
+    /// Of the whole period, 0 to 1000000.
+    #[prost(uint32, tag = "3")]
+    pub share_ppm: u32,
+}
+/// What a cause cost.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PastCost {
+    /// Which.
+    #[prost(message, optional, tag = "1")]
+    pub cause: ::core::option::Option<Reason>,
+    /// Planned less spent while it came first, in nanos; above zero.
+    #[prost(int64, tag = "2")]
+    pub cost_nanos: i64,
+}
 /// What to make or edit. What is not named stays as it is.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ApplyCatalogueRequest {
@@ -4267,6 +4452,31 @@ pub mod admin_service_client {
                 .insert(GrpcMethod::new("paceline.v1.AdminService", "ExplainCampaign"));
             self.inner.unary(req, path, codec).await
         }
+        /// Why they were what they were at a past moment, or what held it back over a period.
+        pub async fn explain_past(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExplainPastRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainPastResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/paceline.v1.AdminService/ExplainPast",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("paceline.v1.AdminService", "ExplainPast"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Why a bid is what it is: value, multiplier, paced value, shade, cap and floor, bid. Needs the
         /// partition of the campaign and that of the segment's exchange to be led here.
         pub async fn explain_bid(
@@ -4692,6 +4902,14 @@ pub mod admin_service_server {
             tonic::Response<super::ExplainCampaignResponse>,
             tonic::Status,
         >;
+        /// Why they were what they were at a past moment, or what held it back over a period.
+        async fn explain_past(
+            &self,
+            request: tonic::Request<super::ExplainPastRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ExplainPastResponse>,
+            tonic::Status,
+        >;
         /// Why a bid is what it is: value, multiplier, paced value, shade, cap and floor, bid. Needs the
         /// partition of the campaign and that of the segment's exchange to be led here.
         async fn explain_bid(
@@ -5057,6 +5275,51 @@ pub mod admin_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ExplainCampaignSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/paceline.v1.AdminService/ExplainPast" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExplainPastSvc<T: AdminService>(pub Arc<T>);
+                    impl<
+                        T: AdminService,
+                    > tonic::server::UnaryService<super::ExplainPastRequest>
+                    for ExplainPastSvc<T> {
+                        type Response = super::ExplainPastResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExplainPastRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AdminService>::explain_past(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExplainPastSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

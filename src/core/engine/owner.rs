@@ -216,7 +216,6 @@ pub(super) struct OwnerView<'a, L> {
     pub curve: Option<&'a TrafficShape>,
     /// Whether it may deliver at this hour.
     pub is_open: bool,
-    /// The course of its traffic is known, supplied or learnt.
     pub is_foreseen: bool,
     /// It spends by a plan, not as fast as possible.
     pub has_plan: bool,

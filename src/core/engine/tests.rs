@@ -9,6 +9,7 @@ mod members;
 mod minimum;
 mod orders;
 mod outcomes;
+mod past;
 mod returns;
 mod silence;
 mod terms;

@@ -1,6 +1,7 @@
 //! Operators' requests against a real loop on the store in memory.
 
 mod changes;
+mod past;
 
 use super::*;
 use crate::clock::{Clock, Replay};

@@ -20,6 +20,7 @@ Examples:
   paceline ctl apply -f campaigns.toml --dry-run
   paceline ctl list --state run
   paceline ctl explain spring
+  paceline ctl explain spring --from 2026-12-01T09:00:00Z --to 2026-12-01T12:00:00Z
   paceline ctl pause spring --for 2h --reason \"wrong creative\"
   paceline ctl fix spring 35% --for 30m --reason \"a test with the exchange\"
   paceline ctl totals --json
@@ -74,7 +75,7 @@ pub enum CtlCommand {
     Undo(UndoArgs),
     /// The portfolio, a campaign a line.
     List(ListArgs),
-    /// Why a campaign's numbers are what they are.
+    /// Why a campaign's numbers are what they are, or were.
     Explain(ExplainArgs),
     /// The books, to the nano.
     Totals(TotalsArgs),
@@ -155,6 +156,20 @@ pub struct ExplainArgs {
     /// The lowest bid taken there, in micros per thousand.
     #[arg(long, value_name = "MICROS", requires = "segment", default_value_t = 0)]
     pub floor: i64,
+    /// Explain a past moment instead: 2026-12-01T14:05:00Z.
+    #[arg(long, value_name = "TIME", value_parser = moment, conflicts_with = "segment")]
+    pub at: Option<Timestamp>,
+    /// Explain a past period instead, from then on.
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = moment,
+        conflicts_with_all = ["segment", "at"]
+    )]
+    pub from: Option<Timestamp>,
+    /// Until when that period lasts; until now when not stated.
+    #[arg(long = "to", value_name = "TIME", value_parser = moment, requires = "from")]
+    pub until: Option<Timestamp>,
 }
 
 /// `ctl totals`.

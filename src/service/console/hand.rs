@@ -28,6 +28,7 @@ pub(super) fn ways(name: &str) -> Section {
         NavLink::new("Lay a hand on", super::words::campaign_href(name) + "/hand"),
         NavLink::new("Edit a budget", super::words::campaign_href(name) + "/budget"),
         NavLink::new("What it spends from", super::budgets::href_of(name)),
+        NavLink::new("What was so before", super::words::campaign_href(name) + "/past"),
         NavLink::new("Who changed what", changes),
     ];
     Section::new("").with(Block::Links(links))

@@ -2,6 +2,7 @@
 
 mod addresses;
 mod budgets;
+mod past;
 mod search;
 mod segments;
 mod tree;

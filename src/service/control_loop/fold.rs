@@ -4,11 +4,12 @@
 //! Leader, follower and scribe each begin with one of their own; the same records make them alike.
 //! Appends nothing, publishes nothing, reads no clock.
 
-use super::snapshot::{Segments, decode, parts};
+use super::snapshot::{Parts, Segments, decode, parts};
 use crate::audit::Trail;
 use crate::store::{Offset, PAGE_RECORDS_MAX, Store, StoreError};
 use paceline_core::engine::{Applied, Engine, EngineConfig};
 use paceline_core::input::Stamped;
+use paceline_core::past::record::Recorder;
 use paceline_core::units::PartitionId;
 
 /// Whose log, where it lies, and how its records are to be taken.
@@ -28,23 +29,27 @@ pub(super) struct Fold {
     pub(super) at: Offset,
     /// What the checkpoint says of the log before it.
     pub(super) segments: Segments,
+    /// Which rows of the past are under way: of the scribe alone, since a round's standings take
+    /// their time.
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl Fold {
-    /// As the checkpoint has it, or new.
-    pub(super) async fn restore(source: &Source) -> Result<Self, StoreError> {
+    /// As the checkpoint has it, or new; with rows of the past made on the way when `records`.
+    pub(super) async fn restore(source: &Source, records: bool) -> Result<Self, StoreError> {
         let new = || Self {
             engine: Engine::new(source.engine),
             trail: Trail::default(),
             at: Offset::START,
             segments: Segments::default(),
+            recorder: records.then(Recorder::default),
         };
         let Some(checkpoint) = source.store.load_checkpoint(source.partition).await? else {
             return Ok(new());
         };
-        let parts = parts(&checkpoint.bytes).map(|(segments, trail, _)| (segments, trail));
+        let parts = parts(&checkpoint.bytes);
         let state = decode(&checkpoint.bytes);
-        let (Some((segments, trail)), Some(state)) = (parts, state) else {
+        let (Some(Parts { segments, trail, recorder, .. }), Some(state)) = (parts, state) else {
             tracing::warn!(
                 partition = source.partition.0,
                 "the checkpoint is of another version; the log is read from its beginning"
@@ -52,7 +57,8 @@ impl Fold {
             return Ok(new());
         };
         let engine = Engine::restore(source.engine, state);
-        Ok(Self { engine, trail, at: checkpoint.offset, segments })
+        let recorder = records.then_some(recorder);
+        Ok(Self { engine, trail, at: checkpoint.offset, segments, recorder })
     }
 
     /// Applies the next page of the log, no further than `until`; how many records that were.
@@ -70,6 +76,9 @@ impl Fold {
                 break;
             }
             let answer = self.trail.apply(&mut self.engine, &record);
+            if let (Some(recorder), Applied::Ticked(_)) = (&mut self.recorder, &answer) {
+                self.engine.record_past(recorder);
+            }
             self.at = offset;
             count += 1;
             see(offset, &record, answer);

@@ -45,7 +45,7 @@ impl Follower {
         let mut at = match self.at {
             Some(at) => at,
             None => {
-                let fold = Fold::restore(&parts.source()).await?;
+                let fold = Fold::restore(&parts.source(), false).await?;
                 parts.directory.learn(parts.partition, fold.engine.campaigns());
                 fold.at
             }

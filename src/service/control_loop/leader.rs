@@ -63,7 +63,7 @@ impl<'a> Leader<'a> {
         staff: &'a mut Staff,
     ) -> Result<Self, Obstacle> {
         // What a follower read is not built upon: the store may have lost its log since.
-        let Fold { engine, trail, at, .. } = Fold::restore(&parts.source()).await?;
+        let Fold { engine, trail, at, .. } = Fold::restore(&parts.source(), false).await?;
         if let Err(broken) = trail.verify() {
             event::trail_broken(u16::from(parts.partition.0), &broken);
         }

@@ -3,17 +3,21 @@
 //! State is a fold over the log, so the scribe needs nothing of the leader's but a place in the
 //! log: it takes the checkpoint before, folds what came after it, and writes down the result, on a
 //! thread of its own. One checkpoint of a partition is under way at a time. Afterwards the log is
-//! trimmed to its bound. Called by the loop.
+//! trimmed to its bound. On the way it makes rows of the past, which go to the store with the
+//! checkpoint. Called by the loop.
 
 use super::LoopFacts;
 use super::fold::{Fold, Source};
 use super::snapshot::{Segments, encode};
 use crate::clock::Stopwatch;
+use crate::past;
 use crate::store::{Checkpoint, Offset, StoreError};
 use crate::telemetry::event;
 use crate::trace::Tracer;
 use paceline_core::hash::Digest;
 use paceline_core::input::Stamped;
+use paceline_core::past::Grain;
+use paceline_core::past::record::Recorder;
 use paceline_core::units::{Epoch, Generation, PartitionId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +130,7 @@ impl Order {
     async fn carry_out(self) -> Result<Written, ScribeError> {
         let begun = Stopwatch::start();
         let source = &self.source;
-        let mut fold = Fold::restore(source).await?;
+        let mut fold = Fold::restore(source, true).await?;
         let mut bytes: u64 = 0;
         while fold.at < self.through {
             let see = |_, record: &Stamped, _| bytes += size(record);
@@ -149,14 +153,40 @@ impl Order {
         let mut segments: Segments = fold.segments.clone();
         segments.close(self.through, bytes);
         let cut = segments.shorten(self.log_bytes_max);
-        let bytes = encode(&segments, &fold.trail, fold.engine.state())?;
+        let mut recorder = fold.recorder.take().unwrap_or_default();
+        // Before the checkpoint: what is kept twice is the same, what is not kept would be missing.
+        self.keep_past(&mut recorder).await?;
+        let now = fold.engine.now();
+        let bytes = encode(&segments, &fold.trail, &recorder, fold.engine.state())?;
         drop(fold);
         let checkpoint = Checkpoint { epoch: self.epoch, offset: self.through, bytes };
         source.store.save_checkpoint(source.partition, checkpoint).await?;
         if let Some(before) = cut {
             self.trim(before).await?;
         }
+        self.drop_past(now).await?;
         Ok(Written { took: begun.elapsed(), log_bytes: segments.bytes() })
+    }
+
+    /// Keeps what the recorder has.
+    async fn keep_past(&self, recorder: &mut Recorder) -> Result<(), StoreError> {
+        let Source { store, partition, .. } = &self.source;
+        let stretches: Vec<_> = recorder.hand_over().iter().filter_map(past::stored).collect();
+        store.keep_past(*partition, self.epoch, stretches).await
+    }
+
+    /// Drops rows of the past that were kept for long enough.
+    async fn drop_past(&self, now: Timestamp) -> Result<(), StoreError> {
+        let Source { store, partition, .. } = &self.source;
+        for grain in Grain::ALL {
+            let before = grain.start_of(now - grain.kept());
+            for _ in 0..TRIMS_MAX {
+                if store.drop_past(*partition, self.epoch, grain, before).await? == 0 {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 
     async fn trim(&self, before: Offset) -> Result<(), StoreError> {

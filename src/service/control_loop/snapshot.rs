@@ -1,5 +1,5 @@
-//! What a checkpoint holds: the engine's state, what people changed, and how long the log before it
-//! is.
+//! What a checkpoint holds: the engine's state, what people changed, which rows of the past are
+//! under way, and how long the log before it is.
 //!
 //! Knows no store. Written by the scribe; read by whoever takes up a partition or dumps its log.
 
@@ -7,10 +7,11 @@ use crate::audit::Trail;
 use crate::store::Offset;
 use paceline_core::engine::EngineState;
 use paceline_core::pace::ShippedState;
+use paceline_core::past::record::Recorder;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of a checkpoint; a change of the state's shape takes the next one.
-const VERSION: u8 = 16;
+const VERSION: u8 = 17;
 /// Stretches told apart: with a checkpoint a minute, a quarter of an hour at least, and as long as
 /// the log is quiet much more. Too few would trim in large steps.
 const SEGMENTS_MAX: usize = 256;
@@ -65,29 +66,41 @@ impl Segments {
 pub(crate) fn encode(
     segments: &Segments,
     trail: &Trail,
+    recorder: &Recorder,
     state: &EngineState<ShippedState>,
 ) -> Result<Vec<u8>, postcard::Error> {
     let bytes = postcard::to_extend(segments, vec![VERSION])?;
     let bytes = postcard::to_extend(trail, bytes)?;
+    let bytes = postcard::to_extend(recorder, bytes)?;
     postcard::to_extend(state, bytes)
 }
 
 /// The state that a checkpoint's bytes hold; nothing when another version wrote them.
 #[must_use]
 pub fn decode(bytes: &[u8]) -> Option<EngineState<ShippedState>> {
-    let (_, _, state) = parts(bytes)?;
-    postcard::from_bytes(state).ok()
+    let parts = parts(bytes)?;
+    postcard::from_bytes(parts.state).ok()
 }
 
-/// How long the log before it is, what people changed, and the bytes of the state.
-pub(super) fn parts(bytes: &[u8]) -> Option<(Segments, Trail, &[u8])> {
+/// A checkpoint's parts, with the state as it was encoded.
+#[derive(Debug)]
+pub(super) struct Parts<'a> {
+    pub(super) segments: Segments,
+    pub(super) trail: Trail,
+    pub(super) recorder: Recorder,
+    state: &'a [u8],
+}
+
+/// What a checkpoint's bytes hold; nothing when another version wrote them.
+pub(super) fn parts(bytes: &[u8]) -> Option<Parts<'_>> {
     let (&version, body) = bytes.split_first()?;
     if version != VERSION {
         return None;
     }
     let (segments, body) = postcard::take_from_bytes(body).ok()?;
-    let (trail, state) = postcard::take_from_bytes(body).ok()?;
-    Some((segments, trail, state))
+    let (trail, body) = postcard::take_from_bytes(body).ok()?;
+    let (recorder, state) = postcard::take_from_bytes(body).ok()?;
+    Some(Parts { segments, trail, recorder, state })
 }
 
 #[cfg(test)]
@@ -105,10 +118,12 @@ mod tests {
         let mut segments = Segments::default();
         segments.close(offset(7), 1_000);
         let trail = Trail::default();
-        let mut bytes = encode(&segments, &trail, engine.state()).unwrap();
+        let mut recorder = Recorder::default();
+        engine.record_past(&mut recorder);
+        let mut bytes = encode(&segments, &trail, &recorder, engine.state()).unwrap();
         assert_eq!(decode(&bytes).as_ref(), Some(engine.state()));
-        let (held, kept, _) = parts(&bytes).unwrap();
-        assert_eq!((held, kept), (segments, trail));
+        let held = parts(&bytes).unwrap();
+        assert_eq!((held.segments, held.trail, held.recorder), (segments, trail, recorder));
         bytes[0] = VERSION - 1;
         assert_eq!(decode(&bytes), None);
         assert_eq!(decode(&[]), None);

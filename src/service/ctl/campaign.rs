@@ -2,6 +2,7 @@
 
 mod bid;
 mod explain;
+mod past;
 
 use super::{Caller, CtlError, PAGE_SIZE, everywhere, json, pretty, text};
 use crate::args::ctl::ListArgs;

@@ -5,6 +5,7 @@
 //! blocking threads and never wait for a commit. Knows no pacing.
 
 mod commit;
+mod past;
 mod rows;
 mod undo;
 
@@ -12,9 +13,11 @@ use super::checkpoint::{Checkpoint, CheckpointHead, PART_BYTES};
 use super::error::{StoreError, StoreFault};
 use super::lead::{LeadAnswer, LeadClaim, LeadLease};
 use super::offset::Offset;
+use super::past::KeptStretch;
 use commit::Committer;
 use paceline_core::input::Stamped;
-use paceline_core::units::{Epoch, PartitionId, Span, Timestamp};
+use paceline_core::past::Grain;
+use paceline_core::units::{CampaignId, Epoch, PartitionId, Span, Timestamp};
 use redb::backends::{FileBackend, InMemoryBackend};
 use redb::{Database, DatabaseError, ReadTransaction, ReadableDatabase as _, StorageError};
 use std::fs::OpenOptions;
@@ -174,6 +177,34 @@ impl EmbeddedStore {
         partition: PartitionId,
     ) -> Result<Option<Checkpoint>, StoreFault> {
         self.reading(move |read| rows::load_checkpoint(read, partition)).await
+    }
+
+    pub(super) async fn keep_past(
+        &self,
+        partition: PartitionId,
+        epoch: Epoch,
+        stretches: Vec<KeptStretch>,
+    ) -> Result<(), StoreFault> {
+        let work = move |write: &_| past::keep(write, partition, epoch, &stretches);
+        self.inner.submit(work).await
+    }
+
+    pub(super) async fn drop_past(
+        &self,
+        partition: PartitionId,
+        epoch: Epoch,
+        before: (Grain, Timestamp),
+    ) -> Result<usize, StoreFault> {
+        self.inner.submit(move |write| past::drop_before(write, partition, epoch, before)).await
+    }
+
+    pub(super) async fn load_past(
+        &self,
+        partition: PartitionId,
+        campaign: CampaignId,
+        which: (Grain, Timestamp, Timestamp),
+    ) -> Result<Vec<Vec<u8>>, StoreFault> {
+        self.reading(move |read| past::load(read, partition, campaign, which)).await
     }
 
     pub(super) async fn acquire_lead(

@@ -10,6 +10,7 @@ pub mod foreign;
 mod keys;
 mod link;
 mod log;
+mod past;
 mod scripts;
 mod state;
 pub mod table;

@@ -6,6 +6,8 @@
 mod bid;
 mod books;
 mod explain;
+mod past;
+mod past_words;
 mod preview;
 mod saving;
 mod warning;
@@ -14,6 +16,9 @@ mod why;
 pub use bid::{BidQuestion, bid_message, bid_question, market, published};
 pub use books::{Suspended, suspense_item, totals_message, verdict_counts};
 pub use explain::{explanation_message, summary_message};
+pub use past::{PastQuestion, past_question};
+pub(crate) use past::{past_moment_message, past_period_message};
+pub use past_words::{Fact, past_facts, past_tables};
 pub use preview::{preview_message, preview_table};
 pub use saving::{Saved, bid_groups, saving_message, saving_words};
 pub use warning::{WARNINGS_MAX, warning_lines, warning_table, warnings};

@@ -88,6 +88,7 @@ async fn every_cell_of_pages(http: SocketAddr, pem: &str) {
     let looks = [
         "/",
         "/campaigns/nobody",
+        "/campaigns/nobody/past",
         "/campaigns/nobody/hand",
         "/campaigns/nobody/budget",
         "/budgets",

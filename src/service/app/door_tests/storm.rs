@@ -115,12 +115,19 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ..v1::ApplyCatalogueRequest::default()
     };
     let explain = v1::ExplainCampaignRequest { campaign_id: "north-brand".to_owned(), arm: 0 };
+    let then = prost_types::Timestamp { seconds: 1_796_126_400, nanos: 0 };
+    let past = v1::ExplainPastRequest {
+        campaign_id: "north-brand".to_owned(),
+        from: Some(then),
+        ..v1::ExplainPastRequest::default()
+    };
     let list = v1::ListAuditRequest { page_size: 7, author: "x".to_owned(), ..Default::default() };
     vec![
         ("/paceline.v1.AdminService/SetOverride", set.encode_to_vec()),
         ("/paceline.v1.AdminService/UndoChange", undo.encode_to_vec()),
         ("/paceline.v1.AdminService/ApplyCatalogue", apply.encode_to_vec()),
         ("/paceline.v1.AdminService/ExplainCampaign", explain.encode_to_vec()),
+        ("/paceline.v1.AdminService/ExplainPast", past.encode_to_vec()),
         ("/paceline.v1.AdminService/ListAudit", list.encode_to_vec()),
         ("/paceline.v1.SpendService/ReportSpend", report.encode_to_vec()),
     ]

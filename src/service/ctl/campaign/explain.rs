@@ -2,6 +2,7 @@
 
 use super::super::{Caller, CtlError, hands, json, pretty, text};
 use crate::args::ctl::ExplainArgs;
+use crate::wire;
 use crate::wire::admin::{evidence_words, saving_words};
 use crate::wire::catalogue;
 use paceline_proto::v1;
@@ -21,6 +22,15 @@ pub(crate) async fn explain(caller: &mut Caller, args: ExplainArgs) -> Result<St
             auction_type: 1,
         };
         return super::bid::explain(caller, request).await;
+    }
+    if args.at.is_some() || args.from.is_some() {
+        let request = v1::ExplainPastRequest {
+            campaign_id: args.campaign,
+            at: args.at.map(wire::instant_message),
+            from: args.from.map(wire::instant_message),
+            until: args.until.map(wire::instant_message),
+        };
+        return super::past::explain(caller, request).await;
     }
     let request = v1::ExplainCampaignRequest { campaign_id: args.campaign, arm: 0 };
     let asked = caller.client.explain_campaign(request).await;

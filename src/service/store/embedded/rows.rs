@@ -55,6 +55,7 @@ pub(super) fn prepare(database: &Database, partitions: u8) -> Result<Vec<Offset>
         write.open_table(TRIMMED).map_err(disk)?;
         write.open_table(CHECKPOINT).map_err(disk)?;
         write.open_table(PART).map_err(disk)?;
+        super::past::prepare(&write)?;
         for partition in 0..partitions {
             let last = log.range(whole(partition)).map_err(disk)?.next_back();
             let end = match last.transpose().map_err(disk)? {
@@ -105,7 +106,10 @@ fn whole(partition: u8) -> std::ops::RangeInclusive<(u8, u64)> {
     (partition, 0)..=(partition, u64::MAX)
 }
 
-fn lead_of(write: &WriteTransaction, partition: PartitionId) -> Result<LeadRecord, StoreFault> {
+pub(super) fn lead_of(
+    write: &WriteTransaction,
+    partition: PartitionId,
+) -> Result<LeadRecord, StoreFault> {
     let leads = write.open_table(LEAD).map_err(disk)?;
     let stored = leads.get(partition.0).map_err(disk)?;
     stored.map_or_else(|| Ok(LeadRecord::default()), |bytes| value("the lead", bytes.value()))

@@ -3,6 +3,7 @@
 //! Every key of a partition carries the partition's hash tag, so that in a cluster all of them lie
 //! in one slot and each script touches one node. Knows nothing of what is in a key.
 
+use paceline_core::past::Grain;
 use paceline_core::units::{PartitionId, Timestamp};
 use std::fmt;
 
@@ -23,6 +24,8 @@ pub(crate) enum Key {
     Checkpoint,
     /// The parts of a checkpoint, on one of two sides.
     CheckpointSide(Side),
+    /// Rows of the past of the stretch that starts then.
+    Past(Grain, Timestamp),
     /// The latest table, for readers.
     Table,
     /// The latest shading schedules, for readers.
@@ -75,6 +78,7 @@ impl Key {
             Self::Layout
             | Self::Checkpoint
             | Self::CheckpointSide(_)
+            | Self::Past(..)
             | Self::Table
             | Self::Shading
             | Self::Position
@@ -100,6 +104,8 @@ impl fmt::Display for Key {
             Self::Epoch => f.write_str("epoch"),
             Self::Checkpoint => f.write_str("checkpoint"),
             Self::CheckpointSide(side) => write!(f, "checkpoint:{}", side.as_str()),
+            Self::Past(Grain::Minute, start) => write!(f, "past:minute:{}", Minute(*start)),
+            Self::Past(Grain::Hour, start) => write!(f, "past:hour:{}", Minute(*start)),
             Self::Table => f.write_str("table"),
             Self::Shading => f.write_str("shading"),
             Self::SpendIn => f.write_str("in:spend"),

@@ -20,6 +20,7 @@ pub(super) struct Scripts {
     pub(super) checkpoint: Script,
     pub(super) table: Script,
     pub(super) transfer: Script,
+    pub(super) past: Script,
 }
 
 impl Scripts {
@@ -35,6 +36,7 @@ impl Scripts {
             checkpoint: Script::new(include_str!("scripts/checkpoint.lua")),
             table: Script::new(include_str!("scripts/table.lua")),
             transfer: Script::new(include_str!("scripts/transfer.lua")),
+            past: Script::new(include_str!("scripts/past.lua")),
         }
     }
 }

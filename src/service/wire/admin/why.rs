@@ -45,6 +45,11 @@ const fn sentence(kind: CauseKind) -> &'static str {
     }
 }
 
+/// A cause without its evidence.
+pub(super) fn cause_told(kind: CauseKind) -> v1::Reason {
+    v1::Reason { code: kind.as_str().to_owned(), detail: sentence(kind).to_owned() }
+}
+
 fn money(nanos: i64, currency: &str) -> String {
     // Two decimals say nothing of what one impression costs.
     let places = if nanos.unsigned_abs() < 1_000_000_000 { 6 } else { 2 };

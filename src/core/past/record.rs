@@ -1,0 +1,247 @@
+//! The recorder: takes the standing of every campaign at each round, and makes rows of it.
+//!
+//! A fold over the log beside the engine: the same records give the same rows. It holds what is
+//! under way, a bounded number of rows a campaign; what is done is handed over. Never run on a
+//! loop's thread.
+
+use super::{Grain, Row, Standing, Stretch, Within, floor};
+use crate::diagnosis::CauseKind;
+use crate::units::{CampaignId, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Campaigns looked into for their cause at one row: with some sixty microseconds each, two thirds
+/// of a second a minute beside the loop. The first in order of id are; of others no cause is told.
+pub const CAUSES_MAX: usize = 10_000;
+
+/// Which stretch: of which grain, from when, whose.
+pub type StretchKey = (Grain, Timestamp, CampaignId);
+
+/// One grain of one campaign, under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Course {
+    /// Since the last row that was kept.
+    open: Within,
+    /// Of the stretch under way.
+    rows: Vec<Row>,
+    /// Nothing had changed since the last row when it was last looked at, then.
+    idle_until: Timestamp,
+    /// Whether a row came since it was last handed over.
+    #[serde(skip)]
+    is_new: bool,
+}
+
+impl Course {
+    const fn new(since: Timestamp) -> Self {
+        Self { open: Within::new(since), rows: Vec::new(), idle_until: since, is_new: false }
+    }
+
+    /// Ends a row here. A stretch that is over is handed over.
+    fn close(
+        &mut self,
+        grain: Grain,
+        standing: &Standing,
+        cause: Option<CauseKind>,
+    ) -> Option<(Timestamp, Stretch)> {
+        let within = std::mem::replace(&mut self.open, Within::new(standing.at));
+        let start = grain.start_of(standing.at);
+        let held = self.rows.first().map(|row| grain.start_of(row.standing.at));
+        let over = held.filter(|&held| held != start);
+        let stretch = over.and_then(|over| Some((over, self.stretch()?)));
+        if over.is_some() {
+            self.rows.clear();
+        }
+        self.rows.push(Row { standing: *standing, cause, within });
+        self.is_new = true;
+        stretch
+    }
+
+    /// What is under way.
+    fn stretch(&self) -> Option<Stretch> {
+        let through = self.idle_until.max(self.rows.last()?.standing.at);
+        Some(Stretch { through, rows: self.rows.clone() })
+    }
+
+    /// Whether a row now would tell nothing that the last one does not: of minutes alone, and never
+    /// the first of a stretch, so that every stretch can be read alone.
+    fn is_idle(&self, grain: Grain, standing: &Standing, cause: Option<CauseKind>) -> bool {
+        let Some(last) = self.rows.last() else { return false };
+        let is_same = last.standing.is_like(standing) && last.cause == cause;
+        let has_jumped = self.open.reasons.len() > 1 || self.open.silent.as_micros() > 0;
+        grain == Grain::Minute
+            && is_same
+            && !has_jumped
+            && self.open.multiplier.is_none_or(|all| all.least == all.greatest)
+            && self.open.participation.is_none_or(|all| all.least == all.greatest)
+            && grain.start_of(last.standing.at) == grain.start_of(standing.at)
+    }
+}
+
+/// A campaign under way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Track {
+    last: Standing,
+    minute: Course,
+    hour: Course,
+}
+
+/// What is under way of all campaigns of a partition.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Recorder {
+    tracks: BTreeMap<CampaignId, Track>,
+    /// Stretches that are over and not handed over yet.
+    #[serde(skip)]
+    done: Vec<(StretchKey, Stretch)>,
+}
+
+impl Recorder {
+    /// Takes in a round: the standing of every campaign that a table holds. `cause` says what came
+    /// first, and is asked once a minute and campaign at most. Campaigns that no table holds any
+    /// more are closed.
+    pub fn note(
+        &mut self,
+        standings: impl Iterator<Item = (CampaignId, Standing)>,
+        cause: impl Fn(CampaignId) -> Option<CauseKind>,
+    ) {
+        let mut looked = 0;
+        let mut gone = std::mem::take(&mut self.tracks);
+        for (id, standing) in standings {
+            let mut track = gone.remove(&id).unwrap_or_else(|| Track {
+                last: standing,
+                minute: Course::new(standing.at),
+                hour: Course::new(standing.at),
+            });
+            let ask = || {
+                looked += 1;
+                (looked <= CAUSES_MAX).then(|| cause(id)).flatten()
+            };
+            track.step(id, standing, ask, &mut self.done);
+            self.tracks.insert(id, track);
+        }
+        for (id, track) in gone {
+            self.done.extend(track.under_way(id));
+        }
+    }
+
+    /// Everything to be kept now: what is over since it was last asked, and what is under way,
+    /// which replaces what was kept of it before.
+    pub fn hand_over(&mut self) -> Vec<(StretchKey, Stretch)> {
+        let mut all = std::mem::take(&mut self.done);
+        for (id, track) in &mut self.tracks {
+            all.extend(track.under_way(*id));
+            (track.minute.is_new, track.hour.is_new) = (false, false);
+        }
+        all
+    }
+}
+
+impl Track {
+    fn step(
+        &mut self,
+        id: CampaignId,
+        now: Standing,
+        ask: impl FnOnce() -> Option<CauseKind>,
+        done: &mut Vec<(StretchKey, Stretch)>,
+    ) {
+        let before = std::mem::replace(&mut self.last, now);
+        let is_first = self.minute.rows.is_empty();
+        if !is_first {
+            self.minute.open.pass(&before, &now);
+        }
+        let begins = |grain: Grain| {
+            is_first || floor(before.at, grain.step()) != floor(now.at, grain.step())
+        };
+        if !begins(Grain::Minute) {
+            return;
+        }
+        let cause = ask();
+        let ends_hour = begins(Grain::Hour);
+        let mut minute = self.minute.open.clone();
+        if now.plan.is_some() && !is_first {
+            minute.blame(cause);
+        }
+        if self.minute.is_idle(Grain::Minute, &now, cause) && !ends_hour {
+            self.minute.idle_until = now.at;
+            return;
+        }
+        self.hour.open.merge(&minute);
+        self.minute.open = minute;
+        let mut close = |course: &mut Course, grain: Grain| {
+            let over = course.close(grain, &now, cause);
+            done.extend(over.map(|(start, stretch)| ((grain, start, id), stretch)));
+        };
+        close(&mut self.minute, Grain::Minute);
+        if ends_hour {
+            close(&mut self.hour, Grain::Hour);
+        }
+    }
+
+    fn under_way(&self, id: CampaignId) -> impl Iterator<Item = (StretchKey, Stretch)> {
+        let courses = [(Grain::Minute, &self.minute), (Grain::Hour, &self.hour)];
+        courses.into_iter().filter_map(move |(grain, course)| {
+            let start = grain.start_of(course.rows.first()?.standing.at);
+            // Hours change by the hour alone.
+            let is_due = grain == Grain::Minute || course.is_new;
+            is_due.then(|| Some(((grain, start, id), course.stretch()?))).flatten()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Reason;
+    use crate::table::EntryState;
+    use crate::units::{Generation, Nanos, PacingMultiplier, ParticipationRate, Ppm, Span};
+
+    fn standing(at: Timestamp, drawn: i64) -> Standing {
+        Standing {
+            at,
+            generation: Generation::default(),
+            state: EntryState::Run,
+            multiplier: PacingMultiplier::ONE,
+            participation: ParticipationRate::clamped(1.0),
+            reason: Reason::Law,
+            binding: None,
+            tight: None,
+            brake: Ppm::ONE,
+            hand: None,
+            plan: None,
+            drawn: Nanos::from_units(drawn),
+        }
+    }
+
+    fn minute(count: i64) -> Timestamp {
+        Timestamp::MIN + Span::HOUR + Span::MINUTE.times(count)
+    }
+
+    #[test]
+    fn a_bounded_number_of_causes_is_looked_for_at_a_row() {
+        let mut recorder = Recorder::default();
+        let asked = std::cell::Cell::new(0);
+        let campaigns = 1..=u64::try_from(CAUSES_MAX + 7).unwrap();
+        let all = campaigns.map(|key| (CampaignId::from_key(key), standing(minute(0), 0)));
+        recorder.note(all, |_| {
+            asked.set(asked.get() + 1);
+            Some(CauseKind::OnPlan)
+        });
+        assert_eq!(asked.get(), CAUSES_MAX);
+        assert_eq!(recorder.hand_over().len(), 2 * (CAUSES_MAX + 7));
+    }
+
+    #[test]
+    fn what_does_not_change_takes_a_row_a_stretch_and_what_is_gone_is_closed() {
+        let mut recorder = Recorder::default();
+        let id = CampaignId::from_key(1);
+        for count in 0..30 {
+            let told = std::iter::once((id, standing(minute(count), 0)));
+            recorder.note(told, |_| None);
+        }
+        recorder.note(std::iter::empty(), |_| None);
+        let handed = recorder.hand_over();
+        let minutes = handed.iter().filter(|((grain, ..), _)| *grain == Grain::Minute);
+        let told: Vec<_> = minutes.map(|(_, held)| (held.rows.len(), held.through)).collect();
+        assert_eq!(told, [(1, minute(9)), (1, minute(19)), (1, minute(29))]);
+        assert_eq!(recorder.hand_over(), [], "nothing is under way");
+    }
+}
