@@ -10,7 +10,7 @@ use paceline_core::pace::ShippedState;
 use serde::{Deserialize, Serialize};
 
 /// The first byte of a checkpoint; a change of the state's shape takes the next one.
-const VERSION: u8 = 16;
+const VERSION: u8 = 17;
 /// Stretches told apart: with a checkpoint a minute, a quarter of an hour at least, and as long as
 /// the log is quiet much more. Too few would trim in large steps.
 const SEGMENTS_MAX: usize = 256;
