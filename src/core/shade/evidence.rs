@@ -232,7 +232,9 @@ impl Evidence {
     fn cut_at(&mut self, bid: i64, times: f32) {
         let sure = self.bids.note(bid, times);
         let is_often = sure >= CUT_LEAST.max(CUT_SHARE * self.sided);
-        if !is_often || bid <= grid::edge(grid::FIRST) || self.cuts.len() >= CUTS_MAX {
+        // Told won and lost alone, both are put at the same end, and nothing is out of step.
+        let is_told = self.exact > CUT_SHARE * self.sided;
+        if !is_often || !is_told || bid <= grid::edge(grid::FIRST) || self.cuts.len() >= CUTS_MAX {
             return;
         }
         let (low, high) = self.cell(bid);
