@@ -118,13 +118,22 @@ impl Shaded {
             Column::text("feedback"),
             Column::number("campaigns", ""),
             Column::number("at the right price", ""),
+            Column::text("by outcomes"),
+            Column::number("bids explored", ""),
+            Column::number("won and lost alone need", ""),
         ];
         self.atoms.iter().fold(Table::new("Two prices", columns), |table, one| {
+            let looks = one.course.iter();
+            let course: Vec<String> =
+                looks.map(|(after, right)| format!("{after}: {:.1} %", 100.0 * right)).collect();
             table.with_row(vec![
                 Cell::text(if one.tie == TieRule::Win { "wins" } else { "loses" }),
                 Cell::text(one.feedback.as_str()),
                 Cell::text(one.campaigns.to_string()),
                 Cell::percent(one.right, 1),
+                Cell::text(course.join(", ")),
+                Cell::text(format!("{:.0}", one.explored)),
+                Cell::text(format!("{:.0}", one.needed)),
             ])
         })
     }

@@ -351,6 +351,29 @@ mod tests {
     }
 
     #[test]
+    fn a_bid_that_comes_back_makes_no_step_of_its_own_where_winners_alone_are_told() {
+        // Off the grid, in the lower half of its cell; one bid in twenty is another.
+        let held = 138_500;
+        let mut evidence = Evidence::default();
+        let prior = Prior { parent: None, weight: 16.0 };
+        let mut curve = None;
+        for number in 0..20_000 {
+            let bid = if number % 20 == 0 { bid(number) } else { held };
+            let price = price(number);
+            let is_won = price <= bid;
+            let seen = if is_won { Sighting::Exact(price) } else { Sighting::Above(bid) };
+            evidence.add(seen, is_won, 1.0);
+            if number % 1_000 == 999 {
+                curve = fit(&evidence, &prior, curve.as_ref()).map(|fit| fit.curve);
+            }
+        }
+        let curve = curve.unwrap();
+        let off = |price: i64| (curve.upto(price) - truth(price)).abs();
+        let off = (130..150).map(|k| off(k * 1_000)).fold(0.0, f64::max);
+        assert!(off < 0.015, "{off}");
+    }
+
+    #[test]
     fn few_sightings_stay_close_to_the_parent() {
         let parent = fitted(|price, _| Sighting::Exact(price));
         let mut evidence = Evidence::default();

@@ -1,24 +1,34 @@
 //! What was seen of the others' price: weights on intervals, fading, bounded, with point masses.
 //!
 //! Everything an exchange tells is an interval that holds the price: a cell of the grid, all below
-//! a bid, all above one. Prices that come again and again are told apart to the micro. Knows no
+//! a bid, all above one. Prices that come again and again are told apart to the micro, and so are
+//! bids: what was won and what was lost with a bid must lie on the two sides of one end. Knows no
 //! probabilities. Called by `node`, and read by `estimate`.
 
+mod watch;
+
 use super::grid;
-use super::number::weight;
+use super::number::{real, weight};
 use super::outcome::Sighting;
 use serde::{Deserialize, Serialize};
+use watch::Watch;
 
 /// The upper end of an interval that has none.
 pub(super) const OPEN: i64 = i64::MAX;
 /// Intervals kept: ten octaves of cells, of bids that won and of bids that lost, and the atoms.
 const ROWS_MAX: usize = 640;
-/// Prices watched for coming back, and those told apart.
-const WATCHED_MAX: usize = 24;
+/// Prices told apart.
 pub(super) const ATOMS_MAX: usize = 16;
 /// A price is told apart once it has this share of the exact sightings, and so many of them.
 const ATOM_SHARE: f32 = 0.015;
 const ATOM_LEAST: f32 = 4.0;
+/// Bids that cut the grid, at most: a schedule holds twelve bids, and a campaign of one value one.
+const CUTS_MAX: usize = 16;
+/// A bid cuts the grid once it has this share of what bids alone tell, and so many outcomes.
+const CUT_SHARE: f32 = 0.02;
+const CUT_LEAST: f32 = 8.0;
+/// Below this share of all it cuts no more.
+const CUT_KEPT: f32 = 0.002;
 /// Weights below this say nothing any more.
 const FAINT: f32 = 1e-3;
 
@@ -49,14 +59,6 @@ impl Row {
     }
 }
 
-/// A price that may be a point mass: seen at least `count − missed` times.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Watched {
-    price: i64,
-    count: f32,
-    missed: f32,
-}
-
 /// All that was seen in one place.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Evidence {
@@ -64,13 +66,18 @@ pub(super) struct Evidence {
     rows: Vec<Row>,
     /// Prices told apart, rising.
     atoms: Vec<i64>,
-    watched: Vec<Watched>,
+    watched: Watch,
+    /// Bids that cut the grid, rising.
+    cuts: Vec<i64>,
+    bids: Watch,
     /// Of all rows.
     total: f32,
     /// Of outcomes that told the price, or that it was the floor.
     told: f32,
     /// Of sightings of a price itself.
     exact: f32,
+    /// Of those that say no more than on which side of a bid it was.
+    sided: f32,
 }
 
 impl Evidence {
@@ -111,9 +118,15 @@ impl Evidence {
     pub(super) fn note(&mut self, seen: Sighting, is_told: bool, times: f64) {
         let times = weight(times);
         self.told += if is_told { times } else { 0.0 };
-        if let Sighting::Exact(price) = seen {
-            self.exact += times;
-            self.watch(price, times);
+        match seen {
+            Sighting::Exact(price) => {
+                self.exact += times;
+                self.tell_apart(price, times);
+            }
+            Sighting::AtMost(bid) | Sighting::Above(bid) => {
+                self.sided += times;
+                self.cut_at(bid, times);
+            }
         }
     }
 
@@ -162,13 +175,13 @@ impl Evidence {
         let rows = &self.rows;
         let is_seen = |atom: i64| rows.iter().any(|row| (row.low, row.high) == (atom - 1, atom));
         self.atoms.retain(|&atom| is_seen(atom));
-        for watched in &mut self.watched {
-            watched.count *= factor;
-            watched.missed *= factor;
-        }
+        self.watched.fade(factor);
+        self.bids.fade(factor);
         self.exact *= factor;
+        self.sided *= factor;
         self.told *= factor;
         self.total = self.rows.iter().map(|row| row.weight).sum();
+        self.mend_cuts();
     }
 
     /// The cell that holds a price: the micro itself for an atom.
@@ -187,35 +200,20 @@ impl Evidence {
                 cell.1 = cell.1.min(atom - 1);
             }
         }
-        cell
+        let above = self.cuts.partition_point(|&cut| cut < price);
+        let low = above.checked_sub(1).map_or(cell.0, |at| cell.0.max(self.cuts[at]));
+        (low, self.cuts.get(above).map_or(cell.1, |&cut| cell.1.min(cut)))
     }
 
-    /// The end of a cell nearest to a price, on the same side of every atom.
+    /// The end of a cell nearest to a price, on the same side of every atom and cut.
     fn nearest(&self, price: i64) -> i64 {
         let (low, high) = self.cell(price.max(1));
         if high - price <= price - low || low == 0 { high } else { low }
     }
 
-    /// Space saving (Metwally, Agrawal and El Abbadi, ICDT 2005): whoever is least often seen gives
-    /// its place up, and its count is what the newcomer may have missed.
-    fn watch(&mut self, price: i64, times: f32) {
-        let at = self.watched.iter().position(|watched| watched.price == price);
-        let at = match at {
-            Some(at) => at,
-            None if self.watched.len() < WATCHED_MAX => {
-                self.watched.push(Watched { price, count: 0.0, missed: 0.0 });
-                self.watched.len() - 1
-            }
-            None => {
-                let counts = self.watched.iter().map(|watched| watched.count).enumerate();
-                let least = counts.min_by(|a, b| a.1.total_cmp(&b.1));
-                let (at, missed) = least.expect("there are some");
-                self.watched[at] = Watched { price, count: missed, missed };
-                at
-            }
-        };
-        self.watched[at].count += times;
-        let sure = self.watched[at].count - self.watched[at].missed;
+    /// Watches a price, and tells it apart once it came back often enough.
+    fn tell_apart(&mut self, price: i64, times: f32) {
+        let sure = self.watched.note(price, times);
         let is_often = sure >= ATOM_LEAST.max(ATOM_SHARE * self.exact);
         // A price of the first cell is no cheaper to tell apart than to bid through.
         let has_room = price > grid::edge(grid::FIRST) && self.atoms.len() < ATOMS_MAX;
@@ -224,6 +222,77 @@ impl Evidence {
             && let Err(place) = self.atoms.binary_search(&price)
         {
             self.atoms.insert(place, price);
+        }
+    }
+
+    /// Watches a bid, and cuts the grid where one comes again and again. Else what was lost with it
+    /// would be written down at the end of its cell, below what was won with it in there: as if
+    /// none of those that lost had been in the running, and the cell held nearly all that is left.
+    /// Bids that differ need no cut: as many are put up as down.
+    fn cut_at(&mut self, bid: i64, times: f32) {
+        let sure = self.bids.note(bid, times);
+        let is_often = sure >= CUT_LEAST.max(CUT_SHARE * self.sided);
+        // Told won and lost alone, both are put at the same end, and nothing is out of step.
+        let is_told = self.exact > CUT_SHARE * self.sided;
+        if !is_often || !is_told || bid <= grid::edge(grid::FIRST) || self.cuts.len() >= CUTS_MAX {
+            return;
+        }
+        let (low, high) = self.cell(bid);
+        if bid == high {
+            return;
+        }
+        if let Err(place) = self.cuts.binary_search(&bid) {
+            self.cuts.insert(place, bid);
+            self.divide((low, high), bid);
+        }
+    }
+
+    /// Shares out what was seen in a cell before it was cut, as if even in there.
+    fn divide(&mut self, cell: (i64, i64), cut: i64) {
+        let Ok(at) = self.rows.binary_search_by_key(&cell, |row| (row.low, row.high)) else {
+            return;
+        };
+        let row = self.rows.remove(at);
+        self.total -= row.weight;
+        let (low, high) = row.within();
+        let below = real((cut - low).clamp(0, high - low)) / real((high - low).max(1));
+        let below = row.weight * weight(below);
+        if below > 0.0 {
+            self.put(Row { high: cut, most: row.most.min(cut), weight: below, ..row });
+        }
+        if row.weight - below > 0.0 {
+            let least = row.least.max(cut + 1);
+            self.put(Row { low: cut, least, weight: row.weight - below, ..row });
+        }
+    }
+
+    /// Heals cuts at which nothing much was bid of late, so that others find room.
+    fn mend_cuts(&mut self) {
+        let least = CUT_KEPT * self.total;
+        for place in (0..self.cuts.len()).rev() {
+            let cut = self.cuts[place];
+            let is_at = |row: &&Row| (row.low, row.high) == (cut, OPEN) || row.high == cut;
+            let sides = self.rows.iter().filter(is_at).filter(|row| row.low == 0 || row.low == cut);
+            if sides.map(|row| row.weight).sum::<f32>() >= least {
+                continue;
+            }
+            self.cuts.remove(place);
+            let (low, high) = self.cell(cut);
+            let near = self.nearest(cut);
+            let is_moved = |row: &Row| row.low == cut || row.high == cut;
+            let (moved, kept): (Vec<Row>, Vec<Row>) = self.rows.iter().copied().partition(is_moved);
+            self.rows = kept;
+            self.total -= moved.iter().map(|row| row.weight).sum::<f32>();
+            for row in moved {
+                let to = |end: i64, to: i64| if end == cut { to } else { end };
+                self.put(if row.low == 0 && row.high == cut {
+                    Row { high: near, most: near, ..row }
+                } else if row.high == OPEN {
+                    Row { low: near, least: near + 1, ..row }
+                } else {
+                    Row { low: to(row.low, low), high: to(row.high, high), ..row }
+                });
+            }
         }
     }
 }
@@ -245,6 +314,35 @@ mod tests {
         assert!(evidence.interval(Sighting::AtMost(200_001)).1 >= 200_000);
         assert!(evidence.interval(Sighting::AtMost(199_998)).1 < 200_000);
         assert!((evidence.told() - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_bid_that_comes_back_keeps_what_lost_and_what_won_with_it_apart() {
+        let mut evidence = Evidence::default();
+        // Off every end of the grid; prices come up to it, and beyond.
+        let bid = 1_022_623;
+        let (low, high) = evidence.cell(bid);
+        for number in 0..40 {
+            evidence.add(Sighting::Exact(low + 1 + 400 * number), true, 1.0);
+            evidence.add(Sighting::Exact(bid + 1 + 200 * number), true, 1.0);
+            evidence.add(Sighting::Above(bid), false, 1.0);
+        }
+        assert_eq!(evidence.interval(Sighting::Exact(bid)), (low, bid));
+        assert_eq!(evidence.interval(Sighting::Exact(bid + 1)), (bid, high));
+        assert_eq!(evidence.interval(Sighting::Above(bid)), (bid, OPEN));
+        let rows = |evidence: &Evidence| -> Vec<(i64, i64)> {
+            evidence.rows().iter().map(|row| (row.low, row.high)).collect()
+        };
+        assert!(rows(&evidence).contains(&(bid, OPEN)));
+        assert!((evidence.total() - 120.0).abs() < 1e-3, "{}", evidence.total());
+        // Nobody bids so any more: the cell is one again, and nothing is lost.
+        for _ in 0..20_000 {
+            evidence.add(Sighting::Exact(2_000_000), true, 1.0);
+        }
+        evidence.fade(0.9);
+        assert_eq!(evidence.interval(Sighting::Exact(bid)), (low, high));
+        assert!(!rows(&evidence).iter().any(|&(from, to)| from == bid || to == bid));
+        assert!((evidence.total() - 0.9 * 20_120.0).abs() < 5.0, "{}", evidence.total());
     }
 
     #[test]
