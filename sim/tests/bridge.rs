@@ -112,6 +112,31 @@ fn a_budget_and_a_window_are_enough_to_be_paced() {
 }
 
 #[test]
+fn a_week_by_steps_of_an_hour_is_paced_too() {
+    let mut bridge = Bridge::open();
+    let (per_hour, hours) = (200.0, 168_u32);
+    let budget = 0.3 * per_hour * f64::from(hours) / 6.0;
+    let end = hours * 60 * MINUTE;
+    bridge.ask(&json!({"op": "campaign", "id": "c", "budget": budget, "start": 0, "end": end}));
+    let mut entry = bridge.ask(&json!({"op": "advance", "now": 0}))["entries"][0].clone();
+    let mut market = Stream::new(11, "market");
+    let mut total = 0.0;
+    for hour in 0..hours {
+        // A day of lulls and rushes that nobody forecast, and an end of the week with half of it.
+        let of_day = 1.0 + 0.7 * (std::f64::consts::TAU * f64::from(hour) / 24.0).sin();
+        let of_week = if hour < 120 { 1.2 } else { 0.5 };
+        let spent = minute_of(&mut market, per_hour * of_day * of_week, &entry, budget - total);
+        total += spent;
+        let now = (hour + 1) * 60 * MINUTE;
+        let round = bridge.ask(&json!({"op": "advance", "now": now, "spend": {"c": spent}}));
+        entry = round["entries"].get(0).cloned().unwrap_or(entry);
+    }
+    let utilisation = total / budget;
+    assert!((0.97..=1.0).contains(&utilisation), "{utilisation}");
+    assert!(bridge.close());
+}
+
+#[test]
 fn the_example_of_the_readme_runs_and_spends_its_budget() {
     let readme = include_str!("../README.md");
     let (_, rest) = readme.split_once("```python\n").expect("the README has an example");

@@ -140,6 +140,7 @@ impl Past<'_> {
 
     /// The campaign over a period.
     pub(crate) async fn over(&self, from: Timestamp, until: Timestamp) -> Result<Told, Untold> {
+        self.not_ahead("from", from)?;
         if from >= until {
             return Err(refused("until", until, "must be after from"));
         }
@@ -165,6 +166,13 @@ impl Past<'_> {
             hours.then(turn, finer)
         };
         let grain = if from >= minutes { Grain::Minute } else { Grain::Hour };
+        if grain == Grain::Hour
+            && course.over(from, until).is_none()
+            && course.at(from, grain).is_some()
+        {
+            let rule = "must be in a later hour: so far back one round an hour is kept";
+            return Err(refused("until", until, rule));
+        }
         match course.over(from, until) {
             // What was asked begins before anything that is kept: that is said, not passed over.
             Some(period) if period.first.at <= from + grain.step() + SILENCE => {

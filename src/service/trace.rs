@@ -212,7 +212,8 @@ pub fn begin(name: &str) -> Vec<Span> {
 /// Does work under these parents; its lines in the log bear the first trace's id.
 pub async fn within<F: Future>(parents: Parents, work: F) -> F::Output {
     let Some(first) = parents.0.first() else { return work.await };
-    let line = tracing::info_span!("trace", trace_id = digits(&first.trace));
+    // At the highest level, so that warnings bear it where nothing less is logged.
+    let line = tracing::error_span!("trace", trace_id = digits(&first.trace));
     CURRENT.scope(parents, work).instrument(line).await
 }
 

@@ -438,13 +438,13 @@ impl<S: Clone> Owner<S> {
             let expected = view.book.totals().expected;
             let served = (expected - pace.expected_before).as_f64();
             pace.expected_before = expected;
+            pace.stepped_to = mark;
             pace.see(self.multiplier_max, &outlook, measured, (minutes, served), view);
             // As of the plan's: what comes before traffic is known to be back is no surprise.
             pace.sample.spend_rate *= 1.0 - absence;
             pace.sample.traffic_minutes = minutes.min(view.step_minutes_max);
             pace.sample.reach = self.traffic.volume() * rate * view.win_price;
             pace.sample.presence = presence;
-            pace.stepped_to = mark;
             pace.moved_at = view.now;
             pace.step_law(law, view);
             if let Some(minimum) = self.minimum.as_mut().filter(|_| !view.is_clamped)

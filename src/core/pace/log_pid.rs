@@ -19,6 +19,9 @@ const WINDOW_MINUTES_MIN: f64 = 1.0;
 /// Longer windows are controlled in units of a day.
 const WINDOW_MINUTES_MAX: f64 = 1_440.0;
 
+/// Near an end the closed loop is no faster than this in minutes, for late reports, or two steps.
+const ENDING_MINUTES_MIN: f64 = 30.0;
+
 /// Why gains were refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -142,17 +145,18 @@ impl LogPidGains {
             && seen.elasticity.is_finite();
         finite.then(|| {
             let window = seen.window_minutes.clamp(WINDOW_MINUTES_MIN, WINDOW_MINUTES_MAX);
-            let left = if seen.is_foreseen { f64::INFINITY } else { seen.left_minutes };
-            let settling = (self.settling_share * window)
+            let usual = (self.settling_share * window)
                 .min(self.settling_minutes_max)
-                .min(self.ending_share * left)
                 .max(self.settling_minutes_min);
+            let ending = (self.ending_share * seen.left_minutes).max(ENDING_MINUTES_MIN);
+            let ending = ending.max(2.0 * seen.traffic_minutes);
+            let settling = if seen.is_foreseen { usual } else { usual.min(ending) };
             let elasticity = seen.elasticity.clamp(limit::ELASTICITY_MIN, limit::ELASTICITY_MAX);
             Reading {
                 error: self.error(seen),
                 gain: self.gain * window / (elasticity * settling) * self.noise_share(seen.events),
                 integral_minutes: self.integral_ratio * settling,
-                settling,
+                usual,
                 elasticity,
             }
         })
@@ -183,7 +187,8 @@ struct Reading {
     error: f64,
     gain: f64,
     integral_minutes: f64,
-    settling: f64,
+    /// Settling away from an end.
+    usual: f64,
     elasticity: f64,
 }
 
@@ -402,10 +407,10 @@ impl PacingLaw for LogPidGains {
             state.error = reading.error;
             state.gain = reading.gain;
             state.differentiate(self, seen, minutes);
-            let Reading { settling, elasticity, integral_minutes, .. } = reading;
+            let Reading { usual, elasticity, integral_minutes, .. } = reading;
             let found = if self.has_evidence {
                 let (x, integral) = (state.x, state.integral);
-                state.evidence.step(seen, minutes, (x, integral), (settling, elasticity))
+                state.evidence.step(seen, minutes, (x, integral), (usual, elasticity))
             } else {
                 0.0
             };

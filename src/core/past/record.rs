@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Campaigns looked into for their cause at one row: with some sixty microseconds each, two thirds
-/// of a second a minute beside the loop. The first in order of id are; of others no cause is told.
+/// of a second a minute beside the loop. The first that were entered are; of others no cause is told.
 pub const CAUSES_MAX: usize = 10_000;
 
 /// Which stretch: of which grain, from when, whose.
@@ -123,10 +123,16 @@ impl Recorder {
         }
     }
 
+    /// The stretches that are over since it was last asked. Whoever folds a long log asks again and
+    /// again, so that they do not gather.
+    pub fn take_done(&mut self) -> Vec<(StretchKey, Stretch)> {
+        std::mem::take(&mut self.done)
+    }
+
     /// Everything to be kept now: what is over since it was last asked, and what is under way,
     /// which replaces what was kept of it before.
     pub fn hand_over(&mut self) -> Vec<(StretchKey, Stretch)> {
-        let mut all = std::mem::take(&mut self.done);
+        let mut all = self.take_done();
         for (id, track) in &mut self.tracks {
             all.extend(track.under_way(*id));
             (track.minute.is_new, track.hour.is_new) = (false, false);

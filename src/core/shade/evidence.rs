@@ -277,6 +277,11 @@ impl Evidence {
                 continue;
             }
             self.cuts.remove(place);
+            // An atom has its ends here anyway.
+            let is_end = |atom: i64| self.atoms.binary_search(&atom).is_ok();
+            if is_end(cut) || is_end(cut + 1) {
+                continue;
+            }
             let (low, high) = self.cell(cut);
             let near = self.nearest(cut);
             let is_moved = |row: &Row| row.low == cut || row.high == cut;

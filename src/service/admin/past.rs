@@ -52,6 +52,9 @@ pub(super) async fn explain(
 fn untold(error: Untold) -> Status {
     match error {
         Untold::Refused { field, value, rule } => Refusal::new(field, told(value), rule).into(),
+        Untold::Store(error) if !error.is_transient() => {
+            Status::internal(crate::error_chain(&error))
+        }
         Untold::Store(error) => Status::unavailable(crate::error_chain(&error)),
     }
 }

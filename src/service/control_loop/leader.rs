@@ -261,7 +261,9 @@ impl<'a> Leader<'a> {
             traces.join(asked.traces);
         }
         let appended = trace::within(traces.clone(), self.append(inputs)).await;
-        self.staff.rounds.note(traces);
+        if appended.is_ok() {
+            self.staff.rounds.note(traces);
+        }
         let mut answers = appended.map(Vec::into_iter);
         for (count, reply) in waiting {
             let answer: Answer = match &mut answers {

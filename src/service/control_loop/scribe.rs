@@ -16,8 +16,8 @@ use crate::telemetry::event;
 use crate::trace::Tracer;
 use paceline_core::hash::Digest;
 use paceline_core::input::Stamped;
-use paceline_core::past::Grain;
-use paceline_core::past::record::Recorder;
+use paceline_core::past::record::StretchKey;
+use paceline_core::past::{Grain, Stretch};
 use paceline_core::units::{Epoch, Generation, PartitionId, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
@@ -138,6 +138,10 @@ impl Order {
             if page == 0 {
                 break;
             }
+            if let Some(recorder) = &mut fold.recorder {
+                let done = recorder.take_done();
+                self.keep_past(&done).await?;
+            }
         }
         if fold.at != self.through {
             return Err(ScribeError::Elsewhere { found: fold.at, wanted: self.through });
@@ -155,7 +159,7 @@ impl Order {
         let cut = segments.shorten(self.log_bytes_max);
         let mut recorder = fold.recorder.take().unwrap_or_default();
         // Before the checkpoint: what is kept twice is the same, what is not kept would be missing.
-        self.keep_past(&mut recorder).await?;
+        self.keep_past(&recorder.hand_over()).await?;
         let now = fold.engine.now();
         let bytes = encode(&segments, &fold.trail, &recorder, fold.engine.state())?;
         drop(fold);
@@ -168,10 +172,13 @@ impl Order {
         Ok(Written { took: begun.elapsed(), log_bytes: segments.bytes() })
     }
 
-    /// Keeps what the recorder has.
-    async fn keep_past(&self, recorder: &mut Recorder) -> Result<(), StoreError> {
+    /// Keeps what a recorder has.
+    async fn keep_past(&self, made: &[(StretchKey, Stretch)]) -> Result<(), StoreError> {
+        if made.is_empty() {
+            return Ok(());
+        }
         let Source { store, partition, .. } = &self.source;
-        let stretches: Vec<_> = recorder.hand_over().iter().filter_map(past::stored).collect();
+        let stretches: Vec<_> = made.iter().filter_map(past::stored).collect();
         store.keep_past(*partition, self.epoch, stretches).await
     }
 

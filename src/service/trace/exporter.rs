@@ -22,6 +22,8 @@ use tonic::{Request, Status};
 const BATCH_SPANS_MAX: usize = 512;
 /// How long spans wait for company. Real time, as all of these.
 const BATCH_WAIT: Duration = Duration::from_secs(1);
+/// How often a connection that says nothing is asked whether it is there.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest time for one batch; meanwhile the queue fills, and what is beyond it is dropped.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest time for what is left when the service stops.
@@ -46,7 +48,11 @@ impl Exporter {
     ) -> Result<Self, tonic::transport::Error> {
         let mut endpoint = Endpoint::from_shared(config.traces_endpoint.clone())?
             .connect_timeout(EXPORT_TIMEOUT)
-            .timeout(EXPORT_TIMEOUT);
+            .timeout(EXPORT_TIMEOUT)
+            // A connection that died unnoticed is found by the second batch that waits.
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .keep_alive_timeout(EXPORT_TIMEOUT)
+            .keep_alive_while_idle(true);
         if config.traces_endpoint.starts_with("https://") {
             endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
         }
