@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Campaigns looked into for their cause at one row: with some sixty microseconds each, two thirds
-/// of a second a minute beside the loop. The first that were entered are; of others no cause is told.
+/// of a second a minute beside the loop. The first that were entered are; of others no cause is
+/// told.
 pub const CAUSES_MAX: usize = 10_000;
 
 /// Which stretch: of which grain, from when, whose.
