@@ -63,9 +63,9 @@ pub struct PaceSample {
     /// What winning every ask would cost at the mean price of a win, in nanos per minute of traffic
     /// time; 0 where asks or the price are unknown.
     pub reach: f64,
-    /// How many times its forecast at the volume of the last day the traffic of late came, in
-    /// `[1, 8]`; what is less than forecast is out of traffic time already. 1 where asks are
-    /// unknown.
+    /// How many times its forecast at the volume of the last day the traffic of late came, over its
+    /// mean of eight hours, in `[1, 8]`; what is less than forecast is out of traffic time already.
+    /// 1 where asks are unknown.
     pub presence: f64,
 }
 
