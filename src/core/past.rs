@@ -201,7 +201,9 @@ pub struct Within {
 }
 
 impl Within {
-    pub(crate) const fn new(since: Timestamp) -> Self {
+    /// Nothing yet.
+    #[must_use]
+    pub const fn new(since: Timestamp) -> Self {
         Self {
             since,
             planned: Nanos::ZERO,

@@ -194,6 +194,9 @@ pub enum AuthError {
     /// When no line names anybody: nobody could enter.
     #[error("server.tokens_file: names nobody: a line is `role name sha256:…`, dns:… or uri:…")]
     Empty,
+    /// When the file never comes to rest.
+    #[error("server.tokens_file: is written again and again, and was never the same at two looks")]
+    Restless,
 }
 
 /// Everyone who has a token, or a name that a certificate may show. Of tokens it holds digests

@@ -13,7 +13,7 @@ pub mod raw;
 pub mod value;
 
 pub use address::Address;
-pub(crate) use pairs::pairs;
+pub(crate) use pairs::{RESOURCE_KEYS, pairs};
 
 pub use check::{Complaint, ConfigError};
 pub use print::Effective;

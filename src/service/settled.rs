@@ -4,8 +4,8 @@
 //! half a list of tokens locks out the rest, half a list of authorities too. So what a look sees is
 //! taken only if the look before it saw the same: the same bytes, written at the same moment. A
 //! writer that rests within a file for longer than the time between two looks is not noticed;
-//! writing beside and renaming is safe whatever the time. Knows no file's form. Used by `auth` and
-//! `tls`, which follow their files.
+//! writing beside and renaming is safe whatever the time. What never rests is told as a fault.
+//! Knows no file's form. Used by `auth` and `tls`, which follow their files.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -23,27 +23,44 @@ pub(crate) fn stamp(path: &Path) -> Stamp {
     std::fs::metadata(path).and_then(|told| told.modified()).ok()
 }
 
+/// Looks in a row that all saw something new, half a minute of them, after which waiting is a
+/// fault: somebody writes it again and again, and what was struck out of it stays in force.
+const MOVING_LOOKS_MAX: u32 = 15;
+
+/// What a look came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// The look before saw the same.
+    Rest,
+    /// It did not: wait.
+    Moving,
+    /// No look of late saw what the one before did.
+    Restless,
+}
+
 /// What the last look saw.
 #[derive(Debug)]
-pub(crate) struct Settled<T>(Option<T>);
+pub(crate) struct Settled<T> {
+    seen: Option<T>,
+    moving: u32,
+}
 
 impl<T: PartialEq> Settled<T> {
-    /// Whether the look before this saw the same.
-    pub(crate) fn is_same(&mut self, seen: T) -> bool {
-        let is_same = self.0.as_ref() == Some(&seen);
-        self.0 = Some(seen);
-        is_same
-    }
-
-    /// A look that saw nothing: the next one is as good as the first.
-    pub(crate) fn forget(&mut self) {
-        self.0 = None;
+    /// What this look comes to.
+    pub(crate) fn look(&mut self, seen: T) -> Look {
+        if self.seen.as_ref() == Some(&seen) {
+            self.moving = 0;
+            return Look::Rest;
+        }
+        self.seen = Some(seen);
+        self.moving = self.moving.saturating_add(1);
+        if self.moving > MOVING_LOOKS_MAX { Look::Restless } else { Look::Moving }
     }
 }
 
 impl<T> Default for Settled<T> {
     fn default() -> Self {
-        Self(None)
+        Self { seen: None, moving: 0 }
     }
 }
 
@@ -52,12 +69,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_two_looks_in_a_row_saw_is_taken_and_a_gap_begins_anew() {
+    fn what_two_looks_in_a_row_saw_is_at_rest_and_what_never_rests_is_told() {
+        use Look::{Moving, Rest, Restless};
         let mut settled = Settled::default();
-        let told = ["a", "b", "b", "b", "a"].map(|seen| settled.is_same(seen));
-        assert_eq!(told, [false, false, true, true, false]);
-        settled.forget();
-        assert!(!settled.is_same("a") && settled.is_same("a"));
+        let told = ["a", "b", "b", "b", "a"].map(|seen| settled.look(seen));
+        assert_eq!(told, [Moving, Moving, Rest, Rest, Moving]);
+        let (mut settled, looks) = (Settled::default(), MOVING_LOOKS_MAX);
+        assert!((0..looks).all(|seen| settled.look(seen) == Moving));
+        assert_eq!((settled.look(looks), settled.look(looks)), (Restless, Rest));
+        assert_eq!(settled.look(0), Moving, "it begins anew");
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod expiry;
 
 use crate::config::ServerConfig;
-use crate::settled::{INTERVAL, Settled, Stamp, stamp};
+use crate::settled::{INTERVAL, Look, Settled, Stamp, stamp};
 use crate::telemetry::event;
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
@@ -56,6 +56,12 @@ pub enum TlsError {
     /// When there is no authority in the file.
     #[error("server.tls_client_authority_file vouches for nobody")]
     NoAuthority(#[source] VerifierBuilderError),
+    /// When the files never come to rest.
+    #[error(
+        "certificate, key or authorities are written again and again, and were never the same at \
+         two looks"
+    )]
+    Restless,
 }
 
 impl TlsError {
@@ -64,7 +70,7 @@ impl TlsError {
     pub const fn key(&self) -> &'static str {
         match self {
             Self::Unreadable { key, .. } | Self::File { key, .. } => key,
-            Self::Pair(_) => CERTIFICATE,
+            Self::Pair(_) | Self::Restless => CERTIFICATE,
             Self::Authority(_) | Self::NoAuthority(_) => AUTHORITY,
         }
     }
@@ -150,7 +156,7 @@ pub async fn follow(tls: Tls, config: ServerConfig) {
 /// What earlier looks found.
 #[derive(Default)]
 struct Watch {
-    seen: Settled<([Stamp; 3], Files)>,
+    seen: Settled<([Stamp; 3], Result<Files, String>)>,
     fault: Option<String>,
 }
 
@@ -159,17 +165,12 @@ impl Watch {
     /// yet is no fault, and half a list of authorities is not the list.
     fn look(&mut self, tls: &Tls, config: &ServerConfig) {
         let stamps = Files::stamps(config);
-        match Files::read(config) {
-            Ok(None) => {}
-            Ok(Some(files)) => {
-                if self.seen.is_same((stamps, files.clone())) {
-                    self.tell(tls.adopt(files, config));
-                }
-            }
-            Err(error) => {
-                self.seen.forget();
-                self.tell(Err(error));
-            }
+        let Some(read) = Files::read(config).transpose() else { return };
+        let seen = read.as_ref().map(Clone::clone).map_err(|error| crate::error_chain(error));
+        match self.seen.look((stamps, seen)) {
+            Look::Rest => self.tell(read.and_then(|files| tls.adopt(files, config))),
+            Look::Moving => {}
+            Look::Restless => self.tell(Err(TlsError::Restless)),
         }
     }
 

@@ -17,6 +17,7 @@ use exporter::Exporter;
 use otlp::{FAILED, INTERNAL, KeyValue, SERVER, Status, pair};
 use parent::{Traceparent, digits};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use std::error::Error;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +28,8 @@ use tracing::Instrument as _;
 const WAITING_MAX: usize = 16;
 /// Bytes of a span's name: every call of ours has fewer, and others may call whatever they like.
 const NAME_BYTES_MAX: usize = 100;
+/// Letters of why a span failed: a batch of them is to stay far under what collectors take.
+const FAULT_LETTERS_MAX: usize = 300;
 
 /// Begins traces; makes none where no collector is configured. A copy is the same.
 #[derive(Debug, Clone, Default)]
@@ -167,7 +170,7 @@ impl Span {
     /// It failed.
     pub fn fail(&mut self, why: &str) {
         if let Some(open) = &mut self.0 {
-            open.fault = Some(why.to_owned());
+            open.fault = Some(why.chars().take(FAULT_LETTERS_MAX).collect());
         }
     }
 }
@@ -207,6 +210,25 @@ pub fn current() -> Parents {
 #[must_use]
 pub fn begin(name: &str) -> Vec<Span> {
     current().begin(name)
+}
+
+/// Does a piece of work, with a span for each trace that the running task works for.
+pub async fn step<T, E: Error>(
+    name: &str,
+    work: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
+    let spans = begin(name);
+    let done = work.await;
+    end(spans, &done);
+    done
+}
+
+/// Ends spans of work that came to this.
+pub fn end<T, E: Error>(mut spans: Vec<Span>, done: &Result<T, E>) {
+    if let Err(error) = done {
+        let why = crate::error_chain(error);
+        spans.iter_mut().for_each(|span| span.fail(&why));
+    }
 }
 
 /// Does work under these parents; its lines in the log bear the first trace's id.
@@ -321,6 +343,22 @@ mod tests {
             sampled.call(Some(&unsampled.replace("-00", "-01").replacen("-01f", "-00f", 1)), "/a"),
         );
         assert!(spans.try_recv().is_ok(), "the caller's trace is recorded");
+    }
+
+    #[tokio::test]
+    async fn work_that_failed_says_so() {
+        let (tracer, mut spans) = traced(1, 16);
+        let round = tracer.work("tick");
+        within(round.parents(), async {
+            let done: Result<(), _> = step("append", async { Err(std::fmt::Error) }).await;
+            assert!(done.is_err());
+            assert!(step("read", async { Ok::<_, std::fmt::Error>(1) }).await.is_ok());
+        })
+        .await;
+        let faults: Vec<_> = [spans.try_recv(), spans.try_recv()]
+            .map(|span| span.unwrap().status.map(|status| status.code))
+            .to_vec();
+        assert_eq!(faults, [Some(FAILED), None]);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod status;
 use paceline_core::units::{ArmId, Epoch, Generation, Name, NameError, PartitionId, Window};
 pub use paceline_core::units::{CampaignId, Currency, Micros, Span, Timestamp};
 use paceline_proto::v1;
+use paceline_view::number::NONE;
 use std::borrow::Cow;
 use std::fmt::Display;
 
@@ -146,6 +147,13 @@ pub fn optional_instant(
 
 fn shown_instant(message: &prost_types::Timestamp) -> String {
     format!("{} s and {} ns since 1970", message.seconds, message.nanos)
+}
+
+/// An instant as people read it, to the microsecond the service counts in.
+#[must_use]
+pub fn instant_words(at: Option<&prost_types::Timestamp>) -> String {
+    let moment = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
+    moment.map_or_else(|| NONE.to_owned(), |moment| moment.to_string())
 }
 
 /// A required instant.

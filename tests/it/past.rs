@@ -133,7 +133,7 @@ async fn story(setup: Setup) {
 /// The command line and the page say the same.
 async fn check_words(service: &Service, from: Timestamp, to: Timestamp) {
     let (from, to) = (words(from), words(to));
-    let line = ["explain", CAMPAIGN, "--from", &from, "--to", &to];
+    let line = ["explain", CAMPAIGN, "--from", &from, "--until", &to];
     let told = service.ctl(&line).await;
     assert_eq!(told.code, 0, "{told:?}");
     for word in ["What decided", "(paused)", "What held it back", "a wrong creative"] {
@@ -146,7 +146,7 @@ async fn check_words(service: &Service, from: Timestamp, to: Timestamp) {
     assert_eq!(json["moment"]["reason"]["code"], "paused", "{json:#}");
     assert_eq!(json["moment"]["hand"]["action"], "pause");
     assert_eq!(json["resolution_seconds"], 60.0);
-    let page = format!("/campaigns/{CAMPAIGN}/past?from={from}&to={to}");
+    let page = format!("/campaigns/{CAMPAIGN}/past?from={from}&until={to}");
     let (code, html) = service.get(&page).await.unwrap();
     assert!(code == 200 && html.contains("What held it back"), "{code} {html}");
     let early = service.ctl(&["explain", CAMPAIGN, "--at", "2001-01-01T00:00:00Z"]).await;

@@ -20,7 +20,7 @@ impl<L: PacingLaw + Clone> Engine<L> {
             let id = self.state.campaigns[slot].entered.spec.id;
             Some((id, self.standing(slot)?))
         });
-        recorder.note(standings, |id| self.first_cause(id));
+        recorder.note(self.state.table.as_of, standings, |id| self.first_cause(id));
     }
 }
 

@@ -84,6 +84,8 @@ struct Track {
     last: Standing,
     minute: Course,
     hour: Course,
+    /// No table holds it any more.
+    is_gone: bool,
 }
 
 /// What is under way of all campaigns of a partition.
@@ -98,19 +100,22 @@ pub struct Recorder {
 impl Recorder {
     /// Takes in a round: the standing of every campaign that a table holds. `cause` says what came
     /// first, and is asked once a minute and campaign at most. Campaigns that no table holds any
-    /// more are closed.
+    /// more are closed, and remembered until their stretch is over: one that comes back adds to its
+    /// rows instead of beginning over them.
     pub fn note(
         &mut self,
+        at: Timestamp,
         standings: impl Iterator<Item = (CampaignId, Standing)>,
         cause: impl Fn(CampaignId) -> Option<CauseKind>,
     ) {
         let mut looked = 0;
-        let mut gone = std::mem::take(&mut self.tracks);
+        let mut others = std::mem::take(&mut self.tracks);
         for (id, standing) in standings {
-            let mut track = gone.remove(&id).unwrap_or_else(|| Track {
+            let mut track = others.remove(&id).unwrap_or_else(|| Track {
                 last: standing,
                 minute: Course::new(standing.at),
                 hour: Course::new(standing.at),
+                is_gone: false,
             });
             let ask = || {
                 looked += 1;
@@ -119,8 +124,15 @@ impl Recorder {
             track.step(id, standing, ask, &mut self.done);
             self.tracks.insert(id, track);
         }
-        for (id, track) in gone {
-            self.done.extend(track.under_way(id));
+        for (id, mut track) in others {
+            if !track.is_gone {
+                track.end(id, &mut self.done);
+            }
+            if Grain::Hour.start_of(track.last.at) == Grain::Hour.start_of(at) {
+                self.tracks.insert(id, track);
+            } else {
+                self.done.extend(track.under_way(id));
+            }
         }
     }
 
@@ -150,6 +162,7 @@ impl Track {
         ask: impl FnOnce() -> Option<CauseKind>,
         done: &mut Vec<(StretchKey, Stretch)>,
     ) {
+        self.is_gone = false;
         let before = std::mem::replace(&mut self.last, now);
         let is_first = self.minute.rows.is_empty();
         if !is_first {
@@ -171,11 +184,31 @@ impl Track {
             self.minute.idle_until = now.at;
             return;
         }
-        self.hour.open.merge(&minute);
         self.minute.open = minute;
+        self.close(id, ends_hour, cause, done);
+    }
+
+    /// Ends what is under way with the last round that a table held it at.
+    fn end(&mut self, id: CampaignId, done: &mut Vec<(StretchKey, Stretch)>) {
+        self.is_gone = true;
+        self.close(id, true, None, done);
+    }
+
+    /// Ends a minute here, and an hour where one ends, unless one just did.
+    fn close(
+        &mut self,
+        id: CampaignId,
+        ends_hour: bool,
+        cause: Option<CauseKind>,
+        done: &mut Vec<(StretchKey, Stretch)>,
+    ) {
+        let now = self.last;
+        self.hour.open.merge(&self.minute.open);
         let mut close = |course: &mut Course, grain: Grain| {
-            let over = course.close(grain, &now, cause);
-            done.extend(over.map(|(start, stretch)| ((grain, start, id), stretch)));
+            if course.rows.last().is_none_or(|row| row.standing.at < now.at) {
+                let over = course.close(grain, &now, cause);
+                done.extend(over.map(|(start, stretch)| ((grain, start, id), stretch)));
+            }
         };
         close(&mut self.minute, Grain::Minute);
         if ends_hour {
@@ -187,8 +220,8 @@ impl Track {
         let courses = [(Grain::Minute, &self.minute), (Grain::Hour, &self.hour)];
         courses.into_iter().filter_map(move |(grain, course)| {
             let start = grain.start_of(course.rows.first()?.standing.at);
-            // Hours change by the hour alone.
-            let is_due = grain == Grain::Minute || course.is_new;
+            // Hours change by the hour alone, and what is gone not at all.
+            let is_due = course.is_new || (grain == Grain::Minute && !self.is_gone);
             is_due.then(|| Some(((grain, start, id), course.stretch()?))).flatten()
         })
     }
@@ -228,7 +261,7 @@ mod tests {
         let asked = std::cell::Cell::new(0);
         let campaigns = 1..=u64::try_from(CAUSES_MAX + 7).unwrap();
         let all = campaigns.map(|key| (CampaignId::from_key(key), standing(minute(0), 0)));
-        recorder.note(all, |_| {
+        recorder.note(minute(0), all, |_| {
             asked.set(asked.get() + 1);
             Some(CauseKind::OnPlan)
         });
@@ -242,13 +275,37 @@ mod tests {
         let id = CampaignId::from_key(1);
         for count in 0..30 {
             let told = std::iter::once((id, standing(minute(count), 0)));
-            recorder.note(told, |_| None);
+            recorder.note(minute(count), told, |_| None);
         }
-        recorder.note(std::iter::empty(), |_| None);
+        recorder.note(minute(30), std::iter::empty(), |_| None);
         let handed = recorder.hand_over();
         let minutes = handed.iter().filter(|((grain, ..), _)| *grain == Grain::Minute);
         let told: Vec<_> = minutes.map(|(_, held)| (held.rows.len(), held.through)).collect();
-        assert_eq!(told, [(1, minute(9)), (1, minute(19)), (1, minute(29))]);
+        assert_eq!(told, [(1, minute(9)), (1, minute(19)), (2, minute(29))]);
         assert_eq!(recorder.hand_over(), [], "nothing is under way");
+    }
+
+    #[test]
+    fn one_that_leaves_and_comes_back_loses_nothing_of_its_stretch() {
+        let (mut recorder, id) = (Recorder::default(), CampaignId::from_key(1));
+        let mut kept = BTreeMap::new();
+        for count in 0..320 {
+            // Away from 1:30 to 1:33 and, for good, from 3:20 on; a unit a minute.
+            let is_away = (90..93).contains(&count) || count >= 200;
+            let drawn = if count < 93 { count } else { count - 3 };
+            let told = (!is_away).then(|| (id, standing(minute(count), drawn)));
+            recorder.note(minute(count), told.into_iter(), |_| None);
+            if count % 7 == 0 {
+                kept.extend(recorder.hand_over());
+            }
+        }
+        for grain in Grain::ALL {
+            let rows = kept.iter().filter(|((own, ..), _)| *own == grain);
+            let rows: Vec<_> = rows.flat_map(|(_, held)| held.rows.clone()).collect();
+            let spent: i64 = rows.iter().map(|row| row.within.spent.get()).sum();
+            assert_eq!(spent, Nanos::from_units(196).get(), "{grain:?}: all but the first round");
+            assert!(rows.is_sorted_by_key(|row| row.standing.at));
+        }
+        assert!(recorder.tracks.is_empty(), "its stretch is over");
     }
 }

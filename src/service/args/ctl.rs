@@ -20,7 +20,7 @@ Examples:
   paceline ctl apply -f campaigns.toml --dry-run
   paceline ctl list --state run
   paceline ctl explain spring
-  paceline ctl explain spring --from 2026-12-01T09:00:00Z --to 2026-12-01T12:00:00Z
+  paceline ctl explain spring --from 2026-12-01T09:00:00Z --until 2026-12-01T12:00:00Z
   paceline ctl pause spring --for 2h --reason \"wrong creative\"
   paceline ctl fix spring 35% --for 30m --reason \"a test with the exchange\"
   paceline ctl totals --json
@@ -168,7 +168,7 @@ pub struct ExplainArgs {
     )]
     pub from: Option<Timestamp>,
     /// Until when that period lasts; until now when not stated.
-    #[arg(long = "to", value_name = "TIME", value_parser = moment, requires = "from")]
+    #[arg(long, value_name = "TIME", value_parser = moment, requires = "from")]
     pub until: Option<Timestamp>,
 }
 

@@ -202,10 +202,27 @@ async fn traced(tracer: &Tracer, request: Request, next: Next) -> Response {
     }
     let answer = trace::within(span.parents(), next.run(request)).await;
     let status = Status::from_header_map(answer.headers());
-    if let Some(status) = status.filter(|status| status.code() != Code::Ok) {
-        span.fail(status.message());
+    if let Some(status) = status {
+        span.note("rpc.grpc.status_code", &i32::from(status.code()).to_string());
+        if is_ours(status.code()) {
+            span.fail(status.message());
+        }
     }
     answer
+}
+
+/// Whether such an answer is a fault of ours, and none of the caller's: the rule of OpenTelemetry's
+/// conventions for servers of gRPC.
+const fn is_ours(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unknown
+            | Code::DeadlineExceeded
+            | Code::Unimplemented
+            | Code::Internal
+            | Code::Unavailable
+            | Code::DataLoss
+    )
 }
 
 /// Whole seconds to wait, at least one.
@@ -244,12 +261,20 @@ fn too_many_pages(wait: Duration, deed: Deed, is_person: bool) -> Response {
     answer
 }
 
+/// Whether a page is counted. Who asks whether the process lives is always told: that costs no more
+/// than a refusal, and one that is taken for dead is ended, whoever asked too often.
+fn is_counted(request: &Request) -> bool {
+    request.uri().path() != "/livez"
+}
+
 /// Where nobody need say who they are.
 async fn open_page(State(meter): State<Meter>, request: Request, next: Next) -> Response {
     let deed = Deed::of_page(request.uri().path(), request.method().is_safe());
     match meter.take(deed, None, peer(&request)) {
-        Ok(()) => next.run(request).await,
-        Err(wait) => too_many_pages(wait, deed, is_person(request.headers())),
+        Err(wait) if is_counted(&request) => {
+            too_many_pages(wait, deed, is_person(request.headers()))
+        }
+        _ => next.run(request).await,
     }
 }
 
@@ -266,7 +291,9 @@ async fn page(State(door): State<PageDoor>, request: Request, next: Next) -> Res
             certified.and_then(|certified| entrance.ring.certified(certified))
         }),
     };
-    if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request)) {
+    if let Err(wait) = meter.take(deed, caller.as_ref(), peer(&request))
+        && is_counted(&request)
+    {
         return too_many_pages(wait, deed, is_person);
     }
     let mut request = match entrance.answer(request).await {

@@ -6,7 +6,7 @@
 //! `server.tokens_file` is set.
 
 use super::{AuthError, Keyring};
-use crate::settled::{INTERVAL, Settled, Stamp, stamp};
+use crate::settled::{INTERVAL, Look, Settled, Stamp, stamp};
 use crate::telemetry::event;
 use std::path::{Path, PathBuf};
 
@@ -22,25 +22,22 @@ pub async fn follow(ring: Keyring, path: PathBuf) {
 /// What earlier looks found.
 #[derive(Default)]
 struct Watch {
-    seen: Settled<(Stamp, String)>,
+    seen: Settled<(Stamp, Result<String, String>)>,
     fault: Option<String>,
 }
 
 impl Watch {
-    /// Takes what the file says now, if it has come to rest, is sound and says something else. The
-    /// same fault is told once.
+    /// Takes what the file says now, if it has come to rest, is sound and says something else. A
+    /// file that cannot be read may be one that is just being put there; the same fault is told
+    /// once.
     fn look(&mut self, ring: &Keyring, path: &Path) {
         let stamp = stamp(path);
-        match Keyring::text(path) {
-            Ok(text) => {
-                if self.seen.is_same((stamp, text.clone())) {
-                    self.take(ring, Keyring::parse(&text));
-                }
-            }
-            Err(error) => {
-                self.seen.forget();
-                self.take(ring, Err(error));
-            }
+        let text = Keyring::text(path);
+        let seen = text.as_ref().map(Clone::clone).map_err(|error| crate::error_chain(error));
+        match self.seen.look((stamp, seen)) {
+            Look::Rest => self.take(ring, text.and_then(|text| Keyring::parse(&text))),
+            Look::Moving => {}
+            Look::Restless => self.take(ring, Err(AuthError::Restless)),
         }
     }
 
@@ -106,6 +103,28 @@ mod tests {
         twice(&mut watch, &ring, &path);
         assert!(ring.caller("b").is_none(), "it came to rest: bert was struck out");
         assert!(ring.caller("a").is_some());
+    }
+
+    #[test]
+    fn a_file_that_is_written_at_every_look_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tokens");
+        let (anna, bert) = (line("viewer", "anna", "a"), line("admin", "bert", "b"));
+        std::fs::write(&path, anna.clone() + &bert).unwrap();
+        let ring = Keyring::read(&path).unwrap();
+        let mut watch = Watch::default();
+        std::fs::write(&path, &anna).unwrap();
+        let first = stamp(&path).unwrap();
+        for look in 1..=16 {
+            assert_eq!(watch.fault, None, "look {look}");
+            let later = first + std::time::Duration::from_secs(look);
+            std::fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+            watch.look(&ring, &path);
+        }
+        assert!(watch.fault.as_ref().is_some_and(|told| told.contains("again and again")));
+        assert!(ring.caller("b").is_some());
+        watch.look(&ring, &path);
+        assert!(watch.fault.is_none() && ring.caller("b").is_none(), "it came to rest");
     }
 
     #[test]

@@ -2,6 +2,10 @@
 //!
 //! Knows no key. Called by `check`, and by whoever uses such a list.
 
+/// What is told of every resource anyhow: name, version, and which process it is.
+pub(crate) const RESOURCE_KEYS: [&str; 3] =
+    ["service.name", "service.version", "service.instance.id"];
+
 /// `key=value,key=value`, as resources are described; nothing where it is not of that form.
 pub(crate) fn pairs(text: &str) -> Option<Vec<(&str, &str)>> {
     let is_plain = |word: &str| !word.is_empty() && !word.chars().any(char::is_control);

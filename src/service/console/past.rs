@@ -21,7 +21,7 @@ const QUERY_BYTES_MAX: usize = 500;
 const FIELDS: [(&str, &str); 3] = [
     ("at", "At a moment, such as 2026-12-01T14:05:00Z"),
     ("from", "Or from"),
-    ("to", "until (now, if left empty)"),
+    ("until", "until (now, if left empty)"),
 ];
 /// Letters of a moment.
 const MOMENT_LETTERS: u32 = 40;
@@ -40,7 +40,7 @@ fn asked(name: &str, query: &str) -> Result<(Filled, v1::ExplainPastRequest), St
     let unread = "What follows the question mark must be name=value&…, escaped";
     let filled = Filled::read(query.as_bytes()).ok_or_else(|| unread.to_owned())?;
     if let Some(other) = filled.names().find(|name| FIELDS.iter().all(|(own, _)| own != name)) {
-        return Err(format!("{other} is not known here: there are at, from, to"));
+        return Err(format!("{other} is not known here: there are at, from, until"));
     }
     let moment = |field: &str| match filled.get(field).trim() {
         "" => Ok(None),
@@ -58,7 +58,7 @@ fn asked(name: &str, query: &str) -> Result<(Filled, v1::ExplainPastRequest), St
         campaign_id: name.to_owned(),
         at: moment("at")?,
         from: moment("from")?,
-        until: moment("to")?,
+        until: moment("until")?,
     };
     Ok((filled, request))
 }

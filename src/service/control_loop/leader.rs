@@ -202,12 +202,14 @@ impl<'a> Leader<'a> {
             event::tick_late(u16::from(self.parts.partition.0), late);
         }
         let spans = self.staff.rounds.begin();
-        trace::within(Parents::of(&spans), async {
+        let decided = trace::within(Parents::of(&spans), async {
             let begun = Stopwatch::start();
             let _ = self.append(vec![Input::Tick]).await?;
             self.release(begun).await
-        })
-        .await?;
+        });
+        let decided = decided.await;
+        trace::end(spans, &decided);
+        decided?;
         self.ticked_at = now;
         self.next_tick = (self.next_tick + period).max(now + self.parts.settings.tick_min);
         Ok(())
@@ -305,9 +307,8 @@ impl<'a> Leader<'a> {
         let at = self.parts.clock.now();
         let records: Vec<Stamped> = inputs.into_iter().map(|input| Stamped { at, input }).collect();
         let fence = Some(self.lease.epoch);
-        let span = trace::begin("append");
-        let last = self.parts.store.append(self.parts.partition, fence, &records).await?;
-        drop(span);
+        let append = self.parts.store.append(self.parts.partition, fence, &records);
+        let last = trace::step("append", append).await?;
         self.read_through(last, records.len()).await
     }
 
@@ -344,9 +345,8 @@ impl<'a> Leader<'a> {
 
     /// Applies the next page of the log.
     async fn read_page(&mut self) -> Result<Vec<(Offset, Applied)>, StoreError> {
-        let span = trace::begin("read");
-        let page = self.parts.store.read(self.parts.partition, self.at, PAGE_RECORDS_MAX).await?;
-        drop(span);
+        let read = self.parts.store.read(self.parts.partition, self.at, PAGE_RECORDS_MAX);
+        let page = trace::step("read", read).await?;
         let _apply = trace::begin("apply");
         let mut answers = Vec::with_capacity(page.len());
         for (offset, record) in page {

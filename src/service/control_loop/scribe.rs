@@ -13,7 +13,7 @@ use crate::clock::Stopwatch;
 use crate::past;
 use crate::store::{Checkpoint, Offset, StoreError};
 use crate::telemetry::event;
-use crate::trace::Tracer;
+use crate::trace::{self, Tracer};
 use paceline_core::hash::Digest;
 use paceline_core::input::Stamped;
 use paceline_core::past::record::StretchKey;
@@ -90,8 +90,9 @@ impl Scribe {
         // Folding and encoding take their time: not on the loop's thread.
         let span = self.tracer.work("checkpoint");
         let work = move || {
-            let _span = span;
-            handle.block_on(order.carry_out())
+            let done = handle.block_on(order.carry_out());
+            trace::end(vec![span], &done);
+            done
         };
         self.at_work = Some((at, tokio::task::spawn_blocking(work)));
         true
@@ -172,14 +173,21 @@ impl Order {
         Ok(Written { took: begun.elapsed(), log_bytes: segments.bytes() })
     }
 
-    /// Keeps what a recorder has.
+    /// Keeps what a recorder has, unless the store cannot.
     async fn keep_past(&self, made: &[(StretchKey, Stretch)]) -> Result<(), StoreError> {
         if made.is_empty() {
             return Ok(());
         }
         let Source { store, partition, .. } = &self.source;
         let stretches: Vec<_> = made.iter().filter_map(past::stored).collect();
-        store.keep_past(*partition, self.epoch, stretches).await
+        match store.keep_past(*partition, self.epoch, stretches).await {
+            // What lasts must not keep checkpoints away: the past explains, the log decides.
+            Err(error) if !error.is_transient() && !error.is_fenced() => {
+                event::past_not_kept(u16::from(partition.0), &error);
+                Ok(())
+            }
+            kept => kept,
+        }
     }
 
     /// Drops rows of the past that were kept for long enough.

@@ -33,6 +33,8 @@ pub(super) async fn run(parts: LoopParts, mut inbox: mpsc::Receiver<Event>, fact
     let mut staff = Staff { scribe, bridge: Bridge::new(), rounds };
     let mut follower = Follower::default();
     while let Some(lease) = follow(&parts, &mut inbox, &facts, &mut staff, &mut follower).await {
+        // What waited for a round of an earlier term waits for none of this.
+        staff.rounds = Rounds::new(tracer.clone());
         let ended = match Leader::begin(&parts, lease, &facts, &mut staff).await {
             Ok(leader) => {
                 facts.note_obstacle(None);

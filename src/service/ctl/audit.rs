@@ -150,7 +150,7 @@ fn fields(before: Option<&str>, after: Option<&str>) -> String {
     answer
 }
 
-fn record_json(record: &v1::AuditRecord) -> Value {
+pub(super) fn record_json(record: &v1::AuditRecord) -> Value {
     let state = |text: &Option<String>| -> Value {
         text.as_deref().and_then(|text| serde_json::from_str(text).ok()).unwrap_or(Value::Null)
     };

@@ -35,11 +35,7 @@ pub(super) fn key(key: u64) -> String {
     format!("{key:016x}")
 }
 
-/// An instant, to the microsecond the service counts in, without needless noughts.
-pub(super) fn time(at: Option<&prost_types::Timestamp>) -> String {
-    let moment = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
-    moment.map_or_else(|| number::NONE.to_owned(), |moment| moment.to_string())
-}
+pub(super) use crate::wire::instant_words as time;
 
 /// A length of time in seconds.
 pub(super) fn seconds(span: Option<&prost_types::Duration>) -> String {

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::store::{EmbeddedStore, LeadAnswer, LeadClaim};
+use paceline_core::diagnosis::CauseKind;
 use paceline_core::past::record::Recorder;
-use paceline_core::past::{PlanStanding, Standing};
+use paceline_core::past::{PlanStanding, Row, Standing, Stretch, Within};
 use paceline_core::report::Reason;
 use paceline_core::table::EntryState;
 use paceline_core::units::{
@@ -60,7 +61,7 @@ async fn kept(from: Timestamp, until: Timestamp, gap: (Timestamp, Timestamp)) ->
     while at <= until {
         if at < gap.0 || at >= gap.1 {
             let told = standing(at, from, Reason::Law);
-            recorder.note(std::iter::once((campaign(), told)), |_| None);
+            recorder.note(told.at, std::iter::once((campaign(), told)), |_| None);
         }
         at += Span::from_secs(20);
     }
@@ -148,7 +149,7 @@ async fn what_is_not_kept_is_refused_with_what_is() {
 fn rows_of_another_version_are_as_if_they_were_not_kept() {
     let mut recorder = Recorder::default();
     let told = standing(noon(), noon(), Reason::Law);
-    recorder.note(std::iter::once((campaign(), told)), |_| None);
+    recorder.note(told.at, std::iter::once((campaign(), told)), |_| None);
     let handed = recorder.hand_over();
     let mut bytes = stored(&handed[0]).unwrap().bytes;
     assert_eq!(read(&bytes).as_ref(), Some(&handed[0].1));
@@ -160,7 +161,7 @@ fn rows_of_another_version_are_as_if_they_were_not_kept() {
 #[test]
 fn the_fullest_stretch_fits_its_bound() {
     let mut recorder = Recorder::default();
-    let causes = paceline_core::diagnosis::CauseKind::ALL;
+    let causes = CauseKind::ALL;
     let reasons = [
         Reason::Law,
         Reason::Minimum,
@@ -184,7 +185,7 @@ fn the_fullest_stretch_fits_its_bound() {
         let at = noon() + Span::from_secs(3).times(i64::try_from(round).unwrap());
         let told = standing(at, noon() - Span::DAY.times(400), reasons[round % reasons.len()]);
         let cause = causes[round / 20 % causes.len()];
-        recorder.note(std::iter::once((campaign(), told)), |_| Some(cause));
+        recorder.note(told.at, std::iter::once((campaign(), told)), |_| Some(cause));
     }
     let handed = recorder.hand_over();
     let most = handed.iter().map(|one| stored(one).unwrap().bytes.len()).max().unwrap();
@@ -227,8 +228,8 @@ fn the_past_of_a_busy_campaign_takes_two_thirds_of_a_megabyte() {
             drawn: amount(121_456_789),
             ..standing(at, at, Reason::Law)
         };
-        let cause = Some(paceline_core::diagnosis::CauseKind::OnPlan);
-        recorder.note(std::iter::once((campaign(), told)), |_| cause);
+        let cause = Some(CauseKind::OnPlan);
+        recorder.note(told.at, std::iter::once((campaign(), told)), |_| cause);
     }
     for one in recorder.hand_over() {
         bytes[usize::from(one.0.0 == Grain::Hour)] += stored(&one).unwrap().bytes.len();
@@ -238,4 +239,22 @@ fn the_past_of_a_busy_campaign_takes_two_thirds_of_a_megabyte() {
     let all = minutes + 45 * hours;
     eprintln!("minutes {minutes}, hours {}, in all {all}", 45 * hours);
     assert!(minutes < 370_000 && all < 667_000, "{minutes} {hours}");
+}
+
+/// Rows are read for ninety days, by builds that did not write them.
+#[test]
+fn a_stored_stretch_is_the_bytes_it_ever_was() {
+    let standing = standing(noon(), noon(), Reason::Quarantined);
+    let mut within = Within::new(noon());
+    within.reasons.push((Reason::Quarantined, Span::MINUTE));
+    within.costs.push((CauseKind::Quarantined, Nanos::from_units(1)));
+    let row = Row { standing, cause: Some(CauseKind::Quarantined), within };
+    let stretch = Stretch { through: noon(), rows: vec![row] };
+    let kept = stored(&((Grain::Minute, noon(), campaign()), stretch.clone())).unwrap();
+    assert_eq!(read(&kept.bytes), Some(stretch));
+    let told: String = kept.bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let agreed = "0180c0d9c0a8e4b0060180c0d9c0a8e4b006000000a0c21ec0843d0f0000c0843d000180c0d9c0a8\
+                e4b00680c0d9c0a8e4b006000080d0acf30e00010d80c0d9c0a8e4b00600000000010f809c9c3900\
+                010d80a8d6b907";
+    assert_eq!(told, agreed, "other bytes want another VERSION of rows");
 }

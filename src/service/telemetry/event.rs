@@ -189,6 +189,9 @@ pub fn tokens_refused(why: &dyn Error) {
 /// cannot be read.
 pub fn certificate_expires(at: Option<i64>) {
     metric::CERTIFICATE_EXPIRES.set(shown(at.unwrap_or(0)), []);
+    if at.is_none() {
+        warn!("when the certificate runs out cannot be read: no alert will tell");
+    }
 }
 
 /// The files of certificates say something else, and that is in force.
@@ -347,6 +350,12 @@ pub fn checkpoint_written(partition: u16, took: Duration) {
 pub fn checkpoint_failed(partition: u16, error: &dyn Error) {
     metric::CHECKPOINTS.add(1, [word("failed")]);
     warn!(partition, error = error_chain(error), "checkpoint failed");
+}
+
+/// Rows of the past could not be kept; what is decided goes on without.
+pub fn past_not_kept(partition: u16, error: &dyn Error) {
+    metric::PAST_UNKEPT.add(1, []);
+    warn!(partition, error = error_chain(error), "rows of the past were not kept");
 }
 
 /// What must always hold does not.

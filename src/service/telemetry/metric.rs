@@ -143,7 +143,7 @@ table! {
     FILES_REFUSED: Counter, "paceline_files_refused_total", "looks", [FILE],
         "Looks at a file of tokens or certificates that found a fault; the one before is in force.";
     CERTIFICATE_EXPIRES: Gauge, "paceline_certificate_expires_seconds", "seconds", [],
-        "Unix time at which the first of our certificate's chain runs out; 0 without one.";
+        "Unix time at which the first of our certificate's chain runs out; 0 if unknown.";
     OPPORTUNITIES: Counter, "paceline_opportunities_total", "opportunities", [SEEN],
         "Auctions bidders told of.";
     OUTCOMES: Counter, "paceline_outcomes_total", "outcomes", [OUTCOME],
@@ -200,6 +200,8 @@ table! {
         "Time since the last checkpoint.";
     CHECKPOINTS: Counter, "paceline_checkpoints_total", "checkpoints", [RESULT],
         "Checkpoints tried.";
+    PAST_UNKEPT: Counter, "paceline_past_unkept_total", "writes", [],
+        "Writes of rows of the past that the store refused; those rows are lost.";
     JOURNAL_BYTES: Gauge, "paceline_journal_bytes", "bytes", [],
         "The log kept before the last checkpoints, as encoded; its bound is log.journal_max.";
     APPEND_DURATION: Distribution(SECONDS), "paceline_append_duration_seconds", "seconds", [],

@@ -15,10 +15,12 @@ const VERSION: u8 = 0xa0;
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
-/// When the first of a chain's certificates runs out, in seconds of Unix time.
+/// When the first of a chain's certificates runs out, in seconds of Unix time; nothing where one of
+/// them has no date that can be read, since that one may be the first.
 pub(super) fn earliest(pem: &[u8]) -> Option<i64> {
     let all = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
-    all.filter_map(|one| expires(&one)).min()
+    let dates: Option<Vec<i64>> = all.map(|one| expires(&one)).collect();
+    dates?.into_iter().min()
 }
 
 /// `notAfter` of one certificate.

@@ -8,8 +8,10 @@ use super::otlp::{
     EXPORT, ExportRequest, ExportResponse, InstrumentationScope, Resource, ResourceSpans,
     ScopeSpans, Span, pair,
 };
-use crate::config::TelemetryConfig;
+use super::parent::digits;
+use crate::config::{RESOURCE_KEYS, TelemetryConfig};
 use crate::telemetry::spans as told;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,7 +28,7 @@ const BATCH_WAIT: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Longest time for one batch; meanwhile the queue fills, and what is beyond it is dropped.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest time for what is left when the service stops.
+/// Longest time for what is under way and left when the service stops.
 const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends what comes out of the queue.
@@ -35,6 +37,10 @@ pub(super) struct Exporter {
     spans: mpsc::Receiver<Span>,
     channel: Channel,
     resource: Resource,
+    /// Spans of the batch that is being sent.
+    under_way: u64,
+    /// Whether the collector took the last one.
+    is_well: bool,
 }
 
 impl Exporter {
@@ -56,19 +62,41 @@ impl Exporter {
         if config.traces_endpoint.starts_with("https://") {
             endpoint = endpoint.tls_config(ClientTlsConfig::new().with_native_roots())?;
         }
-        let mut attributes = vec![
-            pair("service.name", &config.traces_service_name),
-            pair("service.version", env!("CARGO_PKG_VERSION")),
-            pair("process.pid", &std::process::id().to_string()),
-        ];
+        let mut instance = [0; 16];
+        // Without random numbers the service would not have started: its sessions need them.
+        let _ = SystemRandom::new().fill(&mut instance);
+        let (name, instance) = (config.traces_service_name.as_str(), digits(&instance));
+        let own = [name, env!("CARGO_PKG_VERSION"), &instance];
+        let own = RESOURCE_KEYS.into_iter().zip(own).map(|(key, value)| pair(key, value));
+        let mut attributes: Vec<_> = own.collect();
         let own = crate::config::pairs(&config.traces_attributes).unwrap_or_default();
         attributes.extend(own.into_iter().map(|(key, value)| pair(key, value)));
-        Ok(Self { spans, channel: endpoint.connect_lazy(), resource: Resource { attributes } })
+        let (channel, resource) = (endpoint.connect_lazy(), Resource { attributes });
+        Ok(Self { spans, channel, resource, under_way: 0, is_well: true })
     }
 
-    /// Sends until told to stop, and then what is left.
+    /// Sends until told to stop, and then what is left, for as long as [`LAST_TIMEOUT`].
     pub(super) async fn run(mut self, until: CancellationToken) {
-        let mut is_well = true;
+        let over = async {
+            until.cancelled().await;
+            tokio::time::sleep(LAST_TIMEOUT).await;
+        };
+        tokio::select! {
+            () = self.send_all(&until) => {}
+            () = over => {}
+        }
+        // What was cut short, and what still waits.
+        self.spans.close();
+        let mut lost = self.under_way;
+        while self.spans.try_recv().is_ok() {
+            lost = lost.saturating_add(1);
+        }
+        if lost > 0 {
+            told::spans_sent(0, lost);
+        }
+    }
+
+    async fn send_all(&mut self, until: &CancellationToken) {
         loop {
             let mut batch = Vec::new();
             let is_last = tokio::select! {
@@ -90,33 +118,36 @@ impl Exporter {
                     count = self.spans.recv_many(&mut batch, room) => if count == 0 { break },
                 }
             }
-            self.send(batch, EXPORT_TIMEOUT, &mut is_well).await;
+            self.send(batch).await;
         }
         self.spans.close();
-        let mut left = Vec::new();
-        while let Ok(span) = self.spans.try_recv() {
-            left.push(span);
-        }
-        if !left.is_empty() {
-            self.send(left, LAST_TIMEOUT, &mut is_well).await;
+        loop {
+            let mut batch = Vec::new();
+            if self.spans.recv_many(&mut batch, BATCH_SPANS_MAX).await == 0 {
+                break;
+            }
+            self.send(batch).await;
         }
     }
 
     /// One batch, once; what became of it is counted, and told when it is news.
-    async fn send(&self, spans: Vec<Span>, patience: Duration, is_well: &mut bool) {
+    async fn send(&mut self, spans: Vec<Span>) {
         let count = u64::try_from(spans.len()).unwrap_or(u64::MAX);
-        let sent = tokio::time::timeout(patience, self.export(spans)).await;
+        self.under_way = count;
+        let sent = tokio::time::timeout(EXPORT_TIMEOUT, self.export(spans)).await;
+        self.under_way = 0;
         let sent = sent.unwrap_or_else(|_| Err(Status::deadline_exceeded("no answer in time")));
         match sent {
             Ok(refused) => {
-                told::spans_sent(count.saturating_sub(refused), refused);
-                if !std::mem::replace(is_well, true) {
+                let refused = refused.min(count);
+                told::spans_sent(count - refused, refused);
+                if !std::mem::replace(&mut self.is_well, true) {
                     told::collector_reached();
                 }
             }
             Err(status) => {
                 told::spans_sent(0, count);
-                if std::mem::replace(is_well, false) {
+                if std::mem::replace(&mut self.is_well, false) {
                     told::collector_lost(&status);
                 }
             }

@@ -153,6 +153,10 @@ impl Bindings<'_> {
         let shown = if url.contains('@') { "\"***\"".to_owned() } else { format!("{url:?}") };
         let keys = ["telemetry.traces_endpoint", "server.insecure"];
         self.bind(&keys, url.is_empty() || is_sealed(url, server.insecure), &shown, rule);
+        let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+        let is_bare = !rest.trim_end_matches('/').contains(['/', '?', '#']);
+        let rule = "must end with its host and port: OTLP over gRPC knows no path";
+        self.bind(&["telemetry.traces_endpoint"], is_bare, &shown, rule);
         let rule = "must hold no user or password";
         self.bind(&["telemetry.traces_endpoint"], !url.contains('@'), &shown, rule);
         let name = &telemetry.traces_service_name;
@@ -160,8 +164,14 @@ impl Bindings<'_> {
         let rule = "must be a name, without control characters";
         self.bind(&["telemetry.traces_service_name"], is_name, &quoted(name), rule);
         let pairs = &telemetry.traces_attributes;
-        let is_listed = crate::config::pairs(pairs).is_some();
-        let rule = "must be like \"region=eu,deployment.environment=prod\", or \"\"";
+        let is_listed = crate::config::pairs(pairs).is_some_and(|pairs| {
+            let mut keys: Vec<&str> = pairs.iter().map(|(key, _)| *key).collect();
+            keys.extend(crate::config::RESOURCE_KEYS);
+            keys.sort_unstable();
+            keys.windows(2).all(|pair| pair[0] != pair[1])
+        });
+        let rule = "must be like \"region=eu,deployment.environment=prod\", each key once and none \
+                    of ours, or \"\"";
         self.bind(&["telemetry.traces_attributes"], is_listed, &quoted(pairs), rule);
     }
 

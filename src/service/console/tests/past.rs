@@ -18,14 +18,14 @@ async fn a_past_is_asked_by_a_form_and_told_on_the_same_page() {
     assert!(!html.contains("http-equiv=\"refresh\""), "what is typed is not lost");
     let begun = jiff::Timestamp::from_microsecond(at(0).as_micros()).unwrap();
     let moment = |minutes| (begun + jiff::SignedDuration::from_mins(minutes)).to_string();
-    let html = bench.ok(&format!("{page}/past?at={}&from=&to=", moment(20))).await;
+    let html = bench.ok(&format!("{page}/past?at={}&from=&until=", moment(20))).await;
     keep("past.html", &html);
     assert!(html.contains("As it was") && html.contains("first cause"), "{html}");
     // The round at the minute came before or after its spend.
     let spent = ["19.000000 EUR", "20.000000 EUR"].into_iter().any(|told| html.contains(told));
     assert!(spent, "spent in all");
     assert!(html.contains(&format!("value=\"{}\"", moment(20))), "what was asked stands there");
-    let html = bench.ok(&format!("{page}/past?from={}&to={}", moment(10), moment(30))).await;
+    let html = bench.ok(&format!("{page}/past?from={}&until={}", moment(10), moment(30))).await;
     keep("past-period.html", &html);
     assert!(html.contains("What decided") && html.contains("At both ends"), "{html}");
     let (status, _, html) = bench.page(&format!("{page}/past?at=yesterday")).await;

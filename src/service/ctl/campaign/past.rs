@@ -1,8 +1,8 @@
 //! `ctl explain --at` and `--from`: why a campaign's numbers were what they were.
 
+use super::super::audit::record_json;
 use super::super::{Caller, CtlError, json, pretty, text};
 use crate::wire::admin::{past_facts, past_tables};
-use crate::wire::audit::change_word;
 use paceline_proto::v1;
 use serde_json::{Value, json as object};
 use std::fmt::Write;
@@ -83,17 +83,6 @@ fn period_json(told: &v1::PastPeriod) -> Value {
         let cause = reason_json(one.cause.as_ref());
         object!({"cause": cause, "cost_nanos": one.cost_nanos})
     };
-    let change = |record: &v1::AuditRecord| {
-        object!({
-            "partition": record.partition,
-            "number": record.number,
-            "at": json::time(record.at.as_ref()),
-            "author": record.author,
-            "reason": record.reason,
-            "change": change_word(record.change),
-            "object": {"kind": record.object_kind, "id": record.object_id},
-        })
-    };
     object!({
         "from": json::time(told.from.as_ref()),
         "until": json::time(told.until.as_ref()),
@@ -106,7 +95,7 @@ fn period_json(told: &v1::PastPeriod) -> Value {
         "shares": told.shares.iter().map(share).collect::<Value>(),
         "silent_seconds": json::seconds(told.silent.as_ref()),
         "costs": told.costs.iter().map(cost).collect::<Value>(),
-        "changes": told.changes.iter().map(change).collect::<Value>(),
+        "changes": told.changes.iter().map(record_json).collect::<Value>(),
         "changes_left_out": told.changes_left_out,
         "first": told.first.as_ref().map(moment_json),
         "last": told.last.as_ref().map(moment_json),

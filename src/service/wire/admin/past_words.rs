@@ -3,10 +3,15 @@
 //! Knows messages and how they are shown, no engine. Called by the command line and the console.
 
 use super::super::audit::deed;
+use super::super::instant_words as time;
 use super::owner_words;
+use paceline_core::diagnosis::CauseKind;
 use paceline_proto::v1;
 use paceline_view::number::{NONE, fixed, money, percent};
 use paceline_view::{Cell, Column, Table};
+
+/// What is said of money that was not spent while nothing was found that kept it from being.
+const NOTHING_STOOD_OUT: &str = "nothing that stood out";
 
 /// A name and what it stands for.
 pub type Fact = (&'static str, String);
@@ -36,11 +41,6 @@ pub fn past_tables(told: &v1::ExplainPastResponse) -> Vec<Table> {
         tables.push(changes(period));
     }
     tables
-}
-
-fn time(at: Option<&prost_types::Timestamp>) -> String {
-    let moment = at.and_then(|at| jiff::Timestamp::new(at.seconds, at.nanos).ok());
-    moment.map_or_else(|| NONE.to_owned(), |moment| moment.to_string())
 }
 
 /// `1 h 20 min`, `40 s`.
@@ -147,7 +147,9 @@ fn costs(told: &v1::PastPeriod, currency: &str) -> Table {
     let columns = vec![Column::text("first cause"), Column::number("not spent", currency)];
     let table = Table::new("What held it back", columns);
     let table = told.costs.iter().fold(table, |table, one| {
-        table.with_row(vec![Cell::text(reason(one.cause.as_ref())), Cell::money(one.cost_nanos)])
+        let cause = one.cause.as_ref().filter(|cause| cause.code != CauseKind::OnPlan.as_str());
+        let cause = cause.map_or_else(|| NOTHING_STOOD_OUT.to_owned(), |cause| reason(Some(cause)));
+        table.with_row(vec![Cell::text(cause), Cell::money(one.cost_nanos)])
     });
     table.with_note("Planned less spent while it was the likeliest cause.")
 }
