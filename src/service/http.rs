@@ -314,6 +314,36 @@ mod tests {
         server.stop().await;
     }
 
+    /// Asks over an open connection; the answer's first line.
+    async fn asked(line: &mut tokio::net::TcpStream, path: &str) -> String {
+        let question = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        line.write_all(question.as_bytes()).await.unwrap();
+        let mut told = [0; 4_096];
+        let answer = tokio::time::timeout(Duration::from_secs(5), line.read(&mut told)).await;
+        let count = answer.expect("an answer in time").unwrap();
+        let text = String::from_utf8_lossy(&told[..count]).into_owned();
+        text.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[tokio::test]
+    async fn whether_it_lives_is_told_whoever_asked_too_often() {
+        let health = Health::new(&[], Duration::from_secs(60));
+        let server = started(&health, Router::new());
+        let mut line = connected("127.0.0.1:0", server.address()).await;
+        let mut refused = String::new();
+        // The burst of probes, and what is earned meanwhile.
+        for _ in 0..100_000 {
+            refused = asked(&mut line, "/readyz").await;
+            if refused.contains(" 429 ") {
+                break;
+            }
+        }
+        assert!(refused.contains(" 429 "), "{refused}");
+        assert!(asked(&mut line, "/livez").await.contains(" 200 "));
+        drop(line);
+        server.stop().await;
+    }
+
     #[test]
     fn a_connection_is_closed_when_it_is_as_old_as_it_may_be() {
         let is_closed = |age| {
